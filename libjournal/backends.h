@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opens a medium by its name; the only file that names concrete backends is
+ * backends.c. */
+#ifndef BACKENDS_H
+#define BACKENDS_H
+
+#include "store/log_store.h"
+#include "store/marker_store.h"
+
+/* @uri: "scheme:path"; flags MARKER_* */
+int backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
+			struct marker_store **store, struct message *message);
+/* @path: log file or block device; flags LOG_* */
+int backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+		     const struct journal_progress *progress, struct log_store **store,
+		     struct message *message);
+
+#endif

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * libjournal: a transaction journal whose commit is one bit in NVRAM.
+ *
+ * WHAT LOSES DATA WHEN MISUSED, first:
+ *
+ *  - A transaction is durable when journal_commit() has returned 0, and not a
+ *    moment earlier.  Acknowledge (say 250) after that, never before.
+ *  - What it survives then stands in the receipt.  On DRAM that is a process
+ *    crash only; journal_open() refuses a medium below the class the journal
+ *    was formatted to require (default: power loss).
+ *  - After any error from commit or retire other than the ones listed as
+ *    "nothing happened", the medium has failed and stays failed for this
+ *    handle (-EIO from everything that writes).  Close, reopen: recovery
+ *    decides.  Never retry over a failed write.
+ *  - A handle does not survive fork().  The child opens for itself.
+ *  - Two transactions may be open in one thread at a time, but a pointer from
+ *    journal_reserve() is valid only until the next call on that transaction.
+ *
+ * Functions return 0 or a negative errno, unless they say otherwise; results
+ * go through out-parameters.  journal_error() has the text for the last error
+ * of the calling thread's handle.  The library never prints and never exits.
+ * An assertion that fails is an error of the calling program; assertions stay
+ * on in release builds.
+ *
+ * Context: every function may be called from any number of threads at a time
+ * on one handle; a struct journal_txn belongs to one thread at a time.  None
+ * is async-signal-safe.
+ */
+#ifndef JOURNAL_H
+#define JOURNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define JOURNAL_VERSION_MAJOR 0
+#define JOURNAL_VERSION_MINOR 1
+
+/* Upper limits, checked, with a clear error. */
+#define JOURNAL_TXN_BYTES_MAX (64u << 20) /* payload of one transaction */
+#define JOURNAL_GROUP_MAX     64u         /* transactions in one group */
+#define JOURNAL_LOGS_MAX      16u         /* log directories */
+#define JOURNAL_ID_CHARS      24u         /* printed id with its NUL */
+
+struct journal;     /* an open journal */
+struct journal_txn; /* an open transaction, or an open group of them */
+
+/**
+ * enum journal_class - what durable means on a medium, weakest first
+ * @JOURNAL_CLASS_UNSET:   not stated; as an option: the default applies
+ * @JOURNAL_CLASS_PROCESS: survives the death of the process
+ * @JOURNAL_CLASS_OS:      survives a crash of the kernel
+ * @JOURNAL_CLASS_POWER:   survives loss of power
+ */
+enum journal_class {
+	JOURNAL_CLASS_UNSET = 0,
+	JOURNAL_CLASS_PROCESS = 1,
+	JOURNAL_CLASS_OS = 2,
+	JOURNAL_CLASS_POWER = 3,
+};
+
+/**
+ * enum journal_path - how a transaction was made durable
+ * @JOURNAL_PATH_AUTO:   as an option: the journal chooses
+ * @JOURNAL_PATH_STAGED: a self-certifying record in NVRAM
+ * @JOURNAL_PATH_DIRECT: payload in the log, then its commit bit in NVRAM
+ * @JOURNAL_PATH_SYNCED: a self-certifying record in the log, flushed
+ */
+enum journal_path {
+	JOURNAL_PATH_AUTO = 0,
+	JOURNAL_PATH_STAGED = 1,
+	JOURNAL_PATH_DIRECT = 2,
+	JOURNAL_PATH_SYNCED = 3,
+};
+
+/**
+ * enum journal_state - state of a transaction that recovery or listing shows
+ * @JOURNAL_LIVE: committed, not retired, readable
+ * @JOURNAL_LOST: COMMITTED_BUT_LOST: committed, not retired, and damaged on
+ *                its medium; reading gives -EBADMSG; may be retired
+ */
+enum journal_state {
+	JOURNAL_LIVE = 1,
+	JOURNAL_LOST = 2,
+};
+
+/* ---- making a journal ------------------------------------------------- */
+
+/**
+ * typedef-free progress callback of long operations
+ * @context: as given
+ * @done, @total: bytes
+ */
+struct journal_progress {
+	void (*report)(void *context, uint64_t done, uint64_t total);
+	void *context;
+};
+
+/**
+ * struct journal_format_options - zero means the default, everywhere
+ * @marker:        marker URI ("file:PATH", "pmem:PATH", "sim:PATH");
+ *                 default: "file:" with DIR/markers
+ * @marker_bytes:  size of a marker medium that has to be made; default 64 MiB
+ * @logs:          log directories (or one block device each); default: DIR
+ * @log_count:     entries in @logs
+ * @log_bytes:     size of all logs together; default 1 GiB, or a tenth of the
+ *                 free space if that is less
+ * @require:       class below which format and every open refuse; default power
+ * @assume_marker: class asserted by the user, overrides the evidence; stored
+ * @assume_log:    the same for the logs
+ * @group:         group that may use the journal; (gid_t)-1 keeps the caller's
+ * @mode:          permission bits of the journal's files; default 0600; bits
+ *                 for others are refused (-EINVAL)
+ * @group_set:     @group is meant
+ * @force:         write over an existing journal or other content
+ * @progress:      told about zero-filling
+ */
+struct journal_format_options {
+	const char *marker;
+	uint64_t marker_bytes;
+	const char *const *logs;
+	size_t log_count;
+	uint64_t log_bytes;
+	enum journal_class require;
+	enum journal_class assume_marker;
+	enum journal_class assume_log;
+	gid_t group;
+	mode_t mode;
+	int group_set;
+	int force;
+	struct journal_progress progress;
+};
+
+/**
+ * journal_format() - make a journal in directory @dir (made if missing)
+ * @dir:           the journal's directory
+ * @options:       NULL for all defaults
+ * @message:       receives the text of an error, NUL-terminated; may be NULL
+ * @message_bytes: size of @message
+ *
+ * Durable: on return 0 everything is, to the class of the media.  On an error
+ * what was made is removed again; what was there before is as it was unless
+ * @force was given.
+ * Context: blocks (zero-fills the log).
+ *
+ * Return: 0, or
+ * -EEXIST    a journal or other content is there and @force is not set
+ * -EINVAL    an option does not make sense: the text names it
+ * -EPERM     a medium's class is below @require: the text has the evidence
+ * -ENOSPC    the log or marker medium does not fit
+ * -EBUSY     the journal is in use
+ * -ENOTSUP   no backend for the URI, or its library is not installed
+ * or what the system said (-EACCES, -ENOENT, -EROFS, -EIO, -ENOMEM ...).
+ */
+int journal_format(const char *dir, const struct journal_format_options *options,
+		   char *message, size_t message_bytes);
+
+/* ---- opening ---------------------------------------------------------- */
+
+/* journal_open() flags */
+#define JOURNAL_RDONLY      0x1u /* recover in memory, write nothing */
+#define JOURNAL_NO_URING    0x2u /* use the pwrite path of the log store */
+
+/**
+ * struct journal_open_options - zero means the default, everywhere
+ * @flags:            JOURNAL_RDONLY, JOURNAL_NO_URING
+ * @require:          raise (never lower) the class stored at format
+ * @stage_max_bytes:  payload above which a transaction is not staged;
+ *                    default 16384
+ * @recover_threads:  readers during recovery; default: the processors, at most 8
+ * @progress:         told about recovery
+ */
+struct journal_open_options {
+	unsigned int flags;
+	enum journal_class require;
+	uint32_t stage_max_bytes;
+	uint32_t recover_threads;
+	struct journal_progress progress;
+};
+
+/**
+ * journal_open() - open a journal and recover it
+ * @dir:     the journal's directory
+ * @options: NULL for all defaults
+ * @journal: receives the handle.  Also on error, when memory allowed: it then
+ *           serves only journal_error() and journal_close().
+ *
+ * Durable: what recovery serves has been made durable before this returns.
+ * Context: blocks; time is bounded by the markers plus the live data.
+ *
+ * Return: 0, or
+ * -ENOENT    no journal there
+ * -EUCLEAN   superblock, configuration or markers damaged beyond use
+ * -EPROTO    other format version, or an incompatible feature
+ * -EXDEV     log and markers are of different journals (uuid)
+ * -EPERM     a medium's class is below the required one: text has the evidence
+ * -EBUSY     another process has it open for writing: text has its pid
+ * -ENOTSUP   no backend for the marker URI, or its library is not installed
+ * or what the system said.  Damaged transactions are no error here: they are
+ * listed in state JOURNAL_LOST and counted in struct journal_info.
+ */
+int journal_open(const char *dir, const struct journal_open_options *options,
+		 struct journal **journal);
+
+/**
+ * journal_close() - close; every transaction must have been ended
+ * @journal: may be NULL
+ *
+ * Durable: nothing that was acknowledged depends on this call.
+ * Return: 0, or the sticky error of the journal; it is closed either way.
+ */
+int journal_close(struct journal *journal);
+
+/**
+ * journal_error() - text of the last error on this handle
+ * @journal: NULL gives the text for want of memory
+ *
+ * Return: a string that names thing and reason; never NULL.  Valid until the
+ * same thread's next call on this handle.
+ */
+const char *journal_error(struct journal *journal);
+
+/* ---- ids -------------------------------------------------------------- */
+
+/**
+ * journal_id_print() - one token, [0-9a-f-]
+ */
+void journal_id_print(uint64_t id, char text[JOURNAL_ID_CHARS]);
+
+/**
+ * journal_id_parse() - the reverse
+ * Return: 0, or -EINVAL when @text is no id.
+ */
+int journal_id_parse(const char *text, uint64_t *id);
+
+/* ---- writing ---------------------------------------------------------- */
+
+/**
+ * struct journal_txn_options - zero means the default
+ * @path:      insist on one commit path (for benchmarks and tests)
+ * @bytes:     expected payload, a hint that picks the path at once
+ * @tag:       a 64-bit number kept with the transaction (later: its queue)
+ * @reference: another transaction's id, kept (later: shared body)
+ */
+struct journal_txn_options {
+	enum journal_path path;
+	uint64_t bytes;
+	uint64_t tag;
+	uint64_t reference;
+};
+
+/**
+ * struct journal_receipt - what a commit did
+ * @id:       of the transaction; of a group, the first: the others follow
+ *            (@id + 1, ... @id + @count - 1)
+ * @count:    transactions in the group; 1 without one
+ * @path:     staged, direct or synced
+ * @survives: the class of the weakest medium that it depends on
+ */
+struct journal_receipt {
+	uint64_t id;
+	uint32_t count;
+	enum journal_path path;
+	enum journal_class survives;
+};
+
+/**
+ * journal_begin() - open a transaction
+ * @options: NULL for all defaults
+ * @txn:     receives it; ends with journal_commit() or journal_abort()
+ *
+ * Durable: nothing.  Context: does not block; no system call when staged.
+ *
+ * Return: 0, or (nothing happened)
+ * -ENOSPC   the journal is full
+ * -EROFS    opened read-only
+ * -EIO      a medium has failed (sticky)
+ * -ENOTSUP  the path insisted on is not to be had here
+ * -EMSGSIZE @options->bytes is over JOURNAL_TXN_BYTES_MAX or what the log holds
+ * -ENOMEM
+ */
+int journal_begin(struct journal *journal, const struct journal_txn_options *options,
+		  struct journal_txn **txn);
+
+/**
+ * journal_append() - add bytes to the open transaction (copied)
+ * journal_appendv() - the same, gathered
+ *
+ * Durable: nothing.  Context: blocks only when the payload exceeds the stage.
+ *
+ * Return: 0, or (the transaction can now only be aborted)
+ * -EMSGSIZE over JOURNAL_TXN_BYTES_MAX, or more than this log can hold
+ * -ENOSPC   the journal is full
+ * -EIO, -ENOMEM
+ */
+int journal_append(struct journal_txn *txn, const void *data, size_t bytes);
+int journal_appendv(struct journal_txn *txn, const struct iovec *iov, int iov_count);
+
+/**
+ * journal_reserve() - room for @bytes, to be filled in place (no copy)
+ * @where: receives the address, in NVRAM when staged; aligned to 8 if nothing
+ *         was appended before; undefined content.  Valid until the next call
+ *         on this transaction; all @bytes become payload.
+ *
+ * Return: as journal_append(); -EMSGSIZE also above 1 MiB in one piece.
+ */
+int journal_reserve(struct journal_txn *txn, size_t bytes, void **where);
+
+/**
+ * journal_group_next() - end this transaction and open the next of its group
+ *
+ * A group of up to JOURNAL_GROUP_MAX transactions commits atomically with one
+ * store; each has its own id and is retired on its own.  A group is limited to
+ * 1 MiB together.
+ *
+ * Return: 0, -E2BIG the group is full (it may still be committed), -EMSGSIZE,
+ * or as journal_append().
+ */
+int journal_group_next(struct journal_txn *txn);
+
+/**
+ * journal_prepare() - optional: do all of a commit that can be done before it
+ *
+ * The payload is made durable, so that journal_commit() is one marker store.
+ * Nothing may be appended after.  On the synced path there is nothing that
+ * could be done before: it does nothing there.
+ * Durable: the payload, uncommitted: recovery discards it.
+ *
+ * Return: 0, or as journal_append().
+ */
+int journal_prepare(struct journal_txn *txn);
+
+/**
+ * journal_commit() - the durable point
+ * @receipt: may be NULL
+ *
+ * Ends the transaction in every case: @txn is gone afterwards.
+ * Durable: on return 0, to @receipt->survives.
+ * Context: no system call when staged or (prepared) direct; else blocks for
+ * one durable log write, shared with other threads.
+ *
+ * Return: 0, or
+ * -ENOSPC, -EMSGSIZE, -ENOMEM   nothing happened: it is aborted
+ * -EIO                          a medium failed, sticky: recovery decides
+ */
+int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt);
+
+/**
+ * journal_abort() - give the transaction up; @txn is gone afterwards
+ * Return: 0.
+ */
+int journal_abort(struct journal_txn *txn);
+
+/**
+ * journal_put() - begin, append @bytes at @data, commit
+ * Return: as these.
+ */
+int journal_put(struct journal *journal, const void *data, size_t bytes,
+		struct journal_receipt *receipt);
+
+/**
+ * journal_retire() - the transaction is finished: it never comes back
+ *
+ * Durable: on return 0.  Context: no system call with trusted NVRAM; else one
+ * durable log write, shared with other threads.
+ *
+ * Return: 0, or
+ * -ENOENT   no such transaction, or already retired (nothing happened)
+ * -EROFS, -EIO as above
+ */
+int journal_retire(struct journal *journal, uint64_t id);
+
+/**
+ * journal_retire_many() - the same for @count ids with one barrier
+ * @results: per id 0 or -ENOENT; may be NULL
+ *
+ * Return: 0 when all were retired, -ENOENT when at least one was not to be
+ * found (the others are retired), or -EROFS, -EIO, -ENOSPC, -ENOMEM.
+ */
+int journal_retire_many(struct journal *journal, const uint64_t *ids, size_t count,
+			int *results);
+
+/* ---- reading ---------------------------------------------------------- */
+
+/**
+ * struct journal_entry - one live or lost transaction
+ * @id:        its id
+ * @bytes:     payload; 0 when lost and unknown
+ * @time_ns:   when it was begun or committed, CLOCK_REALTIME, coarse; 0 unknown
+ * @state:     live or lost
+ * @path:      where it is now: staged in NVRAM, or in the log (direct: by its
+ *             bit; synced: by itself)
+ */
+struct journal_entry {
+	uint64_t id;
+	uint64_t bytes;
+	uint64_t time_ns;
+	enum journal_state state;
+	enum journal_path path;
+};
+
+/**
+ * journal_lookup() - find one transaction
+ * Return: 0, or -ENOENT.
+ */
+int journal_lookup(struct journal *journal, uint64_t id, struct journal_entry *entry);
+
+/**
+ * journal_next() - list the transactions in order of id
+ * @after: 0 for the first, then the id of the entry before
+ *
+ * What is committed or retired meanwhile may or may not be seen.
+ * Return: 0, or -ENOENT at the end.
+ */
+int journal_next(struct journal *journal, uint64_t after, struct journal_entry *entry);
+
+/**
+ * journal_read() - the whole payload of one transaction, verified
+ * @buffer: at least journal_entry.bytes
+ * @bytes:  size of @buffer
+ * @got:    receives the payload's size
+ *
+ * Return: 0, or
+ * -ENOENT   no such transaction, or retired
+ * -EBADMSG  damaged: COMMITTED_BUT_LOST
+ * -ENOBUFS  @buffer is too small; @got says how much is needed
+ * -EIO, -ENOMEM
+ */
+int journal_read(struct journal *journal, uint64_t id, void *buffer, size_t bytes,
+		 size_t *got);
+
+/* ---- looking at it ---------------------------------------------------- */
+
+/**
+ * struct journal_medium - one medium and what is known of it
+ * @name:      marker URI, or path of the log
+ * @backend:   "file", "pmem", "sim"; "io_uring", "pwrite"
+ * @routine:   persist routine ("clwb", "nt", "msync" ...) or the way a log
+ *             write is made durable ("dsync", "none: write-through cache ...")
+ * @evidence:  why it has its class, for people
+ * @class:     the class in force
+ * @assumed:   @class was asserted by the user, @evidence says what was found
+ * @bytes:     size
+ * @failed:    sticky failure
+ */
+struct journal_medium {
+	char name[256];
+	char backend[16];
+	char routine[64];
+	char evidence[256];
+	enum journal_class class;
+	int assumed;
+	uint64_t bytes;
+	int failed;
+};
+
+/**
+ * struct journal_info - geometry, media, health and counters of one handle
+ */
+struct journal_info {
+	char uuid[37];
+	uint32_t format_version;
+	uint32_t incarnation;
+	enum journal_class require;
+	struct journal_medium marker;
+	struct journal_medium logs[JOURNAL_LOGS_MAX];
+	uint32_t log_count;
+	int read_only;
+	int in_use_pid;           /* read-only handle: the writer's pid, or 0 */
+
+	/* geometry */
+	uint32_t lanes;
+	uint32_t lines;
+	uint64_t stage_bytes;     /* 0 without NVRAM */
+	uint32_t stage_max_bytes;
+	uint32_t segments;
+	uint64_t segment_bytes;
+	uint32_t log_block_bytes;
+
+	/* now */
+	uint64_t live;
+	uint64_t live_bytes;
+	uint64_t lost;
+	uint64_t lost_unnamed;    /* acknowledged, lost, and no id left to name */
+	uint32_t segments_free;
+	uint32_t lines_free;
+	uint64_t staged_live;     /* at risk if NVRAM dies: transactions */
+	uint64_t staged_live_bytes;
+	uint64_t staged_oldest_time_ns; /* 0: none */
+
+	/* since open */
+	uint64_t commits_staged;
+	uint64_t commits_direct;
+	uint64_t commits_synced;
+	uint64_t commits_no_lane; /* staged was wanted, no lane or room: went another way */
+	uint64_t groups;
+	uint64_t aborts;
+	uint64_t retires;
+	uint64_t destaged;        /* transactions moved from stage to log */
+	uint64_t elided;          /* retired before destage: never touched the disk */
+	uint64_t log_writes;
+	uint64_t log_bytes_written;
+	uint64_t log_flushes;     /* flushes sent alone (fdatasync) */
+	uint64_t log_dsyncs;      /* writes sent with DSYNC */
+	uint64_t log_unsynced;    /* durable writes that needed no sync (write-through) */
+	uint64_t log_reads;
+	uint64_t log_async;       /* io_uring completions not inline */
+	uint64_t checkpoints;
+	uint64_t line_recycles;
+	uint64_t segment_recycles;
+
+	/* of the recovery at open */
+	uint64_t recovered;
+	uint64_t recovery_ns;
+	uint64_t recovery_log_bytes_read;
+	uint64_t torn;            /* records whose commit was in flight */
+};
+
+/**
+ * journal_info() - fill in @info
+ * Return: 0.
+ */
+int journal_info(struct journal *journal, struct journal_info *info);
+
+/**
+ * struct journal_finding - one thing that journal_check() found
+ * @damage: 1: damage; 0: a remark (what a crash may leave, what was left out)
+ * @id:     transaction concerned, or 0
+ * @text:   names the thing and the reason
+ */
+struct journal_finding {
+	int damage;
+	uint64_t id;
+	const char *text;
+};
+
+/**
+ * journal_check() - verify everything, change nothing
+ * @dir:      the journal's directory
+ * @options:  as for journal_open(); JOURNAL_RDONLY is implied
+ * @found:    called for each finding, in the calling thread
+ * @context:  passed to @found
+ * @message, @message_bytes: text of an error, as for journal_format()
+ *
+ * Return: 0 clean, -EUCLEAN when at least one finding is damage, or as
+ * journal_open().
+ */
+int journal_check(const char *dir, const struct journal_open_options *options,
+		  void (*found)(void *context, const struct journal_finding *finding),
+		  void *context, char *message, size_t message_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

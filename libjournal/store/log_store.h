@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The contract of a log store: one preallocated, zero-filled file or block
+ * device of fixed size, written in whole blocks, in any order.
+ *
+ * A completed write is durable, to the store's class, when it was asked for
+ * as durable and returned 0, or when a log_store_flush() that began after its
+ * completion has returned 0.  Before that a crash may leave any of its
+ * sectors old or new.  Blocks outside the write are not touched.
+ *
+ * Threads: everything but close from any number of threads at once.
+ * Buffers: the caller's, aligned to log_store.block_bytes, whole blocks; the
+ * store is done with them on return.  Buffers from log_store_buffer() are
+ * registered with the kernel where that helps.
+ *
+ * Sticky failure: once a write or flush has failed, every later write and
+ * flush returns the same negative errno.  Reads go on.
+ */
+#ifndef STORE_LOG_STORE_H
+#define STORE_LOG_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "journal.h"
+#include "util/message.h"
+
+#define LOG_BUFFER_BYTES (1u << 20) /* size of every buffer of the pool */
+
+struct log_store;
+
+/**
+ * struct log_io - one read or write
+ * @offset, @bytes: multiples of block_bytes, inside the store
+ * @buffer:         aligned to block_bytes
+ * @result:         0 or negative errno; a short transfer is -EIO
+ */
+struct log_io {
+	uint64_t offset;
+	void *buffer;
+	uint32_t bytes;
+	int result;
+};
+
+/* all since open; atomics, read relaxed */
+struct log_counters {
+	_Atomic uint64_t writes, bytes_written, flushes, dsyncs, unsynced, reads,
+		bytes_read, async;
+};
+
+struct log_store_ops {
+	const char *backend; /* "io_uring", "pwrite" */
+	/* write all of @io, in any order; @durable: all are on return.
+	 * Return: 0, or the first failure (each io has its own result too). */
+	int (*write)(struct log_store *store, struct log_io *io, unsigned int count,
+		     bool durable);
+	/* read all of @io with a deep queue; Return: as write */
+	int (*read)(struct log_store *store, struct log_io *io, unsigned int count);
+	/* every write completed before the call is durable on return; calls of
+	 * several threads share one flush (P13) */
+	int (*flush)(struct log_store *store);
+	/* a buffer of LOG_BUFFER_BYTES from the pool, or NULL for want of memory */
+	void *(*buffer)(struct log_store *store);
+	void (*buffer_done)(struct log_store *store, void *buffer);
+	void (*close)(struct log_store *store);
+};
+
+struct log_store {
+	const struct log_store_ops *ops;
+	uint64_t bytes;
+	uint32_t block_bytes;  /* unit of I/O; power of two, 512 to 4096: no smaller
+				* than the physical sector, so that rewriting one
+				* block never endangers its neighbours */
+	bool read_only;
+	enum journal_class class;
+	char evidence[256];
+	char routine[64];      /* how a write is made durable: "dsync", "none: ..." */
+	_Atomic int failed;
+	struct log_counters counters;
+};
+
+/* log_store_open() flags */
+#define LOG_RDONLY   0x1u
+#define LOG_CREATE   0x2u /* make it, @bytes large, zero-filled and durable */
+#define LOG_FORCE    0x4u /* with LOG_CREATE: over existing content */
+#define LOG_NO_URING 0x8u /* the pwrite path */
+
+/**
+ * log_store_opener - what backends.c knows of a backend
+ * @path:  a file (made with LOG_CREATE, mode 0600, its directory synced; and
+ *         removed again if making it fails), or a block device
+ * @bytes: with LOG_CREATE: the size, a multiple of 4096
+ * @progress: told about zero-filling; may be NULL
+ *
+ * LOG_CREATE without LOG_FORCE: -EEXIST if the file is there, or if the
+ * device's first 64 KiB hold anything but zeros.
+ * io_uring that is forbidden (-EPERM, -ENOSYS, -EACCES, -ENOMEM at set-up)
+ * falls back to the pwrite path, and says so in @routine.
+ * Return: 0 or negative errno with the text in @message.
+ */
+typedef int log_store_opener(const char *path, unsigned int flags, uint64_t bytes,
+			     const struct journal_progress *progress,
+			     struct log_store **store, struct message *message);
+
+/* ---- the checked call-through: asserts before and after every call ------ */
+
+int log_store_write(struct log_store *store, struct log_io *io, unsigned int count,
+		    bool durable);
+int log_store_read(struct log_store *store, struct log_io *io, unsigned int count);
+int log_store_flush(struct log_store *store);
+void *log_store_buffer(struct log_store *store);
+void log_store_buffer_done(struct log_store *store, void *buffer);
+void log_store_close(struct log_store *store);
+/* called by a backend once its store is filled in: asserts the contract */
+void log_store_check(const struct log_store *store);
+/* record a failure; the first one stays */
+void log_store_fail(struct log_store *store, int error);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The contract of a marker store: a small byte-addressable medium, mapped,
+ * that holds marker lines and the stage.
+ *
+ * Two kinds:
+ *
+ *  byte-persistent (pmem:, sim:, later dev:, pmr:): what nv_flush() or
+ *  nv_copy() covered is durable, to the store's class, when the next
+ *  nv_fence() of the same thread has returned 0.  Durable units are naturally
+ *  aligned 8-byte words: after a crash each word not yet fenced is either old
+ *  or new, in any combination.  Words are never torn.
+ *
+ *  checkpointed (file:): the map is plain memory; nothing of it is durable
+ *  until marker_store_checkpoint() returned 0.  Then all of the prefix is, at
+ *  once: a crash leaves either the old checkpoint or the new one.
+ *  nv_flush(), nv_fence() do nothing and may be called.
+ *
+ * All access to the medium goes through the nv_ functions below; reading
+ * through the map is free.  Threads: all nv_ functions from any thread;
+ * checkpoint and close from one at a time.
+ *
+ * Sticky failure: once a fence or checkpoint has failed, @failed holds the
+ * negative errno for ever and every later fence returns it.
+ */
+#ifndef STORE_MARKER_STORE_H
+#define STORE_MARKER_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "journal.h"
+#include "util/assert.h"
+#include "util/message.h"
+
+struct marker_store;
+
+/* the persist routine, chosen once at open; no branch on the hot path */
+struct marker_persist {
+	const char *name; /* "clwb", "nt+clwb", "clflushopt", "eadr", "msync", "none" ... */
+	/* start writing back [address, address + bytes) */
+	void (*flush)(struct marker_store *store, const void *address, size_t bytes);
+	/* copy into the map and start writing back; @destination is 8-byte
+	 * aligned, @bytes a multiple of 8; @source need not be aligned */
+	void (*copy)(struct marker_store *store, void *destination, const void *source,
+		     size_t bytes);
+	/* wait until everything this thread flushed or copied is durable, and
+	 * order it before every later store; failure goes to store->failed */
+	void (*fence)(struct marker_store *store);
+};
+
+struct marker_store_ops {
+	const char *backend; /* "file", "pmem", "sim": the URI's scheme */
+	/* checkpointed stores only: make map[0, bytes) durable, atomically.
+	 * Return: 0 or negative errno (the call-through makes it sticky). */
+	int (*checkpoint)(struct marker_store *store, uint64_t bytes);
+	/* unmap and free; nothing becomes durable by it */
+	void (*close)(struct marker_store *store);
+};
+
+struct marker_store {
+	const struct marker_store_ops *ops;
+	struct marker_persist persist;
+	uint8_t *map;          /* page-aligned; read-only mapping with MARKER_RDONLY */
+	uint64_t bytes;
+	bool byte_persistent;
+	bool read_only;
+	enum journal_class class; /* by evidence */
+	char evidence[256];
+	_Atomic int failed;    /* 0, or the first negative errno, for ever */
+};
+
+/* marker_store_open() flags */
+#define MARKER_RDONLY 0x1u
+#define MARKER_CREATE 0x2u /* make it, @bytes large; or take it over, erased to all ones */
+#define MARKER_FORCE  0x4u /* with MARKER_CREATE: whatever is there is lost */
+
+/**
+ * marker_store_opener - what backends.c knows of a backend
+ * @path:  the URI without its scheme
+ * @flags: MARKER_*
+ * @bytes: with MARKER_CREATE: the size wanted (0: what the medium has)
+ *
+ * With MARKER_CREATE the map reads all ones afterwards, durably.  Without
+ * MARKER_FORCE it refuses with -EEXIST a medium whose first 4 KiB are neither
+ * all zeros nor all ones; a file that is not there is made (mode 0600), and
+ * removed again if the open fails later.
+ * For file:, a missing or never checkpointed medium opened without
+ * MARKER_CREATE is -ENOENT; both checkpoints damaged is -EUCLEAN; @bytes then
+ * comes from the medium.
+ * Return: 0 or negative errno with the text in @message.
+ */
+typedef int marker_store_opener(const char *path, unsigned int flags, uint64_t bytes,
+				struct marker_store **store, struct message *message);
+
+/* ---- the checked call-through ----------------------------------------- */
+
+int marker_store_checkpoint(struct marker_store *store, uint64_t bytes);
+void marker_store_close(struct marker_store *store);
+/* called by a backend once its store is filled in: asserts the contract */
+void marker_store_check(const struct marker_store *store);
+/* record a failure; the first one stays */
+void marker_store_fail(struct marker_store *store, int error);
+
+static inline bool nv_inside(const struct marker_store *store, const void *address,
+			     size_t bytes)
+{
+	uintptr_t offset = (uintptr_t)address - (uintptr_t)store->map;
+
+	return offset <= store->bytes && bytes <= store->bytes - offset;
+}
+
+/* Store one aligned word and start writing it back. */
+static inline void nv_store8(struct marker_store *store, uint64_t *word, uint64_t value)
+{
+	JASSERT(nv_inside(store, word, 8) && !((uintptr_t)word & 7));
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
+	store->persist.flush(store, word, 8);
+}
+
+/* Clear bits of one aligned word (P3: a locked and) and start writing back. */
+static inline void nv_and8(struct marker_store *store, uint64_t *word, uint64_t mask)
+{
+	JASSERT(nv_inside(store, word, 8) && !((uintptr_t)word & 7));
+	__atomic_fetch_and(word, mask, __ATOMIC_RELAXED);
+	store->persist.flush(store, word, 8);
+}
+
+static inline void nv_copy(struct marker_store *store, void *destination,
+			   const void *source, size_t bytes)
+{
+	JASSERT(nv_inside(store, destination, bytes) &&
+		!(((uintptr_t)destination | bytes) & 7));
+	store->persist.copy(store, destination, source, bytes);
+}
+
+static inline void nv_flush(struct marker_store *store, const void *address, size_t bytes)
+{
+	JASSERT(nv_inside(store, address, bytes));
+	store->persist.flush(store, address, bytes);
+}
+
+/* Return: 0, or the sticky failure: what was fenced is then undecided. */
+static inline int nv_fence(struct marker_store *store)
+{
+	store->persist.fence(store);
+	return __atomic_load_n((const int *)&store->failed, __ATOMIC_RELAXED);
+}
+
+#endif
