@@ -39,6 +39,9 @@
 extern "C" {
 #endif
 
+/* the library is compiled with hidden visibility; what is declared here leaves it */
+#pragma GCC visibility push(default)
+
 #define JOURNAL_VERSION_MAJOR 0
 #define JOURNAL_VERSION_MINOR 1
 
@@ -554,6 +557,8 @@ struct journal_finding {
 int journal_check(const char *dir, const struct journal_open_options *options,
 		  void (*found)(void *context, const struct journal_finding *finding),
 		  void *context, char *message, size_t message_bytes);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# libjournal.  GNU make, no configure step.
+#
+#   make [TARGET]... [OPTION=VALUE]...          `make help` lists the targets
+#
+# Options, with their defaults:
+#   BUILD=build          where everything goes that is made
+#   CC=cc AR=ar          compiler and archiver (CC=clang works too)
+#   OPT="-O2 -g"         optimisation and debug information
+#   CFLAGS= CPPFLAGS=    yours, added after ours
+#   LDFLAGS= LDLIBS=     the same for linking
+#   HARDEN="..."         hardening that does not touch the commit path; see below
+#   WERROR=              1: warnings are errors (.ci/run sets it)
+#   V=                   1: show every command
+#   DEPS=                no: never install packages; print the apt line and stop
+#   TESTS=all            for check: quick, all, or name patterns ("unit/* *mbox*")
+#   JOBS=2               tests that run at the same time
+#   PREFIX=/usr/local    where install puts things; BINDIR LIBDIR INCLUDEDIR
+#                        MANDIR PKGCONFIGDIR COMPLETIONDIR follow from it
+#   DESTDIR=             put in front of every installed path
+#
+# A change of any option that touches the code rebuilds it.
+
+BUILD ?= build
+OPT ?= -O2 -g
+HARDEN ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+WERROR ?=
+V ?=
+DEPS ?=
+TESTS ?= all
+JOBS ?= 2
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# ---- how to compile ------------------------------------------------------
+
+# SANITIZE and COVERAGE are set by the targets of that name.
+SANITIZE :=
+COVERAGE :=
+
+# -fno-strict-aliasing: bytes of a medium are looked at through structs.
+# -fPIC once for both libraries; calls inside the library stay inside it
+# (-fno-semantic-interposition, -Bsymbolic-functions), so it costs next to nothing.
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+override ALL_CPPFLAGS = -D_GNU_SOURCE -Ilibjournal -Ilibjournal/include $(CPPFLAGS)
+override ALL_CFLAGS = -std=gnu11 $(OPT) $(WARNINGS) $(if $(WERROR),-Werror) -pthread \
+	-fPIC -fvisibility=hidden -fno-semantic-interposition -fno-strict-aliasing \
+	$(if $(SANITIZE)$(COVERAGE),,$(HARDEN)) $(SANITIZE) $(COVERAGE) $(CFLAGS)
+# -z now: no lazy binding in the middle of a first commit
+override ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now \
+	$(SANITIZE) $(COVERAGE) $(LDFLAGS)
+
+# One preprocessor run says which optional headers are there.
+OPTIONAL := liburing.h isa-l.h libpmem.h libnvme.h sqlite3.h lmdb.h rocksdb/c.h \
+	libpmemlog.h libpmemobj.h
+HASH := \#
+HAVE := $(shell { for h in $(OPTIONAL); do \
+	echo "$(HASH)if __has_include(<$$h>)"; echo "HAVE $$h"; echo "$(HASH)endif"; done; } | \
+	$(CC) $(CPPFLAGS) -E -P -x c - 2>/dev/null | sed -n 's/^HAVE //p' | tr -d ' ')
+have = $(if $(filter $(1),$(HAVE)),$(2))
+
+LIB_LDLIBS := $(call have,liburing.h,-luring) $(call have,isa-l.h,-lisal) -ldl
+BENCH_LDLIBS := $(call have,sqlite3.h,-lsqlite3) $(call have,lmdb.h,-llmdb) \
+	$(call have,rocksdb/c.h,-lrocksdb) $(call have,libpmemlog.h,-lpmemlog) \
+	$(call have,libpmemobj.h,-lpmemobj) $(call have,libpmem.h,-lpmem)
+
+ARCH := $(firstword $(subst -, ,$(shell $(CC) $(CFLAGS) -dumpmachine 2>/dev/null)))
+ARCH := $(if $(filter x86_64 i%86,$(ARCH)),x86,$(if $(filter aarch64,$(ARCH)),arm64,$(ARCH)))
+
+# ---- sources: by directory, chosen by file name, never by #ifdef -----------
+#
+#   x_none.c     stands in for x.c where a header that x.c needs is missing
+#   persist_x86.c, persist_arm64.c, else persist_generic.c: by target
+
+preprocesses = $(shell $(CC) $(ALL_CPPFLAGS) -w -M $(1) >/dev/null 2>&1 && echo yes)
+none_of = $(filter %_none.c,$(1))
+# of each pair x.c, x_none.c: the one that is not to be built
+not_built = $(foreach n,$(call none_of,$(1)),$(if $(call \
+	preprocesses,$(n:%_none.c=%.c)),$(n),$(n:%_none.c=%.c)))
+choose = $(filter-out $(call not_built,$(1)),$(1))
+
+MODULE_SOURCES := libjournal/marker/pmem.c
+LIB_DIRS := util format store marker log txn
+PERSIST := $(wildcard libjournal/marker/persist_*.c)
+PERSIST_OWN := $(filter %/persist_$(ARCH).c,$(PERSIST))
+PERSIST_OWN := $(or $(PERSIST_OWN),$(filter %/persist_generic.c,$(PERSIST)))
+PERSIST_OTHER := $(filter-out $(PERSIST_OWN),$(filter \
+	%_x86.c %_arm64.c %_generic.c,$(PERSIST)))
+LIB_SOURCES := $(call choose,$(sort $(filter-out $(MODULE_SOURCES) $(PERSIST_OTHER),\
+	$(foreach d,$(LIB_DIRS),$(wildcard libjournal/$(d)/*.c)) \
+	$(wildcard libjournal/backends.c))))
+TOOL_SOURCES := $(call choose,$(sort $(wildcard libjournal/tools/*.c)))
+BENCH_SOURCES := $(call choose,$(sort $(wildcard bench/*.c)))
+TEST_DIRS := unit conformance layout integration
+TEST_SOURCES := $(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.c)))
+TESTLIB_SOURCES := $(sort $(wildcard tests/lib/*.c))
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+LIB_OBJECTS := $(call objects,$(LIB_SOURCES))
+TOOL_OBJECTS := $(call objects,$(TOOL_SOURCES))
+TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
+
+VERSION := $(shell sed -n 's/^$(HASH)define JOURNAL_VERSION_\(MAJOR\|MINOR\) *//p' \
+	libjournal/include/journal.h | tr '\n' '.')0
+SOVERSION := 0
+SONAME := libjournal.so.$(SOVERSION)
+
+# the module needs libpmem; without it there is none, and a line says so
+MODULES := $(and $(wildcard $(MODULE_SOURCES)),$(call have,libpmem.h,$(BUILD)/libjournal-pmem.so))
+
+# ---- quiet -----------------------------------------------------------------
+
+Q := $(if $(V),,@)
+SILENT := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+say = $(if $(V)$(SILENT),,@printf '  %-5s %s\n' '$(1)' '$(2)')
+
+# ---- build -----------------------------------------------------------------
+
+all: $(BUILD)/libjournal.a $(BUILD)/libjournal.so $(MODULES) \
+	$(if $(TOOL_SOURCES),$(BUILD)/jnl)
+	$(if $(and $(wildcard $(MODULE_SOURCES)),$(if $(MODULES),,none)),\
+		@echo "libjournal-pmem.so is not built: libpmem.h is missing (libpmem-dev)")
+
+# Stamps, touched only when what they hold changes: what the objects are made
+# with, and from which sources (one that goes away relinks).
+quoted = '$(subst ','\'',$(strip $(1)))'
+define stamp
+	@mkdir -p $(@D)
+	@echo $(call quoted,$(1)) | cmp -s - $@ || echo $(call quoted,$(1)) > $@
+endef
+
+$(BUILD)/flags: FORCE
+	$(call stamp,$(CC) $(AR) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LDLIBS) $(HAVE))
+$(BUILD)/sources: FORCE
+	$(call stamp,$(LIB_SOURCES) $(TOOL_SOURCES) $(TESTLIB_SOURCES) $(BENCH_SOURCES))
+FORCE:
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(EXTRA_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/tests/%.o $(BUILD)/obj/bench/%.o: EXTRA_CPPFLAGS = -Itests -Itests/lib -Ibench
+
+define archive
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+endef
+
+$(BUILD)/libjournal.a: $(LIB_OBJECTS) $(BUILD)/sources
+	$(archive)
+
+$(BUILD)/libjournal.so: $(LIB_OBJECTS) libjournal/libjournal.map $(BUILD)/sources
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script,libjournal/libjournal.map \
+		-Wl,-Bsymbolic-functions $(if $(SANITIZE),,-Wl,-z,defs) $(ALL_LDFLAGS) \
+		-o $@ $(LIB_OBJECTS) $(LIB_LDLIBS) $(LDLIBS)
+	@ln -sf $(@F) $(BUILD)/$(SONAME)
+
+# carries its own copy of the few internals that it calls
+$(BUILD)/libjournal-pmem.so: $(call objects,$(MODULE_SOURCES)) $(BUILD)/libjournal.a \
+		libjournal/libjournal.map
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script,libjournal/libjournal.map \
+		-Wl,-Bsymbolic-functions -Wl,--exclude-libs,ALL $(ALL_LDFLAGS) -o $@ \
+		$(filter %.o,$^) $(BUILD)/libjournal.a -lpmem $(LIB_LDLIBS) $(LDLIBS)
+
+$(BUILD)/jnl: $(TOOL_OBJECTS) $(BUILD)/libjournal.a $(BUILD)/sources
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(TOOL_OBJECTS) $(BUILD)/libjournal.a $(LIB_LDLIBS) $(LDLIBS)
+
+# ---- tests -----------------------------------------------------------------
+# Every test is linked with all of tests/lib, the tools without their main, and
+# the static library, whose internals it may see.
+
+TESTLIB := $(BUILD)/tests/libtest.a
+TOOLLIB := $(BUILD)/tests/libtools.a
+tests: $(TEST_PROGRAMS)
+
+$(TESTLIB): $(call objects,$(TESTLIB_SOURCES)) $(BUILD)/sources
+	$(archive)
+
+$(TOOLLIB): $(filter-out %/main.o,$(TOOL_OBJECTS)) $(BUILD)/sources
+	$(archive)
+
+.SECONDARY:
+$(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TESTLIB) $(TOOLLIB) \
+		$(BUILD)/libjournal.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TESTLIB) $(TOOLLIB) $(BUILD)/libjournal.a \
+		-lcmocka $(LIB_LDLIBS) $(LDLIBS)
+
+# Set-up first, then a second make that sees what was installed.  A test that
+# does not compile is reported as failed; the others still run.
+RUN = CC="$(CC)" JOBS="$(JOBS)" tests/run -b $(BUILD)
+check: need-test
+	$(Q)$(MAKE) --no-print-directory run-check
+
+quick: need-test
+	$(Q)$(MAKE) --no-print-directory run-check TESTS=quick
+
+run-check: all
+	-$(Q)$(MAKE) --no-print-directory -k tests
+	$(Q)$(RUN) $(TESTS)
+
+need-%:
+	$(Q)CC="$(CC)" DEPS="$(DEPS)" tests/deps build $*
+
+# ---- checked builds, each in its own folder ----------------------------------
+
+san = $(MAKE) --no-print-directory run-check BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
+asan: need-test
+	$(Q)$(call san,asan,-fsanitize=address -fno-omit-frame-pointer)
+ubsan: need-test
+	$(Q)$(call san,ubsan,-fsanitize=undefined -fno-sanitize-recover=all)
+tsan: need-test
+	$(Q)$(call san,tsan,-fsanitize=thread)
+valgrind: need-valgrind
+	$(Q)$(MAKE) --no-print-directory run-check BUILD=$(BUILD)/valgrind OPT="-O1 -g" \
+		RUN='CC="$(CC)" JOBS="$(JOBS)" tests/run -b $(BUILD)/valgrind -w valgrind'
+coverage: need-coverage
+	$(Q)rm -rf $(BUILD)/coverage/tests
+	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
+	$(Q)$(MAKE) --no-print-directory run-check BUILD=$(BUILD)/coverage OPT="-O0 -g" \
+		COVERAGE=--coverage
+	$(Q)tests/coverage $(BUILD)/coverage
+
+# ---- demo, bench -------------------------------------------------------------
+
+demo: need-demo
+	$(Q)$(MAKE) --no-print-directory run-demo
+run-demo: all
+	$(Q)BUILD=$(abspath $(BUILD)) tests/integration/demo.sh
+
+bench: need-bench
+	$(Q)$(MAKE) --no-print-directory run-bench
+run-bench: all $(BUILD)/bench/bench
+	$(Q)LD_LIBRARY_PATH=$(abspath $(BUILD)) $(BUILD)/bench/bench -o $(BUILD)/bench.json
+$(BUILD)/bench/bench: $(call objects,$(BENCH_SOURCES)) $(BUILD)/libjournal.a $(BUILD)/sources
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libjournal.a \
+		$(BENCH_LDLIBS) $(LIB_LDLIBS) -lm $(LDLIBS)
+
+# ---- install -------------------------------------------------------------------
+
+MAN_PAGES := $(sort $(wildcard docs/man/*.[1-8]))
+COMPLETION := $(wildcard libjournal/tools/jnl.bash-completion)
+man_path = $(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+
+INSTALLED = $(INCLUDEDIR)/journal.h $(LIBDIR)/libjournal.a $(LIBDIR)/libjournal.so.$(VERSION) \
+	$(LIBDIR)/$(SONAME) $(LIBDIR)/libjournal.so $(PKGCONFIGDIR)/libjournal.pc \
+	$(if $(TOOL_SOURCES),$(BINDIR)/jnl) $(if $(MODULES),$(LIBDIR)/libjournal-pmem.so) \
+	$(if $(COMPLETION),$(COMPLETIONDIR)/jnl) $(foreach m,$(MAN_PAGES),$(call man_path,$(m)))
+
+install: all
+	$(Q)install -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
+	$(Q)install -m 644 libjournal/include/journal.h $(DESTDIR)$(INCLUDEDIR)/journal.h
+	$(Q)install -m 644 $(BUILD)/libjournal.a $(DESTDIR)$(LIBDIR)/libjournal.a
+	$(Q)install -m 755 $(BUILD)/libjournal.so $(DESTDIR)$(LIBDIR)/libjournal.so.$(VERSION)
+	$(Q)ln -sf libjournal.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libjournal.so
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@LIBS@|$(strip $(LIB_LDLIBS))|' libjournal/libjournal.pc.in \
+		> $(DESTDIR)$(PKGCONFIGDIR)/libjournal.pc
+	$(Q)chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/libjournal.pc
+	$(if $(MODULES),$(Q)install -m 755 $(MODULES) $(DESTDIR)$(LIBDIR)/)
+	$(if $(TOOL_SOURCES),$(Q)install -m 755 $(BUILD)/jnl $(DESTDIR)$(BINDIR)/jnl)
+	$(if $(COMPLETION),$(Q)install -m 644 $(COMPLETION) $(DESTDIR)$(COMPLETIONDIR)/jnl)
+	$(foreach m,$(MAN_PAGES),$(Q)install -m 644 $(m) $(DESTDIR)$(call man_path,$(m))$(NEWLINE))
+	$(if $(DESTDIR),,$(Q)ldconfig 2>/dev/null || true)
+
+uninstall:
+	$(Q)rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	$(if $(DESTDIR),,$(Q)ldconfig 2>/dev/null || true)
+
+clean:
+	$(Q)rm -rf $(BUILD)
+
+help:
+	@echo 'make [TARGET]... [OPTION=VALUE]...'
+	@echo
+	@echo 'Targets:'
+	@echo '  all        build/jnl and the libraries (the default)'
+	@echo '  demo       installs what is missing, builds, shows what it is for'
+	@echo '  check      installs what is missing, builds, runs every test'
+	@echo '  quick      the same without the slow tests'
+	@echo '  bench      commit latency here, against fsync and databases: build/bench.json'
+	@echo '  asan ubsan tsan valgrind'
+	@echo '             the tests under that tool, built apart in build/asan, ...'
+	@echo '  coverage   what the tests reach, in build/coverage'
+	@echo '  install uninstall'
+	@echo '             under $$(DESTDIR)$$(PREFIX)'
+	@echo '  clean      removes build/'
+	@echo
+	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
+
+.PHONY: all tests check quick run-check asan ubsan tsan valgrind coverage demo run-demo \
+	bench run-bench install uninstall clean help FORCE
+
+define NEWLINE
+
+
+endef
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
