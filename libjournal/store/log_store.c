@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The checked call-through of the log store: what the contract says is
+ * asserted before a backend is called and after it has returned, for all
+ * backends and filters alike. */
+#include "store/log_store.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "util/assert.h"
+#include "util/math.h"
+
+/* no errno: shows that a backend forgot an io */
+#define RESULT_UNSET 1
+
+static void assert_io(const struct log_store *store, const struct log_io *io)
+{
+	uint64_t unit = store->block_bytes;
+
+	JASSERT(io->bytes > 0);
+	JASSERT(!((io->offset | io->bytes | (uintptr_t)io->buffer) & (unit - 1)));
+	JASSERT(io->offset <= store->bytes && io->bytes <= store->bytes - io->offset);
+	JASSERT(io->buffer);
+}
+
+static void begin(const struct log_store *store, struct log_io *io, unsigned int count)
+{
+	JASSERT(count > 0);
+	for (unsigned int i = 0; i < count; i++) {
+		assert_io(store, &io[i]);
+		io[i].result = RESULT_UNSET;
+	}
+}
+
+/* every io has a result, and the call failed just when one of them did, or
+ * when the sync after them did */
+static void end(const struct log_io *io, unsigned int count, int error)
+{
+	JASSERT(error <= 0);
+	for (unsigned int i = 0; i < count; i++) {
+		JASSERT(io[i].result <= 0);
+		JASSERT(!io[i].result || error);
+	}
+}
+
+static int refuse(struct log_io *io, unsigned int count, int error)
+{
+	for (unsigned int i = 0; i < count; i++)
+		io[i].result = error;
+	return error;
+}
+
+int log_store_write(struct log_store *store, struct log_io *io, unsigned int count,
+		    bool durable)
+{
+	int error = atomic_load_explicit(&store->failed, memory_order_acquire);
+
+	begin(store, io, count);
+	if (store->read_only)
+		error = -EROFS;
+	if (error)
+		return refuse(io, count, error);
+	error = store->ops->write(store, io, count, durable);
+	end(io, count, error);
+	if (error)
+		log_store_fail(store, error);
+	return error;
+}
+
+int log_store_read(struct log_store *store, struct log_io *io, unsigned int count)
+{
+	int error;
+
+	begin(store, io, count);
+	error = store->ops->read(store, io, count);
+	end(io, count, error);
+	return error;
+}
+
+int log_store_flush(struct log_store *store)
+{
+	int error = atomic_load_explicit(&store->failed, memory_order_acquire);
+
+	if (store->read_only)
+		error = -EROFS;
+	if (error)
+		return error;
+	error = store->ops->flush(store);
+	JASSERT(error <= 0);
+	if (error)
+		log_store_fail(store, error);
+	return error;
+}
+
+void *log_store_buffer(struct log_store *store)
+{
+	void *buffer = store->ops->buffer(store);
+
+	JASSERT(!((uintptr_t)buffer & (store->block_bytes - 1)));
+	return buffer;
+}
+
+void log_store_buffer_done(struct log_store *store, void *buffer)
+{
+	JASSERT(buffer && !((uintptr_t)buffer & (store->block_bytes - 1)));
+	store->ops->buffer_done(store, buffer);
+}
+
+void log_store_close(struct log_store *store)
+{
+	if (store)
+		store->ops->close(store);
+}
+
+void log_store_check(const struct log_store *store)
+{
+	const struct log_store_ops *ops = store->ops;
+
+	JASSERT(ops && ops->backend && ops->write && ops->read && ops->flush);
+	JASSERT(ops->buffer && ops->buffer_done && ops->close);
+	JASSERT(is_power_of_two(store->block_bytes));
+	JASSERT(store->block_bytes >= 512 && store->block_bytes <= 4096);
+	JASSERT(store->bytes > 0 && !(store->bytes & (store->block_bytes - 1)));
+	JASSERT(store->class >= JOURNAL_CLASS_PROCESS && store->class <= JOURNAL_CLASS_POWER);
+	JASSERT(store->evidence[0] && store->routine[0]);
+}
+
+void log_store_fail(struct log_store *store, int error)
+{
+	int none = 0;
+
+	JASSERT(error < 0);
+	/* the first failure stays: it is the one that explains the rest */
+	atomic_compare_exchange_strong(&store->failed, &none, error);
+}
