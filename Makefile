@@ -6,7 +6,7 @@
 #
 # Options, with their defaults:
 #   BUILD=build          where everything goes that is made
-#   CC=cc AR=ar          compiler and archiver (CC=clang works too)
+#   CC=cc AR LD OBJCOPY  compiler (CC=clang works too) and binary tools
 #   OPT="-O2 -g"         optimisation and debug information
 #   CFLAGS= CPPFLAGS=    yours, added after ours
 #   LDFLAGS= LDLIBS=     the same for linking
@@ -15,7 +15,7 @@
 #   V=                   1: show every command
 #   DEPS=                no: never install packages; print the apt line and stop
 #   TESTS=all            for check: quick, all, or name patterns ("unit/* *mbox*")
-#   JOBS=2               tests that run at the same time
+#   JOBS=2               compilers, and tests, that run at the same time
 #   PREFIX=/usr/local    where install puts things; BINDIR LIBDIR INCLUDEDIR
 #                        MANDIR PKGCONFIGDIR COMPLETIONDIR follow from it
 #   DESTDIR=             put in front of every installed path
@@ -23,6 +23,7 @@
 # A change of any option that touches the code rebuilds it.
 
 BUILD ?= build
+OBJCOPY ?= objcopy
 OPT ?= -O2 -g
 HARDEN ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 WERROR ?=
@@ -46,9 +47,10 @@ MAKEFLAGS += --no-builtin-rules
 
 # ---- how to compile ------------------------------------------------------
 
-# SANITIZE and COVERAGE are set by the targets of that name.
+# SANITIZE, COVERAGE and WRAP are set by the targets of that name.
 SANITIZE :=
 COVERAGE :=
+WRAP :=
 
 # -fno-strict-aliasing: bytes of a medium are looked at through structs.
 # -fPIC once for both libraries; calls inside the library stay inside it
@@ -126,6 +128,9 @@ Q := $(if $(V),,@)
 SILENT := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 say = $(if $(V)$(SILENT),,@printf '  %-5s %s\n' '$(1)' '$(2)')
 
+# a second make, with jobs of its own unless -j was given
+AGAIN = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+
 # ---- build -----------------------------------------------------------------
 
 all: $(BUILD)/libjournal.a $(BUILD)/libjournal.so $(MODULES) \
@@ -161,8 +166,19 @@ define archive
 	$(Q)$(AR) rcs $@ $(filter %.o,$^)
 endef
 
-$(BUILD)/libjournal.a: $(LIB_OBJECTS) $(BUILD)/sources
+# for the tools, tests and benchmark, which are linked with internals
+INTERNAL := $(BUILD)/obj/libinternal.a
+$(INTERNAL): $(LIB_OBJECTS) $(BUILD)/sources
 	$(archive)
+
+# One object whose hidden symbols are made local: no internal name of ours can
+# clash with one of the program's.
+$(BUILD)/libjournal.a: $(LIB_OBJECTS) $(BUILD)/sources
+	$(call say,AR,$@)
+	@rm -f $@
+	$(Q)$(LD) -r -o $(BUILD)/obj/libjournal.o $(LIB_OBJECTS)
+	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/obj/libjournal.o
+	$(Q)$(AR) rcs $@ $(BUILD)/obj/libjournal.o
 
 $(BUILD)/libjournal.so: $(LIB_OBJECTS) libjournal/libjournal.map $(BUILD)/sources
 	$(call say,LD,$@)
@@ -172,16 +188,16 @@ $(BUILD)/libjournal.so: $(LIB_OBJECTS) libjournal/libjournal.map $(BUILD)/source
 	@ln -sf $(@F) $(BUILD)/$(SONAME)
 
 # carries its own copy of the few internals that it calls
-$(BUILD)/libjournal-pmem.so: $(call objects,$(MODULE_SOURCES)) $(BUILD)/libjournal.a \
+$(BUILD)/libjournal-pmem.so: $(call objects,$(MODULE_SOURCES)) $(INTERNAL) \
 		libjournal/libjournal.map
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script,libjournal/libjournal.map \
 		-Wl,-Bsymbolic-functions -Wl,--exclude-libs,ALL $(ALL_LDFLAGS) -o $@ \
-		$(filter %.o,$^) $(BUILD)/libjournal.a -lpmem $(LIB_LDLIBS) $(LDLIBS)
+		$(filter %.o,$^) $(INTERNAL) -lpmem $(LIB_LDLIBS) $(LDLIBS)
 
-$(BUILD)/jnl: $(TOOL_OBJECTS) $(BUILD)/libjournal.a $(BUILD)/sources
+$(BUILD)/jnl: $(TOOL_OBJECTS) $(INTERNAL) $(BUILD)/sources
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(TOOL_OBJECTS) $(BUILD)/libjournal.a $(LIB_LDLIBS) $(LDLIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(TOOL_OBJECTS) $(INTERNAL) $(LIB_LDLIBS) $(LDLIBS)
 
 # ---- tests -----------------------------------------------------------------
 # Every test is linked with all of tests/lib, the tools without their main, and
@@ -199,23 +215,23 @@ $(TOOLLIB): $(filter-out %/main.o,$(TOOL_OBJECTS)) $(BUILD)/sources
 
 .SECONDARY:
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TESTLIB) $(TOOLLIB) \
-		$(BUILD)/libjournal.a
+		$(INTERNAL)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TESTLIB) $(TOOLLIB) $(BUILD)/libjournal.a \
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TESTLIB) $(TOOLLIB) $(INTERNAL) \
 		-lcmocka $(LIB_LDLIBS) $(LDLIBS)
 
 # Set-up first, then a second make that sees what was installed.  A test that
 # does not compile is reported as failed; the others still run.
-RUN = CC="$(CC)" JOBS="$(JOBS)" tests/run -b $(BUILD)
+RUN = CC="$(CC)" SANITIZE="$(SANITIZE) $(COVERAGE)" JOBS="$(JOBS)" tests/run -b $(BUILD) $(addprefix -w ,$(WRAP))
 check: need-test
-	$(Q)$(MAKE) --no-print-directory run-check
+	+$(Q)$(AGAIN) run-check
 
 quick: need-test
-	$(Q)$(MAKE) --no-print-directory run-check TESTS=quick
+	+$(Q)$(AGAIN) run-check TESTS=quick
 
 run-check: all
-	-$(Q)$(MAKE) --no-print-directory -k tests
+	-+$(Q)$(AGAIN) -k tests
 	$(Q)$(RUN) $(TESTS)
 
 need-%:
@@ -223,38 +239,38 @@ need-%:
 
 # ---- checked builds, each in its own folder ----------------------------------
 
-san = $(MAKE) --no-print-directory run-check BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
+san = $(AGAIN) run-check BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
 asan: need-test
-	$(Q)$(call san,asan,-fsanitize=address -fno-omit-frame-pointer)
+	+$(Q)$(call san,asan,-fsanitize=address -fno-omit-frame-pointer)
 ubsan: need-test
-	$(Q)$(call san,ubsan,-fsanitize=undefined -fno-sanitize-recover=all)
+	+$(Q)$(call san,ubsan,-fsanitize=undefined -fno-sanitize-recover=all)
 tsan: need-test
-	$(Q)$(call san,tsan,-fsanitize=thread)
+	+$(Q)$(call san,tsan,-fsanitize=thread)
 valgrind: need-valgrind
-	$(Q)$(MAKE) --no-print-directory run-check BUILD=$(BUILD)/valgrind OPT="-O1 -g" \
-		RUN='CC="$(CC)" JOBS="$(JOBS)" tests/run -b $(BUILD)/valgrind -w valgrind'
+	+$(Q)$(AGAIN) run-check BUILD=$(BUILD)/valgrind OPT="-O1 -g" \
+		WRAP=valgrind
 coverage: need-coverage
 	$(Q)rm -rf $(BUILD)/coverage/tests
 	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
-	$(Q)$(MAKE) --no-print-directory run-check BUILD=$(BUILD)/coverage OPT="-O0 -g" \
+	+$(Q)$(AGAIN) run-check BUILD=$(BUILD)/coverage OPT="-O0 -g" \
 		COVERAGE=--coverage
 	$(Q)tests/coverage $(BUILD)/coverage
 
 # ---- demo, bench -------------------------------------------------------------
 
 demo: need-demo
-	$(Q)$(MAKE) --no-print-directory run-demo
+	+$(Q)$(AGAIN) run-demo
 run-demo: all
 	$(Q)BUILD=$(abspath $(BUILD)) tests/integration/demo.sh
 
 bench: need-bench
-	$(Q)$(MAKE) --no-print-directory run-bench
+	+$(Q)$(AGAIN) run-bench
 run-bench: all $(BUILD)/bench/bench
 	$(Q)LD_LIBRARY_PATH=$(abspath $(BUILD)) $(BUILD)/bench/bench -o $(BUILD)/bench.json
-$(BUILD)/bench/bench: $(call objects,$(BENCH_SOURCES)) $(BUILD)/libjournal.a $(BUILD)/sources
+$(BUILD)/bench/bench: $(call objects,$(BENCH_SOURCES)) $(INTERNAL) $(BUILD)/sources
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(BUILD)/libjournal.a \
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) \
 		$(BENCH_LDLIBS) $(LIB_LDLIBS) -lm $(LDLIBS)
 
 # ---- install -------------------------------------------------------------------

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What leaves the libraries is what journal.h declares, and the library brings
+# no other than the few libraries it may.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+BUILD=${BUILD:-build}
+failed=0
+
+verdict() # verdict NAME FOUND: FOUND says what is wrong
+{
+	if [ -z "$2" ]; then
+		echo "ok - $1"
+	else
+		echo "not ok - $1"
+		printf '%s\n' "$2" | sed 's/^/    /'
+		failed=1
+	fi
+}
+
+declared=$("${CC:-cc}" -E -P libjournal/include/journal.h |
+	grep -oE '\bjournal_[a-z0-9_]+[[:space:]]*\(' | tr -d '( ' | sort -u)
+[ "$(echo "$declared" | wc -l)" -gt 10 ] || { echo "not ok - journal.h is not understood"; exit 1; }
+
+# version names (A) and what a sanitizer or gcov brings along are not ours
+exported()
+{
+	nm "$@" | awk 'NF == 3 && $2 ~ /[A-Z]/ && $2 != "A" && $2 != "U" { print $3 }' |
+		sed 's/@.*//' | grep -vE '^(__?(asan|ubsan|tsan|gcov|sancov|odr|start|stop)|mangle_path|_init$|_fini$)' |
+		sort -u
+}
+
+for library in libjournal.so libjournal.a; do
+	case $library in
+	*.so) symbols=$(exported -D --defined-only "$BUILD/$library") ;;
+	*.a) symbols=$(exported -g --defined-only "$BUILD/$library") ;;
+	esac
+	verdict "$library exports nothing that is not in journal.h" \
+		"$(comm -13 <(echo "$declared") <(echo "$symbols") | grep .)"
+done
+verdict "the soname is libjournal.so.0" \
+	"$(readelf -d "$BUILD/libjournal.so" | grep SONAME | grep -v '\[libjournal\.so\.0\]')"
+
+needed()
+{
+	readelf -d "$1" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p'
+}
+
+# libgcc_s, libasan and their like come with the compiler's own tools
+for file in libjournal.so jnl; do
+	[ -e "$BUILD/$file" ] || continue
+	[ "$(head -c 4 "$BUILD/$file" | tail -c 3)" = ELF ] || continue # wrapped in a script
+	verdict "$file loads libc, io_uring and ISA-L at most" "$(needed "$BUILD/$file" | grep -vE \
+		'^(libc|libm|libdl|libpthread|ld-linux.*|liburing|libisal|libgcc_s|lib(a|ub|t)san)\.so')"
+done
+exit $failed
