@@ -12,7 +12,8 @@ cp -r libjournal/include libjournal/libjournal.map "$tree/libjournal/"
 cp tests/deps tests/run "$tree/tests/"
 cd "$tree" || exit 1
 # what the outer make was told is not meant for this one
-unset MAKEFLAGS MAKELEVEL MFLAGS BUILD SANITIZE
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES BUILD OPT CFLAGS CPPFLAGS LDFLAGS LDLIBS \
+	HARDEN WERROR V DEPS TESTS JOBS SANITIZE COVERAGE WRAP
 number=0 failed=0
 
 check() # check WHAT CONDITION...
