@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "format/marker.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "format/super.h"
+#include "util/math.h"
+
+void marker_geometry_make(struct marker_geometry *g)
+{
+	uint64_t at = (uint64_t)MARKER_SUPERS * MARKER_SUPER_BYTES;
+
+	g->state_offset = at;
+	at += MARKER_STATE_BYTES;
+	g->lanes_offset = at;
+	at += (uint64_t)g->lanes * MARKER_LANE_BYTES;
+	g->lines_offset = at;
+	at += (uint64_t)g->lines * MARKER_LINE_BYTES;
+	at = round_up(at, 4096);
+	g->digests_offset = at;
+	at += (uint64_t)g->digests * g->digest_bytes;
+	at = round_up(at, 4096);
+	g->stage_offset = at;
+	at += g->lanes * g->ring_bytes;
+	g->bytes = at;
+}
+
+void marker_super_encode(const struct marker_geometry *g, struct marker_super *super)
+{
+	memset(super, 0, sizeof(*super));
+	memcpy(super->magic, MARKER_MAGIC, sizeof(super->magic));
+	super->version = put_le32(FORMAT_VERSION);
+	memcpy(super->uuid, g->uuid, sizeof(super->uuid));
+	super->nonce = put_le64(g->nonce);
+	super->bytes = put_le64(g->bytes);
+	super->created_ns = put_le64(g->created_ns);
+	super->state_offset = put_le64(g->state_offset);
+	super->lanes_offset = put_le64(g->lanes_offset);
+	super->lines_offset = put_le64(g->lines_offset);
+	super->digests_offset = put_le64(g->digests_offset);
+	super->stage_offset = put_le64(g->stage_offset);
+	super->ring_bytes = put_le64(g->ring_bytes);
+	super->lanes = put_le32(g->lanes);
+	super->lines = put_le32(g->lines);
+	super->digests = put_le32(g->digests);
+	super->digest_bytes = put_le32(g->digest_bytes);
+	super->crc = put_le32(super_crc(super, offsetof(struct marker_super, crc)));
+}
+
+static void marker_super_read(const struct marker_super *super, struct marker_geometry *g)
+{
+	memcpy(g->uuid, super->uuid, sizeof(g->uuid));
+	g->nonce = get_le64(super->nonce);
+	g->created_ns = get_le64(super->created_ns);
+	g->ring_bytes = get_le64(super->ring_bytes);
+	g->lanes = get_le32(super->lanes);
+	g->lines = get_le32(super->lines);
+	g->digests = get_le32(super->digests);
+	g->digest_bytes = get_le32(super->digest_bytes);
+}
+
+/* The offsets follow from the counts: anything else is damage. */
+static bool marker_geometry_sane(const struct marker_super *super, struct marker_geometry *g)
+{
+	if (!g->lanes || g->lanes > MARKER_LANES_MAX || !g->lines ||
+	    g->lines > MARKER_LINES_MAX || g->ring_bytes % 64 ||
+	    g->ring_bytes > 1ull << 40 || g->digest_bytes % 64 ||
+	    g->digest_bytes > 1u << 24 || g->digests > 1u << 24)
+		return false;
+	marker_geometry_make(g);
+	return g->bytes == get_le64(super->bytes) &&
+	       g->state_offset == get_le64(super->state_offset) &&
+	       g->lanes_offset == get_le64(super->lanes_offset) &&
+	       g->lines_offset == get_le64(super->lines_offset) &&
+	       g->digests_offset == get_le64(super->digests_offset) &&
+	       g->stage_offset == get_le64(super->stage_offset);
+}
+
+int marker_super_decode(const struct marker_super *super, uint64_t medium_bytes,
+			bool read_only, struct marker_geometry *g, const char **why)
+{
+	struct super_common common = {
+		.magic_wanted = MARKER_MAGIC,
+		.magic = super->magic,
+		.version = super->version,
+		.crc = super->crc,
+		.crc_expected = super_crc(super, offsetof(struct marker_super, crc)),
+		.ro_compat = super->ro_compat,
+		.incompat = super->incompat,
+	};
+	int error = super_validate(&common, read_only, why);
+
+	if (error)
+		return error;
+	marker_super_read(super, g);
+	if (!marker_geometry_sane(super, g)) {
+		*why = "the geometry in the superblock makes no sense";
+		return -EUCLEAN;
+	}
+	if (g->bytes > medium_bytes) {
+		*why = "the medium is shorter than its superblock says";
+		return -EUCLEAN;
+	}
+	return 0;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The marker medium.  docs/format.md has the byte tables.
+ *
+ *   0       superblock, 4096 bytes
+ *   4096    superblock, second copy
+ *   state   one 64-byte line of sealed words
+ *   lanes   64 bytes each: sealed words
+ *   lines   192 bytes each: epoch, commit map, retire map, 64 bytes apiece
+ *   digests one per log segment (NVRAM only), see format/summary.h
+ *   stage   one ring per lane (NVRAM only), see format/stage.h
+ *
+ * Erased is all ones.  Bits are only ever cleared within a line's epoch.
+ */
+#ifndef FORMAT_MARKER_H
+#define FORMAT_MARKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "format/word.h"
+#include "util/endian.h"
+
+#define MARKER_MAGIC       "LJMARKER"
+#define MARKER_SUPER_BYTES 4096u
+#define MARKER_SUPERS      2u
+#define MARKER_STATE_BYTES 64u
+#define MARKER_LANE_BYTES  64u
+#define MARKER_LINE_BYTES  192u
+#define MARKER_LINE_SLOTS  512u
+#define MARKER_LINE_WORDS  8u
+#define MARKER_LANES_MAX   64u
+#define MARKER_LINES_MAX   (1u << 20)
+
+struct marker_super {
+	uint8_t magic[8];
+	__le32 version;
+	__le32 crc; /* CRC-32C, seed ~0, of all 4096 bytes, this field as zero */
+	__le64 compat;
+	__le64 ro_compat;
+	__le64 incompat;
+	uint8_t uuid[16];
+	__le64 nonce; /* secret: seeds every other checksum on media */
+	__le64 bytes; /* of the medium that are used */
+	__le64 created_ns;
+	__le64 state_offset;
+	__le64 lanes_offset;
+	__le64 lines_offset;
+	__le64 digests_offset;
+	__le64 stage_offset;
+	__le64 ring_bytes; /* of one lane; 0: no stage */
+	__le32 lanes;
+	__le32 lines;
+	__le32 digests; /* 0: none here */
+	__le32 digest_bytes;
+	uint8_t reserved[4096 - 144];
+};
+
+/* the state line */
+struct marker_state {
+	__le64 incarnation; /* sealed: of ids, raised durably by every writing open */
+	__le64 replay_seq;  /* sealed: checkpointed stores: first segment to replay */
+	uint8_t reserved[48];
+};
+
+struct marker_lane {
+	__le64 tail;  /* sealed: stage position below which nothing is needed */
+	__le64 clean; /* sealed: line << 10 | next slot, after a clean close; else erased */
+	uint8_t reserved[48];
+};
+
+struct marker_line {
+	__le64 epoch; /* sealed: number << 1 | open; erased: never used */
+	uint8_t reserved[56];
+	__le64 commit[MARKER_LINE_WORDS];
+	__le64 retire[MARKER_LINE_WORDS];
+};
+
+/* what a superblock says, in host order */
+struct marker_geometry {
+	uint8_t uuid[16];
+	uint64_t nonce;
+	uint64_t bytes;
+	uint64_t created_ns;
+	uint64_t state_offset;
+	uint64_t lanes_offset;
+	uint64_t lines_offset;
+	uint64_t digests_offset;
+	uint64_t stage_offset;
+	uint64_t ring_bytes;
+	uint32_t lanes;
+	uint32_t lines;
+	uint32_t digests;
+	uint32_t digest_bytes;
+};
+
+/**
+ * marker_geometry_make() - lay out a medium
+ * @g: lanes, lines, digests, digest_bytes, ring_bytes are given; the offsets
+ *     and @g->bytes are filled in
+ */
+void marker_geometry_make(struct marker_geometry *g);
+
+void marker_super_encode(const struct marker_geometry *g, struct marker_super *super);
+
+/**
+ * marker_super_decode() - validate everything and decode
+ * @medium_bytes: size of the medium that the geometry must fit
+ * @why:          receives the reason, a constant string
+ * Return: 0, -ENODATA no magic there, -EPROTO other version or feature,
+ * -EUCLEAN damaged.
+ */
+int marker_super_decode(const struct marker_super *super, uint64_t medium_bytes,
+			bool read_only, struct marker_geometry *g, const char **why);
+
+static inline uint64_t marker_line_offset(const struct marker_geometry *g, uint32_t line)
+{
+	return g->lines_offset + (uint64_t)line * MARKER_LINE_BYTES;
+}
+
+#endif
