@@ -84,7 +84,7 @@ ARCH := $(if $(filter x86_64 i%86,$(ARCH)),x86,$(if $(filter aarch64,$(ARCH)),ar
 # ---- sources: by directory, chosen by file name, never by #ifdef -----------
 #
 #   x_none.c     stands in for x.c where a header that x.c needs is missing
-#   persist_x86.c, persist_arm64.c, else persist_generic.c: by target
+#   x_x86.c, x_arm64.c, else x_generic.c: by the target architecture
 
 preprocesses = $(shell $(CC) $(ALL_CPPFLAGS) -w -M $(1) >/dev/null 2>&1 && echo yes)
 none_of = $(filter %_none.c,$(1))
@@ -95,16 +95,14 @@ choose = $(filter-out $(call not_built,$(1)),$(1))
 
 MODULE_SOURCES := libjournal/marker/pmem.c
 LIB_DIRS := util format store marker log txn
-PERSIST := $(wildcard libjournal/marker/persist_*.c)
-PERSIST_OWN := $(filter %/persist_$(ARCH).c,$(PERSIST))
-PERSIST_OWN := $(or $(PERSIST_OWN),$(filter %/persist_generic.c,$(PERSIST)))
-PERSIST_OTHER := $(filter-out $(PERSIST_OWN),$(filter \
-	%_x86.c %_arm64.c %_generic.c,$(PERSIST)))
-LIB_SOURCES := $(call choose,$(sort $(filter-out $(MODULE_SOURCES) $(PERSIST_OTHER),\
-	$(foreach d,$(LIB_DIRS),$(wildcard libjournal/$(d)/*.c)) \
-	$(wildcard libjournal/backends.c))))
+LIB_ALL := $(sort $(foreach d,$(LIB_DIRS),$(wildcard libjournal/$(d)/*.c)) \
+	$(wildcard libjournal/backends.c))
+OTHER_ARCH := $(filter-out %_$(ARCH).c,$(filter %_x86.c %_arm64.c,$(LIB_ALL))) \
+	$(patsubst %_$(ARCH).c,%_generic.c,$(filter %_$(ARCH).c,$(LIB_ALL)))
+LIB_SOURCES := $(call choose,$(filter-out $(MODULE_SOURCES) $(OTHER_ARCH),$(LIB_ALL)))
 TOOL_SOURCES := $(call choose,$(sort $(wildcard libjournal/tools/*.c)))
 BENCH_SOURCES := $(call choose,$(sort $(wildcard bench/*.c)))
+BENCH_MAINS := $(if $(BENCH_SOURCES),$(shell grep -l '^int main\b' $(BENCH_SOURCES)))
 TEST_DIRS := unit conformance layout integration
 TEST_SOURCES := $(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.c)))
 TESTLIB_SOURCES := $(sort $(wildcard tests/lib/*.c))
@@ -265,9 +263,14 @@ run-demo: all
 
 bench: need-bench
 	+$(Q)$(AGAIN) run-bench
-run-bench: all $(BUILD)/bench/bench
-	$(Q)LD_LIBRARY_PATH=$(abspath $(BUILD)) $(BUILD)/bench/bench -o $(BUILD)/bench.json
-$(BUILD)/bench/bench: $(call objects,$(BENCH_SOURCES)) $(INTERNAL) $(BUILD)/sources
+run-bench: all bench-programs
+	$(Q)LD_LIBRARY_PATH=$(abspath $(BUILD)) $(BUILD)/bench/bench --json $(BUILD)/bench.json
+
+# a program for each bench/x.c with a main; all the others are linked with each
+BENCH_PROGRAMS := $(BENCH_MAINS:%.c=$(BUILD)/%)
+bench-programs: $(BENCH_PROGRAMS)
+$(BENCH_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(INTERNAL) $(BUILD)/sources \
+		$(call objects,$(filter-out $(BENCH_MAINS),$(BENCH_SOURCES)))
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) \
@@ -328,7 +331,7 @@ help:
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
 .PHONY: all tests check quick run-check asan ubsan tsan valgrind coverage demo run-demo \
-	bench run-bench install uninstall clean help FORCE
+	bench run-bench bench-programs install uninstall clean help FORCE
 
 define NEWLINE
 

@@ -65,7 +65,7 @@ function_length() # nine of ten are below 50 lines
 
 conditional() # no #if but include guards, the C++ one, and in files for one architecture
 {
-	sources | grep -vE '_(x86|arm64|generic|none)\.[ch]$' | while read -r f; do
+	sources | grep -vE '_(x86|arm64|arch|generic|none)\.[ch]$' | while read -r f; do
 		grep -nE '^[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif)\b' "$f" |
 			grep -vE '^[0-9]+:#ifndef [A-Z0-9_]+_H$|^[0-9]+:#ifdef __cplusplus$' |
 			sed "s|^|$f:|"
