@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of this directory share: the open log, and how its parts
+ * call each other.  Nothing outside includes this but their unit tests. */
+#ifndef LOG_LOG_H
+#define LOG_LOG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "log/log_buffers.h"
+#include "log/log_flush.h"
+#include "store/evidence.h"
+#include "store/log_store.h"
+
+struct log_rings;
+
+/**
+ * struct log_file - one open log
+ * @store:       what the caller sees; first, so that one is the other
+ * @fd:          of the file or device
+ * @device:      it is a block device
+ * @direct:      @fd has O_DIRECT
+ * @sync_free:   a completed write is durable without sync (P12)
+ * @durable_now: threads inside a durable write
+ * @flush:       the combined flush (P13)
+ * @buffers:     the pool
+ * @rings:       NULL on the pwrite path
+ */
+struct log_file {
+	struct log_store store;
+	int fd;
+	bool device;
+	bool direct;
+	bool sync_free;
+	_Atomic unsigned int durable_now;
+	struct log_flush flush;
+	struct log_buffers buffers;
+	struct log_rings *rings;
+};
+
+static inline void log_count(_Atomic uint64_t *counter, uint64_t by)
+{
+	atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
+}
+
+/* ---- log_pwrite.c ------------------------------------------------------- */
+
+/* One transfer, the first @done bytes of which are done already; @flags are
+ * RWF_*.  Sets and returns io->result. */
+int log_pwrite_one(int fd, struct log_io *io, bool write, uint32_t done, int flags);
+/* All of them, one after the other; goes on after a failure and returns the
+ * first one. */
+int log_pwrite_all(int fd, struct log_io *io, unsigned int count, bool write);
+
+/* ---- log_uring.c, log_uring_none.c -------------------------------------- */
+
+/* -EPERM, -ENOSYS, -EACCES, -ENOMEM: not to be had here */
+int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers);
+/* All of @io, many at a time; @async counts what was not completed inline.
+ * Any number of threads at once. */
+int log_rings_transfer(struct log_rings *rings, struct log_io *io, unsigned int count,
+		       bool write, _Atomic uint64_t *async);
+void log_rings_close(struct log_rings *rings);
+
+/* ---- log_durable.c ------------------------------------------------------ */
+
+/* plain transfer of @io by whatever path the log has */
+int log_transfer(struct log_file *log, struct log_io *io, unsigned int count, bool write);
+int log_durable_write(struct log_file *log, struct log_io *io, unsigned int count);
+int log_durable_flush(struct log_file *log);
+/* P12: may sync be left out? */
+bool log_sync_free(int fd, uint64_t bytes, bool direct, bool device,
+		   const struct evidence *evidence);
+
+/* ---- log_align.c -------------------------------------------------------- */
+
+/* Turn on O_DIRECT where it can be had, and settle store.block_bytes. */
+void log_align(struct log_file *log, const struct evidence *evidence);
+
+/* ---- log_create.c ------------------------------------------------------- */
+
+/* Is the start of the device all zeros?  0, -EEXIST, or what reading said. */
+int log_create_blank(struct log_file *log, const char *path, struct message *message);
+/* Allocate, write zeros over all of it, make it durable with its name. */
+int log_create_fill(struct log_file *log, const char *path,
+		    const struct journal_progress *progress, struct message *message);
+
+#endif

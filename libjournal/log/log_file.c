@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening and closing the log store on a file or block device. */
+#include "log/log_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log/log.h"
+#include "util/assert.h"
+#include "util/math.h"
+
+#define LOG_UNIT 4096u /* sizes of logs are multiples of it */
+
+/* what opening was asked for; @made: there is a file that has to go again if
+ * the rest fails */
+struct request {
+	const char *path;
+	unsigned int flags;
+	uint64_t bytes;
+	const struct journal_progress *progress;
+	struct message *message;
+	bool made;
+};
+
+/* ---- operations --------------------------------------------------------- */
+
+static struct log_file *log_of(struct log_store *store)
+{
+	return (struct log_file *)store;
+}
+
+static uint64_t bytes_of(const struct log_io *io, unsigned int count)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		bytes += io[i].bytes;
+	return bytes;
+}
+
+static int file_write(struct log_store *store, struct log_io *io, unsigned int count,
+		      bool durable)
+{
+	struct log_file *log = log_of(store);
+
+	log_count(&store->counters.writes, count);
+	log_count(&store->counters.bytes_written, bytes_of(io, count));
+	return durable ? log_durable_write(log, io, count) : log_transfer(log, io, count, true);
+}
+
+static int file_read(struct log_store *store, struct log_io *io, unsigned int count)
+{
+	log_count(&store->counters.reads, count);
+	log_count(&store->counters.bytes_read, bytes_of(io, count));
+	return log_transfer(log_of(store), io, count, false);
+}
+
+static int file_flush(struct log_store *store)
+{
+	return log_durable_flush(log_of(store));
+}
+
+static void *file_buffer(struct log_store *store)
+{
+	return log_buffers_get(&log_of(store)->buffers);
+}
+
+static void file_buffer_done(struct log_store *store, void *buffer)
+{
+	log_buffers_put(&log_of(store)->buffers, buffer);
+}
+
+static void file_close(struct log_store *store)
+{
+	struct log_file *log = log_of(store);
+
+	JASSERT(!atomic_load(&log->durable_now));
+	log_rings_close(log->rings); /* before what is registered with them */
+	log_buffers_free(&log->buffers);
+	if (log->fd >= 0)
+		(void)close(log->fd);
+	free(log);
+}
+
+#define FILE_OPS(name)                                                           \
+	{                                                                        \
+		.backend = (name), .write = file_write, .read = file_read,       \
+		.flush = file_flush, .buffer = file_buffer,                      \
+		.buffer_done = file_buffer_done, .close = file_close,            \
+	}
+
+static const struct log_store_ops uring_ops = FILE_OPS("io_uring");
+static const struct log_store_ops pwrite_ops = FILE_OPS("pwrite");
+
+/* ---- the file ----------------------------------------------------------- */
+
+static int open_new(struct request *request, int *fd)
+{
+	*fd = open(request->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return message_errno(request->message, -errno, "%s", request->path);
+	request->made = true;
+	if (fchmod(*fd, 0600)) /* whatever the umask says */
+		return message_errno(request->message, -errno, "%s", request->path);
+	return 0;
+}
+
+static int open_old(struct request *request, int *fd, bool device)
+{
+	int access = request->flags & LOG_RDONLY ? O_RDONLY : O_RDWR;
+
+	/* on a device this means: not one that is mounted or part of another */
+	if (device && request->flags & LOG_CREATE)
+		access |= O_EXCL;
+	*fd = open(request->path, access | O_CLOEXEC);
+	if (*fd < 0)
+		return message_errno(request->message, -errno, "%s", request->path);
+	if (device || !(request->flags & LOG_CREATE))
+		return 0;
+	if (ftruncate(*fd, 0))
+		return message_errno(request->message, -errno, "%s", request->path);
+	request->made = true; /* what it was is gone */
+	return 0;
+}
+
+static int open_file(struct log_file *log, struct request *request)
+{
+	bool create = request->flags & LOG_CREATE;
+	struct stat status;
+
+	if (stat(request->path, &status)) {
+		if (errno == ENOENT && create)
+			return open_new(request, &log->fd);
+		return message_errno(request->message, -errno, "%s", request->path);
+	}
+	log->device = S_ISBLK(status.st_mode);
+	if (!log->device && !S_ISREG(status.st_mode))
+		return message_set(request->message, -EINVAL,
+				   "%s: neither a file nor a block device", request->path);
+	if (create && !log->device && !(request->flags & LOG_FORCE))
+		return message_errno(request->message, -EEXIST, "%s", request->path);
+	return open_old(request, &log->fd, log->device);
+}
+
+static int medium_bytes(const struct log_file *log, uint64_t *bytes)
+{
+	struct stat status;
+
+	if (log->device)
+		return ioctl(log->fd, BLKGETSIZE64, bytes) ? -errno : 0;
+	if (fstat(log->fd, &status))
+		return -errno;
+	*bytes = (uint64_t)status.st_size;
+	return 0;
+}
+
+static int settle_size(struct log_file *log, const struct request *request)
+{
+	bool create = request->flags & LOG_CREATE;
+	uint64_t bytes;
+	int error = medium_bytes(log, &bytes);
+
+	if (error)
+		return message_errno(request->message, error, "%s", request->path);
+	if (create && (request->bytes & (LOG_UNIT - 1) || request->bytes > INT64_MAX))
+		return message_set(request->message, -EINVAL,
+				   "%s: %" PRIu64 " bytes is no size for a log: not a multiple of %u",
+				   request->path, request->bytes, LOG_UNIT);
+	if (create && log->device && request->bytes > bytes)
+		return message_set(request->message, -ENOSPC,
+				   "%s: %" PRIu64 " bytes are wanted, the device has %" PRIu64,
+				   request->path, request->bytes, bytes);
+	if (create && request->bytes)
+		bytes = request->bytes;
+	log->store.bytes = round_down(bytes, LOG_UNIT);
+	if (log->store.bytes)
+		return 0;
+	return message_set(request->message, create ? -EINVAL : -EUCLEAN,
+			   "%s: a log of %" PRIu64 " bytes has no room", request->path, bytes);
+}
+
+/* ---- how it works here -------------------------------------------------- */
+
+/* io_uring, or why not.  *@refused: 0 or the errno that forbade it */
+static int open_rings(struct log_file *log, const struct request *request, int *refused)
+{
+	int error = -ECANCELED; /* not wanted */
+
+	if (!(request->flags & LOG_NO_URING))
+		error = log_rings_open(&log->rings, log->fd, &log->buffers);
+	log->store.ops = error ? &pwrite_ops : &uring_ops;
+	*refused = error;
+	switch (error) {
+	case 0:
+	case -ECANCELED:
+	case -EPERM:
+	case -ENOSYS:
+	case -EACCES:
+	case -ENOMEM:
+		return 0;
+	default:
+		return message_errno(request->message, error, "%s: setting up io_uring",
+				     request->path);
+	}
+}
+
+static void say_routine(struct log_file *log, int refused)
+{
+	const char *how = log->direct ? "dsync" : "dsync, buffered";
+	char path[36];
+
+	if (log->sync_free)
+		how = "none: no volatile cache";
+	if (!refused)
+		(void)snprintf(path, sizeof(path), "io_uring for batches");
+	else if (refused == -ECANCELED)
+		(void)snprintf(path, sizeof(path), "pwrite");
+	else
+		(void)snprintf(path, sizeof(path), "pwrite: no io_uring (%s)",
+			       strerrorname_np(-refused));
+	(void)snprintf(log->store.routine, sizeof(log->store.routine), "%.23s, %.35s", how,
+		       path);
+}
+
+static int set_up(struct log_file *log, struct request *request)
+{
+	struct evidence evidence;
+	int refused, error;
+
+	error = evidence_read(log->fd, &evidence);
+	if (error)
+		return message_errno(request->message, error, "%s", request->path);
+	log->store.class = evidence.class;
+	memcpy(log->store.evidence, evidence.text, sizeof(log->store.evidence));
+	log_align(log, &evidence);
+	error = open_rings(log, request, &refused);
+	if (error)
+		return error;
+	if (request->flags & LOG_CREATE) {
+		if (log->device && !(request->flags & LOG_FORCE))
+			error = log_create_blank(log, request->path, request->message);
+		if (!error)
+			error = log_create_fill(log, request->path, request->progress,
+						request->message);
+		if (error)
+			return error;
+	}
+	log->sync_free = !log->store.read_only &&
+			 log_sync_free(log->fd, log->store.bytes, log->direct, log->device,
+				       &evidence);
+	say_routine(log, refused);
+	return 0;
+}
+
+int log_file_open(const char *path, unsigned int flags, uint64_t bytes,
+		  const struct journal_progress *progress, struct log_store **store,
+		  struct message *message)
+{
+	struct request request = { path, flags, bytes, progress, message, false };
+	struct log_file *log;
+	int error;
+
+	JASSERT(!(flags & LOG_RDONLY && flags & LOG_CREATE));
+	_Static_assert(sizeof(((struct evidence *)0)->text) ==
+		       sizeof(((struct log_store *)0)->evidence), "same text");
+	log = calloc(1, sizeof(*log));
+	if (!log)
+		return message_errno(message, -ENOMEM, "%s", path);
+	log->fd = -1;
+	log->store.read_only = flags & LOG_RDONLY;
+	error = open_file(log, &request);
+	if (!error)
+		error = settle_size(log, &request);
+	if (!error)
+		error = set_up(log, &request);
+	if (error) {
+		file_close(&log->store);
+		if (request.made)
+			(void)unlink(path);
+		return error;
+	}
+	log_store_check(&log->store);
+	*store = &log->store;
+	return 0;
+}

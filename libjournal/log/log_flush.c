@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "log/log_flush.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* so many flushers in a row may leave a sleeper waiting in vain */
+#define DISAPPOINTMENTS_MAX 4
+
+struct wait {
+	uint64_t turn; /* whom it waits for */
+	uint64_t until_ns;
+	unsigned int disappointments;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void sleep_until(struct log_flush *flush, uint32_t signal, uint64_t until_ns)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(until_ns / 1000000000u),
+		.tv_nsec = (long)(until_ns % 1000000000u),
+	};
+
+	/* not FUTEX_PRIVATE: other processes may sleep here.  Its result does
+	 * not matter, the caller looks for itself. */
+	(void)syscall(SYS_futex, &flush->signal, FUTEX_WAIT_BITSET, signal, &until, NULL,
+		      FUTEX_BITSET_MATCH_ANY);
+}
+
+static void wake_all(struct log_flush *flush)
+{
+	/* The new signal is stored before sleepers are counted; a sleeper counts
+	 * itself before it reads the signal.  So either it is counted here, or it
+	 * sees the new state and does not sleep. */
+	atomic_fetch_add(&flush->signal, 1);
+	if (atomic_load(&flush->sleepers))
+		(void)syscall(SYS_futex, &flush->signal, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static void raise_to(_Atomic uint64_t *word, uint64_t value)
+{
+	uint64_t seen = atomic_load(word);
+
+	while (seen < value && !atomic_compare_exchange_weak(word, &seen, value))
+		;
+}
+
+/* Flush, whoever else may do so now. */
+static int flush_now(struct log_flush *flush, const struct log_flusher *flusher)
+{
+	uint64_t number = atomic_fetch_add(&flush->started, 1) + 1;
+	int error = flusher->sync(flusher->context), none = 0;
+
+	if (error)
+		atomic_compare_exchange_strong(&flush->failed, &none, error);
+	/* A flush that succeeds after another has failed proves nothing: the
+	 * kernel reports a lost write only once. */
+	error = atomic_load(&flush->failed);
+	if (!error)
+		raise_to(&flush->finished, number);
+	return error;
+}
+
+/* Flush for everybody, in place of the one whose turn @turn was. */
+static bool flush_for_all(struct log_flush *flush, const struct log_flusher *flusher,
+			  uint64_t turn, int *error)
+{
+	uint64_t mine = turn + (turn & 1 ? 2 : 1);
+
+	if (!atomic_compare_exchange_strong(&flush->turn, &turn, mine))
+		return false;
+	*error = flush_now(flush, flusher);
+	/* fails if somebody lost patience and took over: then it is theirs */
+	atomic_compare_exchange_strong(&flush->turn, &mine, mine + 1);
+	wake_all(flush);
+	return true;
+}
+
+/* Has the one whose turn it is had its time? */
+static bool patience_lost(struct wait *wait, uint64_t turn, uint64_t patience_ns)
+{
+	uint64_t now = now_ns();
+
+	if (wait->turn == turn)
+		return now >= wait->until_ns;
+	wait->turn = turn;
+	wait->until_ns = now + patience_ns;
+	wait->disappointments++;
+	return false;
+}
+
+static int wait_for(struct log_flush *flush, const struct log_flusher *flusher, uint64_t seen)
+{
+	struct wait wait = { 0 };
+
+	for (;;) {
+		uint32_t signal = atomic_load(&flush->signal);
+		uint64_t turn = atomic_load(&flush->turn);
+		int error;
+
+		if (atomic_load(&flush->finished) > seen)
+			return 0;
+		error = atomic_load(&flush->failed);
+		if (error)
+			return error;
+		if (!(turn & 1) || patience_lost(&wait, turn, flusher->patience_ns)) {
+			if (flush_for_all(flush, flusher, turn, &error))
+				return error;
+			continue;
+		}
+		if (wait.disappointments > DISAPPOINTMENTS_MAX)
+			return flush_now(flush, flusher);
+		sleep_until(flush, signal, wait.until_ns);
+	}
+}
+
+int log_flush_wait(struct log_flush *flush, const struct log_flusher *flusher)
+{
+	/* The write completed before this load; a flush whose number is not yet
+	 * to be seen here draws it later, and begins later still. */
+	uint64_t seen = atomic_load(&flush->started);
+	int error;
+
+	atomic_fetch_add(&flush->sleepers, 1);
+	error = wait_for(flush, flusher, seen);
+	atomic_fetch_sub(&flush->sleepers, 1);
+	return error;
+}
