@@ -264,7 +264,7 @@ run-demo: all
 bench: need-bench
 	+$(Q)$(AGAIN) run-bench
 run-bench: all bench-programs
-	$(Q)LD_LIBRARY_PATH=$(abspath $(BUILD)) $(BUILD)/bench/bench --json $(BUILD)/bench.json
+	$(Q)LD_LIBRARY_PATH=$(abspath $(BUILD)) $(BUILD)/bench/latency --json $(BUILD)/bench.json
 
 # a program for each bench/x.c with a main; all the others are linked with each
 BENCH_PROGRAMS := $(BENCH_MAINS:%.c=$(BUILD)/%)
