@@ -172,8 +172,8 @@ static int settle_size(struct log_file *log, const struct request *request)
 		return message_errno(request->message, error, "%s", request->path);
 	if (create && (request->bytes & (LOG_UNIT - 1) || request->bytes > INT64_MAX))
 		return message_set(request->message, -EINVAL,
-				   "%s: %" PRIu64 " bytes is no size for a log: not a multiple of %u",
-				   request->path, request->bytes, LOG_UNIT);
+				   "%s: %" PRIu64 " bytes is no multiple of %u", request->path,
+				   request->bytes, LOG_UNIT);
 	if (create && log->device && request->bytes > bytes)
 		return message_set(request->message, -ENOSPC,
 				   "%s: %" PRIu64 " bytes are wanted, the device has %" PRIu64,
