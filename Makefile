@@ -145,7 +145,7 @@ define stamp
 endef
 
 $(BUILD)/flags: FORCE
-	$(call stamp,$(CC) $(AR) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LDLIBS) $(HAVE))
+	$(call stamp,$(CC) $(AR) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LDLIBS) $(HAVE) $(LIBDIR))
 $(BUILD)/sources: FORCE
 	$(call stamp,$(LIB_SOURCES) $(TOOL_SOURCES) $(TESTLIB_SOURCES) $(BENCH_SOURCES))
 FORCE:
@@ -154,6 +154,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(EXTRA_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# where an installed library looks for its module
+$(BUILD)/obj/libjournal/marker/pmem_load.o: EXTRA_CPPFLAGS = -DJOURNAL_LIBDIR='"$(LIBDIR)"'
 
 $(BUILD)/obj/tests/%.o $(BUILD)/obj/bench/%.o: EXTRA_CPPFLAGS = -Itests -Itests/lib -Ibench
 
@@ -199,7 +202,8 @@ $(BUILD)/jnl: $(TOOL_OBJECTS) $(INTERNAL) $(BUILD)/sources
 
 # ---- tests -----------------------------------------------------------------
 # Every test is linked with all of tests/lib, the tools without their main, and
-# the static library, whose internals it may see.
+# the static library, whose internals it may see.  The rpath leads to the module
+# (not a runpath: that one the sanitizers' dlopen does not follow).
 
 TESTLIB := $(BUILD)/tests/libtest.a
 TOOLLIB := $(BUILD)/tests/libtools.a
@@ -216,7 +220,8 @@ $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TESTLIB) $(TOOLLIB)
 		$(INTERNAL)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(TESTLIB) $(TOOLLIB) $(INTERNAL) \
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../..' \
+		-o $@ $< $(TESTLIB) $(TOOLLIB) $(INTERNAL) \
 		-lcmocka $(LIB_LDLIBS) $(LDLIBS)
 
 # Set-up first, then a second make that sees what was installed.  A test that

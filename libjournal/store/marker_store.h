@@ -66,6 +66,9 @@ struct marker_store {
 	uint64_t bytes;
 	bool byte_persistent;
 	bool read_only;
+	/* file: only: the newest checkpoint is damaged for certain (no crash leaves
+	 * that), and the map shows the one before it */
+	bool fell_back;
 	enum journal_class class; /* by evidence */
 	char evidence[256];
 	_Atomic int failed;    /* 0, or the first negative errno, for ever */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backends.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "log/log_file.h"
+#include "marker/file.h"
+#include "marker/pmem_open.h"
+#include "marker/sim.h"
+#include "util/math.h"
+
+struct marker_backend {
+	const char *scheme;
+	marker_store_opener *open;
+};
+
+static const struct marker_backend marker_backends[] = {
+	{ "file", marker_file_open },
+	{ "pmem", marker_pmem_open },
+	{ "sim", marker_sim_open },
+};
+
+#define MARKER_SCHEMES "file:, pmem:, sim:"
+
+_Static_assert(ARRAY_COUNT(marker_backends) == 3, "MARKER_SCHEMES names them all");
+
+static const struct marker_backend *find_marker(const char *uri, size_t scheme_chars)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(marker_backends); i++)
+		if (strlen(marker_backends[i].scheme) == scheme_chars &&
+		    !memcmp(marker_backends[i].scheme, uri, scheme_chars))
+			return &marker_backends[i];
+	return NULL;
+}
+
+int backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
+			struct marker_store **store, struct message *message)
+{
+	const char *colon = strchr(uri, ':');
+	const struct marker_backend *backend;
+
+	if (!colon)
+		return message_set(message, -EINVAL, "%s: no marker URI; it begins with one of %s",
+				   uri, MARKER_SCHEMES);
+	backend = find_marker(uri, (size_t)(colon - uri));
+	if (!backend)
+		return message_set(message, -ENOTSUP, "%s: unknown kind of marker; known are %s",
+				   uri, MARKER_SCHEMES);
+	if (!colon[1])
+		return message_set(message, -EINVAL, "%s: the path is missing", uri);
+	return backend->open(colon + 1, flags, bytes, store, message);
+}
+
+int backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+		     const struct journal_progress *progress, struct log_store **store,
+		     struct message *message)
+{
+	return log_file_open(path, flags, bytes, progress, store, message);
+}

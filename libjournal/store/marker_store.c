@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "store/marker_store.h"
+
+#include <stdatomic.h>
+
+#include "util/math.h"
+
+#define MARKER_PAGE_BYTES 4096u
+
+void marker_store_check(const struct marker_store *store)
+{
+	JASSERT(store && store->ops && store->ops->backend && store->ops->close);
+	JASSERT(store->persist.name && store->persist.flush && store->persist.copy &&
+		store->persist.fence);
+	JASSERT(store->map && !((uintptr_t)store->map & (MARKER_PAGE_BYTES - 1)));
+	JASSERT(store->bytes && !(store->bytes & (MARKER_PAGE_BYTES - 1)));
+	/* a store is of one kind, never of both or neither */
+	JASSERT(store->byte_persistent == !store->ops->checkpoint);
+	JASSERT(store->class >= JOURNAL_CLASS_PROCESS && store->class <= JOURNAL_CLASS_POWER);
+	JASSERT(store->evidence[0]);
+	JASSERT(memchr(store->evidence, 0, sizeof(store->evidence)));
+}
+
+void marker_store_fail(struct marker_store *store, int error)
+{
+	int none = 0;
+
+	JASSERT(error < 0);
+	/* only the first failure is kept: what came later follows from it */
+	(void)atomic_compare_exchange_strong(&store->failed, &none, error);
+}
+
+int marker_store_checkpoint(struct marker_store *store, uint64_t bytes)
+{
+	int failed = store->failed;
+	int error;
+
+	JASSERT(!store->byte_persistent && !store->read_only);
+	JASSERT(bytes && bytes <= store->bytes);
+	if (failed)
+		return failed;
+	error = store->ops->checkpoint(store, bytes);
+	JASSERT(error <= 0);
+	if (error)
+		marker_store_fail(store, error);
+	return error;
+}
+
+void marker_store_close(struct marker_store *store)
+{
+	if (!store)
+		return;
+	marker_store_check(store);
+	store->ops->close(store);
+}
