@@ -145,9 +145,11 @@ define stamp
 endef
 
 $(BUILD)/flags: FORCE
-	$(call stamp,$(CC) $(AR) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LDLIBS) $(HAVE) $(LIBDIR))
+	$(call stamp,$(CC) $(AR) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LDLIBS) $(HAVE))
 $(BUILD)/sources: FORCE
 	$(call stamp,$(LIB_SOURCES) $(TOOL_SOURCES) $(TESTLIB_SOURCES) $(BENCH_SOURCES))
+$(BUILD)/libdir: FORCE
+	$(call stamp,$(LIBDIR))
 FORCE:
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
@@ -156,6 +158,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(EXTRA_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # where an installed library looks for its module
+$(BUILD)/obj/libjournal/marker/pmem_load.o: $(BUILD)/libdir
 $(BUILD)/obj/libjournal/marker/pmem_load.o: EXTRA_CPPFLAGS = -DJOURNAL_LIBDIR='"$(LIBDIR)"'
 
 $(BUILD)/obj/tests/%.o $(BUILD)/obj/bench/%.o: EXTRA_CPPFLAGS = -Itests -Itests/lib -Ibench

@@ -38,6 +38,10 @@ for library in libjournal.so libjournal.a; do
 	verdict "$library exports nothing that is not in journal.h" \
 		"$(comm -13 <(echo "$declared") <(echo "$symbols") | grep .)"
 done
+if [ -e "$BUILD/libjournal-pmem.so" ]; then
+	verdict "libjournal-pmem.so exports its table alone" \
+		"$(exported -D --defined-only "$BUILD/libjournal-pmem.so" | grep -vx journal_pmem_module)"
+fi
 verdict "the soname is libjournal.so.0" \
 	"$(readelf -d "$BUILD/libjournal.so" | grep SONAME | grep -v '\[libjournal\.so\.0\]')"
 
