@@ -14,12 +14,14 @@ int group_find(const uint8_t *payload, uint32_t bytes, uint32_t count, uint32_t 
 	__le32 le = 0;
 	uint32_t i;
 
+	if (index >= count)
+		return -EBADMSG;
 	if (count == 1) {
 		*offset = 0;
 		*size = bytes;
 		return 0;
 	}
-	if (index >= count || bytes < (uint64_t)count * 4)
+	if (bytes < (uint64_t)count * 4)
 		return -EBADMSG;
 	limit = bytes - (uint64_t)count * 4;
 	table = payload + limit;

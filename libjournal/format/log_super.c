@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "journal.h"
 #include "format/log.h"
 #include "format/super.h"
 #include "util/math.h"
@@ -61,11 +62,12 @@ static bool log_geometry_sane(const struct log_super *super, struct log_geometry
 	if (!is_power_of_two(g->segment_bytes) || g->segment_bytes < LOG_SEGMENT_MIN ||
 	    g->segment_bytes > LOG_SEGMENT_MAX || !is_power_of_two(g->block_bytes) ||
 	    g->block_bytes < 512 || g->block_bytes > 4096 ||
-	    !is_power_of_two(g->digest_bytes) || g->digest_bytes < 4096 ||
+	    !is_power_of_two(g->digest_bytes) || g->digest_bytes < LOG_DIGEST_MIN ||
 	    g->digest_bytes > g->segment_bytes / 8 || g->bytes % 4096 ||
-	    g->bytes > 1ull << 50 || !g->logs || g->log >= g->logs)
+	    g->bytes > 1ull << 50 || g->logs > JOURNAL_LOGS_MAX || g->log >= g->logs)
 		return false;
 	return !log_geometry_make(g) && g->segments == get_le32(super->segments) &&
+	       (uint64_t)g->segments * g->logs <= UINT32_MAX &&
 	       g->digests_offset == get_le64(super->digests_offset) &&
 	       g->segments_offset == get_le64(super->segments_offset);
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "format/log.h"
 #include "format/super.h"
 #include "util/math.h"
 
@@ -67,7 +68,8 @@ static bool marker_geometry_sane(const struct marker_super *super, struct marker
 	if (!g->lanes || g->lanes > MARKER_LANES_MAX || !g->lines ||
 	    g->lines > MARKER_LINES_MAX || g->ring_bytes % 64 ||
 	    g->ring_bytes > 1ull << 40 || g->digest_bytes % 64 ||
-	    g->digest_bytes > 1u << 24 || g->digests > 1u << 24)
+	    g->digest_bytes > 1u << 24 || g->digests > 1u << 24 ||
+	    (g->digests && g->digest_bytes < LOG_DIGEST_MIN))
 		return false;
 	marker_geometry_make(g);
 	return g->bytes == get_le64(super->bytes) &&

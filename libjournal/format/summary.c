@@ -42,8 +42,10 @@ static uint32_t summary_line_entries(const struct summary_line *line)
 static bool summary_sane(const struct summary_head *head, uint64_t segment_bytes)
 {
 	const struct summary_line *lines = summary_lines(head);
-	uint32_t i, entries = 0;
+	uint32_t i, entries = 0, kind = get_le16(head->kind);
 
+	if ((kind != LOG_STREAM && kind != LOG_EXTENTS) || get_le16(head->sealed) > 1)
+		return false;
 	for (i = 0; i < get_le32(head->lines); i++) {
 		if (get_le32(lines[i].first) != entries)
 			return false;
@@ -61,7 +63,7 @@ int summary_validate(const struct summary_head *head, uint32_t digest_bytes,
 {
 	if (get_le32(head->magic) != SUMMARY_MAGIC)
 		return -ENODATA;
-	if (get_le32(head->segment) != segment ||
+	if (get_le32(head->segment) != segment || digest_bytes < LOG_DIGEST_MIN ||
 	    get_le32(head->lines) > summary_lines_max(digest_bytes) ||
 	    summary_crc(head, nonce) != get_le32(head->crc) ||
 	    !summary_sane(head, segment_bytes))

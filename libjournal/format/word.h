@@ -4,7 +4,8 @@
  * check, since it is the largest thing that is ever assumed atomic.
  *
  *   bits 0..55   value
- *   bits 56..63  check: 8 bits of a CRC-32C over the value
+ *   bits 56..63  check: 8 bits folded from a CRC-32C over the value; any one
+ *                or two flipped bits of the word fail it
  *
  * All ones is "erased" and never sealed; all zeros (a vanished device) never
  * unseals.
