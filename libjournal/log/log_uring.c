@@ -62,6 +62,15 @@ static int ring_make(struct log_rings *rings, struct log_ring *ring)
 	return 0;
 }
 
+/* The kernel takes a ring down in its own time.  The log must not stay open by
+ * it (a device opened exclusively would be busy), so it is given back first. */
+static void ring_end(struct log_ring *ring)
+{
+	if (ring->has_file)
+		(void)io_uring_unregister_files(&ring->uring);
+	io_uring_queue_exit(&ring->uring);
+}
+
 static bool ring_take(struct log_ring *ring, int from)
 {
 	return atomic_compare_exchange_strong(&ring->state, &from, RING_BUSY);
@@ -113,7 +122,7 @@ void log_rings_close(struct log_rings *rings)
 
 		JASSERT(state != RING_BUSY);
 		if (state == RING_FREE)
-			io_uring_queue_exit(&rings->ring[i].uring);
+			ring_end(&rings->ring[i]);
 	}
 	free(rings);
 }
@@ -256,7 +265,7 @@ int log_rings_transfer(struct log_rings *rings, struct log_io *io, unsigned int 
 		return log_pwrite_all(rings->fd, io, count, write);
 	if (run(rings, ring, &batch, async)) {
 		/* entries that were never submitted still point to @io */
-		io_uring_queue_exit(&ring->uring);
+		ring_end(ring);
 		atomic_store(&ring->state, RING_BROKEN);
 		(void)log_pwrite_all(rings->fd, io + batch.submitted, count - batch.submitted,
 				     write);

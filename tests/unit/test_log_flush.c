@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* P13: flushes are shared, cover only what completed before they began, and
+ * nobody waits for one that has stopped. */
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "log/log_flush.h"
+
+#define THREADS 16
+#define FOREVER 3600000000000ull
+
+/* a disk whose flush waits to be let go on; counts them */
+struct disk {
+	struct log_flush flush;
+	sem_t begun, go;
+	_Atomic unsigned int syncs;
+	_Atomic int error;
+	bool waits;
+};
+
+static int disk_sync(void *context)
+{
+	struct disk *disk = context;
+
+	atomic_fetch_add(&disk->syncs, 1);
+	if (disk->waits) {
+		sem_post(&disk->begun);
+		while (sem_wait(&disk->go))
+			;
+	}
+	return atomic_load(&disk->error);
+}
+
+/* what a healthy flusher of the same disk does */
+static int quick_sync(void *context)
+{
+	struct disk *disk = context;
+
+	atomic_fetch_add(&disk->syncs, 1);
+	return 0;
+}
+
+struct waiter {
+	struct disk *disk;
+	pthread_t thread;
+	int (*sync)(void *context);
+	uint64_t patience_ns;
+	int result;
+	_Atomic bool done;
+};
+
+static void *wait_for_flush(void *argument)
+{
+	struct waiter *waiter = argument;
+	struct log_flusher flusher = { waiter->sync, waiter->disk, waiter->patience_ns };
+
+	waiter->result = log_flush_wait(&waiter->disk->flush, &flusher);
+	atomic_store(&waiter->done, true);
+	return NULL;
+}
+
+static void start(struct waiter *waiter, struct disk *disk, int (*sync)(void *context),
+		  uint64_t patience_ns)
+{
+	waiter->disk = disk;
+	waiter->sync = sync;
+	waiter->patience_ns = patience_ns;
+	waiter->result = 1;
+	waiter->done = false;
+	assert_int_equal(pthread_create(&waiter->thread, NULL, wait_for_flush, waiter), 0);
+}
+
+static void join(struct waiter *waiter, int result)
+{
+	assert_int_equal(pthread_join(waiter->thread, NULL), 0);
+	assert_int_equal(waiter->result, result);
+}
+
+static void until_asleep(struct disk *disk, unsigned int count)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	/* counted: all are past the point where they noted the last flush */
+	while (atomic_load(&disk->flush.sleepers) < count)
+		nanosleep(&pause, NULL);
+}
+
+static void disk_init(struct disk *disk, bool waits)
+{
+	*disk = (struct disk){ .waits = waits };
+	sem_init(&disk->begun, 0, 0);
+	sem_init(&disk->go, 0, 0);
+}
+
+static void P13_alone_it_flushes_once(void **state)
+{
+	struct disk disk;
+	struct log_flusher flusher = { disk_sync, &disk, FOREVER };
+
+	(void)state;
+	disk_init(&disk, false);
+	assert_int_equal(log_flush_wait(&disk.flush, &flusher), 0);
+	assert_int_equal(log_flush_wait(&disk.flush, &flusher), 0);
+	assert_int_equal(disk.syncs, 2);
+}
+
+static void P13_threads_share_flushes(void **state)
+{
+	struct waiter first, others[THREADS];
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, true);
+	start(&first, &disk, disk_sync, FOREVER);
+	sem_wait(&disk.begun);
+	for (int i = 0; i < THREADS; i++)
+		start(&others[i], &disk, disk_sync, FOREVER);
+	until_asleep(&disk, THREADS + 1);
+	sem_post(&disk.go); /* the first one's ends */
+	sem_wait(&disk.begun);
+	sem_post(&disk.go); /* one more, for all the others */
+	join(&first, 0);
+	for (int i = 0; i < THREADS; i++)
+		join(&others[i], 0);
+	assert_int_equal(disk.syncs, 2);
+}
+
+static void P13_a_flush_covers_nothing_that_came_after_it_began(void **state)
+{
+	struct waiter first, later;
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, true);
+	start(&first, &disk, disk_sync, FOREVER);
+	sem_wait(&disk.begun); /* the flush is on its way: a write completes now */
+	start(&later, &disk, disk_sync, FOREVER);
+	until_asleep(&disk, 2);
+	sem_post(&disk.go);
+	join(&first, 0);
+	sem_wait(&disk.begun); /* there is a second flush ... */
+	assert_false(atomic_load(&later.done)); /* ... and it is waited for */
+	sem_post(&disk.go);
+	join(&later, 0);
+	assert_int_equal(disk.syncs, 2);
+}
+
+static void P13_a_stopped_flusher_holds_up_nobody(void **state)
+{
+	struct waiter stopped, others[THREADS];
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, true);
+	start(&stopped, &disk, disk_sync, FOREVER);
+	sem_wait(&disk.begun); /* and there it stays */
+	for (int i = 0; i < THREADS; i++)
+		start(&others[i], &disk, quick_sync, 1000000);
+	/* would hang here if one waited for it */
+	for (int i = 0; i < THREADS; i++)
+		join(&others[i], 0);
+	assert_false(atomic_load(&stopped.done));
+	/* its turn was taken from it: the next one is not delayed at all */
+	start(&others[0], &disk, quick_sync, FOREVER);
+	join(&others[0], 0);
+	sem_post(&disk.go);
+	join(&stopped, 0);
+	/* and its late end does not take the turn away from anybody */
+	start(&others[0], &disk, quick_sync, FOREVER);
+	join(&others[0], 0);
+}
+
+static void P13_flushers_that_stop_in_turn_are_not_waited_for_for_ever(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct waiter waiter;
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, false);
+	atomic_store(&disk.flush.turn, 1);
+	start(&waiter, &disk, quick_sync, FOREVER);
+	/* the turn passes from one to the next, and none of them finishes */
+	while (!atomic_load(&waiter.done)) {
+		atomic_fetch_add(&disk.flush.turn, 2);
+		atomic_fetch_add(&disk.flush.signal, 1);
+		(void)syscall(SYS_futex, &disk.flush.signal, FUTEX_WAKE, 1, NULL, NULL, 0);
+		nanosleep(&pause, NULL);
+	}
+	join(&waiter, 0);
+	assert_int_equal(disk.syncs, 1);
+}
+
+static void a_failure_is_everybodys_and_stays(void **state)
+{
+	struct waiter first, later;
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, true);
+	atomic_store(&disk.error, -EIO);
+	start(&first, &disk, disk_sync, FOREVER);
+	sem_wait(&disk.begun);
+	start(&later, &disk, disk_sync, FOREVER);
+	until_asleep(&disk, 2);
+	sem_post(&disk.go);
+	join(&first, -EIO);
+	join(&later, -EIO);
+	atomic_store(&disk.error, 0);
+	start(&first, &disk, disk_sync, FOREVER);
+	join(&first, -EIO);
+	assert_int_equal(disk.syncs, 1); /* never again over a failure */
+}
+
+static void a_success_after_a_failure_proves_nothing(void **state)
+{
+	struct waiter slow, quick;
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, true);
+	start(&slow, &disk, disk_sync, FOREVER);
+	sem_wait(&disk.begun);
+	start(&quick, &disk, quick_sync, 1000000); /* takes over, succeeds */
+	join(&quick, 0);
+	atomic_store(&disk.error, -ENOSPC);
+	sem_post(&disk.go);
+	join(&slow, -ENOSPC);
+	start(&quick, &disk, quick_sync, FOREVER);
+	join(&quick, -ENOSPC);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(P13_alone_it_flushes_once),
+		cmocka_unit_test(P13_threads_share_flushes),
+		cmocka_unit_test(P13_a_flush_covers_nothing_that_came_after_it_began),
+		cmocka_unit_test(P13_a_stopped_flusher_holds_up_nobody),
+		cmocka_unit_test(P13_flushers_that_stop_in_turn_are_not_waited_for_for_ever),
+		cmocka_unit_test(a_failure_is_everybodys_and_stays),
+		cmocka_unit_test(a_success_after_a_failure_proves_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
