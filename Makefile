@@ -76,7 +76,7 @@ have = $(if $(filter $(1),$(HAVE)),$(2))
 LIB_LDLIBS := $(call have,liburing.h,-luring) $(call have,isa-l.h,-lisal) -ldl
 BENCH_LDLIBS := $(call have,sqlite3.h,-lsqlite3) $(call have,lmdb.h,-llmdb) \
 	$(call have,rocksdb/c.h,-lrocksdb) $(call have,libpmemlog.h,-lpmemlog) \
-	$(call have,libpmemobj.h,-lpmemobj) $(call have,libpmem.h,-lpmem)
+	$(call have,libpmemobj.h,-lpmemobj) $(call have,libpmem.h,-lpmem) -ljson-c
 
 ARCH := $(firstword $(subst -, ,$(shell $(CC) $(CFLAGS) -dumpmachine 2>/dev/null)))
 ARCH := $(if $(filter x86_64 i%86,$(ARCH)),x86,$(if $(filter aarch64,$(ARCH)),arm64,$(ARCH)))
@@ -272,7 +272,7 @@ run-demo: all
 bench: need-bench
 	+$(Q)$(AGAIN) run-bench
 run-bench: all bench-programs
-	$(Q)LD_LIBRARY_PATH=$(abspath $(BUILD)) $(BUILD)/bench/latency --json $(BUILD)/bench.json
+	$(Q)BUILD=$(BUILD) bench/run
 
 # a program for each bench/x.c with a main; all the others are linked with each
 BENCH_PROGRAMS := $(BENCH_MAINS:%.c=$(BUILD)/%)

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The same threads serve all rows, so that a thread's lane, its caches and the
+ * kernel's idea of it are warm alike for every method.  A row with no more
+ * threads than processors has each on a processor of its own, from the last
+ * down: interrupts mostly go to the first.
+ */
+#include "lib_run.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib_clock.h"
+
+struct run_thread {
+	struct run *run;
+	pthread_t thread;
+	unsigned int index;
+};
+
+struct run {
+	struct run_thread threads[RUN_THREADS_MAX];
+	pthread_barrier_t all;  /* every thread and the main one: begin, end */
+	pthread_barrier_t some; /* the threads of the slice: ready, done */
+	struct bench_case *bench;
+	uint64_t *ns; /* the samples of a slice, of all threads together */
+	size_t room;
+	bool stop;
+};
+
+static void place(unsigned int index, unsigned int threads)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+	long i;
+
+	CPU_ZERO(&set);
+	if ((long)threads <= processors)
+		CPU_SET((size_t)(processors - 1 - (long)index), &set);
+	else
+		for (i = 0; i < processors; i++)
+			CPU_SET((size_t)i, &set);
+	/* forbidden in some containers: then the scheduler decides for all alike */
+	(void)sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* the loop that is measured: two clocks around the operation, nothing else */
+static int operations(struct bench_worker *worker)
+{
+	const struct bench_case *bench = worker->bench;
+	const struct bench_method *method = bench->method;
+	uint64_t until = worker->begin_ns + bench->slice_ns, begin, end;
+	int result = 0;
+
+	do {
+		if (method->before && (result = method->before(worker)))
+			break;
+		begin = clock_ns();
+		result = method->op(worker);
+		end = clock_ns();
+		if (result)
+			break;
+		worker->timed_ns += end - begin;
+		worker->ns[worker->count++] = end - begin;
+		if (method->after && (result = method->after(worker)))
+			break;
+		worker->sequence++;
+	} while (worker->count < bench->ops && end < until);
+	return result;
+}
+
+/* The first barrier lets all begin at once; the second keeps the untimed work
+ * of one thread from disturbing the last operations of another. */
+static void slice(struct bench_worker *worker, pthread_barrier_t *some)
+{
+	const struct bench_method *method = worker->bench->method;
+
+	worker->count = 0;
+	worker->timed_ns = 0;
+	worker->error = method->slice_begin ? method->slice_begin(worker) : 0;
+	(void)pthread_barrier_wait(some);
+	worker->begin_ns = clock_ns();
+	if (!worker->error)
+		worker->error = operations(worker);
+	worker->end_ns = clock_ns();
+	(void)pthread_barrier_wait(some);
+	if (method->slice_end && !worker->error)
+		worker->error = method->slice_end(worker);
+}
+
+static void *thread_main(void *argument)
+{
+	struct run_thread *thread = argument;
+	struct run *run = thread->run;
+
+	for (;;) {
+		(void)pthread_barrier_wait(&run->all);
+		if (run->stop)
+			return NULL;
+		if (thread->index < run->bench->threads) {
+			place(thread->index, run->bench->threads);
+			slice(&run->bench->workers[thread->index], &run->some);
+		}
+		(void)pthread_barrier_wait(&run->all);
+	}
+}
+
+int run_open(struct run **out)
+{
+	struct run *run = calloc(1, sizeof(*run));
+	unsigned int i;
+
+	if (!run)
+		return -ENOMEM;
+	(void)pthread_barrier_init(&run->all, NULL, RUN_THREADS_MAX + 1);
+	for (i = 0; i < RUN_THREADS_MAX; i++) {
+		struct run_thread *thread = &run->threads[i];
+		int result;
+
+		thread->run = run;
+		thread->index = i;
+		result = pthread_create(&thread->thread, NULL, thread_main, thread);
+		if (result) /* the others wait at a barrier for ever: the program ends */
+			return -result;
+	}
+	*out = run;
+	return 0;
+}
+
+void run_close(struct run *run)
+{
+	unsigned int i;
+
+	run->stop = true;
+	(void)pthread_barrier_wait(&run->all);
+	for (i = 0; i < RUN_THREADS_MAX; i++)
+		(void)pthread_join(run->threads[i].thread, NULL);
+	(void)pthread_barrier_destroy(&run->all);
+	free(run->ns);
+	free(run);
+}
+
+int run_case_init(struct bench_case *bench, unsigned int slices)
+{
+	unsigned int i;
+
+	bench->workers = calloc(bench->threads, sizeof(*bench->workers));
+	if (!bench->workers)
+		return -ENOMEM;
+	for (i = 0; i < bench->threads; i++) {
+		struct bench_worker *worker = &bench->workers[i];
+
+		worker->bench = bench;
+		worker->index = i;
+		worker->ns = malloc(bench->ops * sizeof(*worker->ns));
+		if (!worker->ns)
+			return -ENOMEM;
+		memset(worker->ns, 1, bench->ops * sizeof(*worker->ns));
+	}
+	return samples_init(&bench->samples, (size_t)bench->ops * bench->threads * slices,
+			    slices);
+}
+
+void run_case_free(struct bench_case *bench)
+{
+	unsigned int i;
+
+	for (i = 0; bench->workers && i < bench->threads; i++)
+		free(bench->workers[i].ns);
+	free(bench->workers);
+	samples_free(&bench->samples);
+	bench->workers = NULL;
+}
+
+static double rate(const struct bench_case *bench, size_t count)
+{
+	uint64_t begin = UINT64_MAX, end = 0, timed = 0, span;
+	unsigned int i;
+
+	for (i = 0; i < bench->threads; i++) {
+		const struct bench_worker *worker = &bench->workers[i];
+
+		begin = worker->begin_ns < begin ? worker->begin_ns : begin;
+		end = worker->end_ns > end ? worker->end_ns : end;
+		timed += worker->timed_ns;
+	}
+	span = bench->method->rate == RATE_WALL ? end - begin : timed / bench->threads;
+	return span ? (double)count * bench->batch * 1e9 / (double)span : 0;
+}
+
+static int make_room(struct run *run, size_t room)
+{
+	if (run->room >= room)
+		return 0;
+	free(run->ns);
+	run->ns = malloc(room * sizeof(*run->ns));
+	run->room = run->ns ? room : 0;
+	return run->ns ? 0 : -ENOMEM;
+}
+
+static int collect(struct run *run, struct bench_case *bench)
+{
+	size_t count = 0;
+	unsigned int i;
+	int result = make_room(run, (size_t)bench->ops * bench->threads);
+
+	if (result)
+		return result;
+	for (i = 0; i < bench->threads; i++) {
+		const struct bench_worker *worker = &bench->workers[i];
+
+		memcpy(run->ns + count, worker->ns, worker->count * sizeof(*worker->ns));
+		count += worker->count;
+	}
+	return samples_slice(&bench->samples, run->ns, count, rate(bench, count));
+}
+
+int run_slice(struct run *run, struct bench_case *bench, bool keep)
+{
+	unsigned int i;
+
+	run->bench = bench;
+	(void)pthread_barrier_init(&run->some, NULL, bench->threads);
+	(void)pthread_barrier_wait(&run->all);
+	(void)pthread_barrier_wait(&run->all);
+	(void)pthread_barrier_destroy(&run->some);
+	for (i = 0; i < bench->threads; i++)
+		if (bench->workers[i].error)
+			return bench->workers[i].error;
+	return keep ? collect(run, bench) : 0;
+}
