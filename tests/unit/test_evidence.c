@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is concluded from which evidence, on a sysfs of our own making. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../lib/scratch.h"
+#include "store/evidence_walk.h"
+
+static struct scratch scratch;
+
+/* ---- a sysfs ------------------------------------------------------------ */
+
+/* all directories on the way to DIR/@path */
+static void directories(const char *path)
+{
+	char full[PATH_MAX];
+
+	scratch_path(&scratch, path, full);
+	for (char *at = full + strlen(scratch.directory) + 1; *at; at++)
+		if (*at == '/') {
+			*at = '\0';
+			assert_true(!mkdir(full, 0700) || errno == EEXIST);
+			*at = '/';
+		}
+}
+
+static void put(const char *path, const char *text)
+{
+	char full[PATH_MAX];
+	FILE *file;
+
+	directories(path);
+	file = fopen(scratch_path(&scratch, path, full), "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+/* DIR/@path -> DIR/@target */
+static void point(const char *path, const char *target)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	directories(path);
+	scratch_path(&scratch, target, to);
+	assert_int_equal(symlink(to, scratch_path(&scratch, path, from)), 0);
+}
+
+static void disk(const char *name, const char *number, const char *cache, const char *fua,
+		 const char *sector)
+{
+	char path[128], home[64];
+
+	(void)snprintf(home, sizeof(home), "devices/%s", name);
+	(void)snprintf(path, sizeof(path), "%s/queue/write_cache", home);
+	put(path, cache);
+	(void)snprintf(path, sizeof(path), "%s/queue/fua", home);
+	put(path, fua);
+	(void)snprintf(path, sizeof(path), "%s/queue/physical_block_size", home);
+	put(path, sector);
+	(void)snprintf(path, sizeof(path), "%s/device/model", home);
+	put(path, "a disk\n");
+	(void)snprintf(path, sizeof(path), "dev/block/%s", number);
+	point(path, home);
+}
+
+static int make_sysfs(void **state)
+{
+	(void)state;
+	assert_int_equal(scratch_make(&scratch, NULL), 0);
+	disk("back", "8:0", "write back\n", "0\n", "4096\n");
+	disk("fua", "8:16", "write back\n", "1\n", "512\n");
+	disk("through", "8:32", "write through\n", "0\n", "512\n");
+	disk("vdx", "8:48", "write back\n", "0\n", "512\n");
+	put("drivers/virtio_blk/x", "");
+	point("devices/vdx/device/driver", "drivers/virtio_blk");
+	/* a partition has no queue of its own */
+	put("devices/through/through2/partition", "2\n");
+	point("dev/block/8:34", "devices/through/through2");
+	/* RAM with a queue, nothing behind it */
+	put("devices/zram9/queue/write_cache", "write through\n");
+	point("dev/block/253:9", "devices/zram9");
+	/* a disk of a kernel that does not tell */
+	put("devices/mute/device/model", "x\n");
+	point("dev/block/8:64", "devices/mute");
+	/* dm over a partition; md over dm and a disk */
+	put("devices/dm-3/dm/name", "vg-mail\n");
+	put("devices/dm-3/queue/write_cache", "write through\n");
+	point("devices/dm-3/slaves/through2", "devices/through/through2");
+	point("dev/block/252:3", "devices/dm-3");
+	put("devices/md0/queue/write_cache", "write back\n");
+	point("devices/md0/slaves/back", "devices/back");
+	point("devices/md0/slaves/dm-3", "devices/dm-3");
+	point("dev/block/9:0", "devices/md0");
+	/* one whose slave is itself */
+	put("devices/ring/queue/write_cache", "write back\n");
+	point("devices/ring/slaves/ring", "devices/ring");
+	point("dev/block/9:9", "devices/ring");
+	/* two btrfs: one of two disks, one over zram too */
+	point("fs/btrfs/aaaa/devices/back", "devices/back");
+	point("fs/btrfs/aaaa/devices/fua", "devices/fua");
+	point("fs/btrfs/bbbb/devices/vdx", "devices/vdx");
+	point("fs/btrfs/bbbb/devices/zram9", "devices/zram9");
+	put("fs/btrfs/features/x", "1\n");
+	return 0;
+}
+
+static int remove_sysfs(void **state)
+{
+	(void)state;
+	scratch_remove(&scratch);
+	return 0;
+}
+
+static struct evidence walk(void (*how)(struct evidence_walk *, dev_t), unsigned int major,
+			    unsigned int minor)
+{
+	struct evidence found = { .class = JOURNAL_CLASS_POWER,
+				  .no_volatile_cache = true,
+				  .overwrites_in_place = true };
+	struct evidence_walk walk = { .found = &found, .sysfs = scratch.directory };
+
+	how(&walk, makedev(major, minor));
+	return found;
+}
+
+static void check(struct evidence found, enum journal_class class, bool no_cache, bool in_place,
+		  unsigned int sector, const char *text)
+{
+	assert_string_equal(found.text, text);
+	assert_int_equal(found.class, class);
+	assert_int_equal(found.no_volatile_cache, no_cache);
+	assert_int_equal(found.overwrites_in_place, in_place);
+	assert_int_equal(found.physical_sector_bytes, sector);
+}
+
+/* ---- tests -------------------------------------------------------------- */
+
+static void a_disk_is_what_it_declares(void **state)
+{
+	(void)state;
+	check(walk(evidence_walk_device, 8, 0), JOURNAL_CLASS_POWER, false, true, 4096,
+	      "back (write back cache, flushed by FLUSH)");
+	check(walk(evidence_walk_device, 8, 16), JOURNAL_CLASS_POWER, false, true, 512,
+	      "fua (write back cache, flushed by FLUSH and FUA)");
+	check(walk(evidence_walk_device, 8, 32), JOURNAL_CLASS_POWER, true, true, 512,
+	      "through (write through, no volatile cache)");
+	check(walk(evidence_walk_device, 8, 48), JOURNAL_CLASS_POWER, false, true, 512,
+	      "vdx (write back cache, flushed by FLUSH, as the virtual device declares)");
+}
+
+static void a_partition_is_its_disk(void **state)
+{
+	(void)state;
+	check(walk(evidence_walk_device, 8, 34), JOURNAL_CLASS_POWER, true, true, 512,
+	      "through2 of through (write through, no volatile cache)");
+}
+
+static void what_is_not_known_is_not_trusted(void **state)
+{
+	(void)state;
+	check(walk(evidence_walk_device, 253, 9), JOURNAL_CLASS_PROCESS, false, false, 0,
+	      "zram9 (no disk is known behind it)");
+	check(walk(evidence_walk_device, 8, 64), JOURNAL_CLASS_PROCESS, false, false, 0,
+	      "mute (it does not say whether it has a write cache)");
+	check(walk(evidence_walk_device, 77, 7), JOURNAL_CLASS_PROCESS, false, false, 0,
+	      "a device that sysfs does not show");
+}
+
+static void P12_stacked_devices_allow_no_short_cut(void **state)
+{
+	(void)state;
+	check(walk(evidence_walk_device, 252, 3), JOURNAL_CLASS_POWER, true, false, 512,
+	      "vg-mail (dm-3) on through2 of through (write through, no volatile cache)");
+}
+
+static void all_of_a_stack_is_weighed(void **state)
+{
+	struct evidence found = walk(evidence_walk_device, 9, 0);
+
+	(void)state;
+	assert_int_equal(found.class, JOURNAL_CLASS_POWER);
+	assert_false(found.no_volatile_cache || found.overwrites_in_place);
+	assert_int_equal(found.physical_sector_bytes, 4096);
+	assert_non_null(strstr(found.text, "md0 on "));
+	assert_non_null(strstr(found.text, "back (write back cache"));
+	assert_non_null(strstr(found.text, "through2 of through"));
+	assert_non_null(strstr(found.text, " and "));
+}
+
+static void a_device_below_itself_comes_to_an_end(void **state)
+{
+	struct evidence found = walk(evidence_walk_device, 9, 9);
+
+	(void)state;
+	assert_int_equal(found.class, JOURNAL_CLASS_PROCESS);
+}
+
+static void btrfs_is_as_good_as_its_worst_device(void **state)
+{
+	struct evidence found = walk(evidence_walk_btrfs, 8, 0);
+
+	(void)state;
+	assert_int_equal(found.class, JOURNAL_CLASS_POWER);
+	assert_non_null(strstr(found.text, "back (write back"));
+	assert_non_null(strstr(found.text, "fua (write back"));
+	found = walk(evidence_walk_btrfs, 8, 48);
+	assert_int_equal(found.class, JOURNAL_CLASS_PROCESS);
+	/* a member of none */
+	assert_int_equal(walk(evidence_walk_btrfs, 8, 32).class, JOURNAL_CLASS_PROCESS);
+}
+
+static void mountinfo_is_understood(void **state)
+{
+	char line[] = "27 1 254:0 / /srv rw,relatime shared:1 - ext4 /dev/my\\040disk "
+		      "rw,data=journal,barrier=0\n";
+	char other[] = "270 1 254:0 / / rw - xfs /dev/vdb rw,nobarrierx\n";
+	struct evidence_mount mount;
+
+	(void)state;
+	assert_int_equal(evidence_mount_parse(other, 27, &mount), -ENOENT);
+	assert_int_equal(evidence_mount_parse(line, 27, &mount), 0);
+	assert_string_equal(mount.type, "ext4");
+	assert_string_equal(mount.source, "/dev/my disk");
+	assert_true(evidence_mount_has(&mount, "data=journal"));
+	assert_true(evidence_mount_has(&mount, "data="));
+	assert_true(evidence_mount_has(&mount, "barrier=0"));
+	assert_false(evidence_mount_has(&mount, "barrier"));
+	assert_false(evidence_mount_has(&mount, "nobarrier"));
+	assert_int_equal(evidence_mount_parse(other, 270, &mount), 0);
+	assert_false(evidence_mount_has(&mount, "nobarrier"));
+}
+
+static void tmpfs_and_the_like_survive_a_process(void **state)
+{
+	struct evidence found;
+	struct statfs fs;
+	int fd;
+
+	(void)state;
+	fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(evidence_read(fd, &found), 0);
+	assert_int_equal(found.class, JOURNAL_CLASS_PROCESS);
+	assert_non_null(strstr(found.text, "unknown file system"));
+	(void)close(fd);
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(evidence_read(fd, &found), 0);
+	assert_int_equal(found.class, JOURNAL_CLASS_PROCESS);
+	(void)close(fd);
+	assert_int_equal(evidence_read(-1, &found), -EBADF);
+	fd = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstatfs(fd, &fs) || fs.f_type != TMPFS_MAGIC) {
+		printf("skip: tmpfs: /dev/shm is none\n");
+		skip();
+	}
+	assert_int_equal(evidence_read(fd, &found), 0);
+	check(found, JOURNAL_CLASS_PROCESS, false, false, 0, "tmpfs: held in memory");
+	(void)close(fd);
+}
+
+static void classes_have_names(void **state)
+{
+	(void)state;
+	assert_string_equal(journal_class_name(JOURNAL_CLASS_PROCESS), "process");
+	assert_string_equal(journal_class_name(JOURNAL_CLASS_OS), "os");
+	assert_string_equal(journal_class_name(JOURNAL_CLASS_POWER), "power");
+	assert_string_equal(journal_class_name((enum journal_class)99), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_disk_is_what_it_declares),
+		cmocka_unit_test(a_partition_is_its_disk),
+		cmocka_unit_test(what_is_not_known_is_not_trusted),
+		cmocka_unit_test(P12_stacked_devices_allow_no_short_cut),
+		cmocka_unit_test(all_of_a_stack_is_weighed),
+		cmocka_unit_test(a_device_below_itself_comes_to_an_end),
+		cmocka_unit_test(btrfs_is_as_good_as_its_worst_device),
+		cmocka_unit_test(mountinfo_is_understood),
+		cmocka_unit_test(tmpfs_and_the_like_survive_a_process),
+		cmocka_unit_test(classes_have_names),
+	};
+
+	return cmocka_run_group_tests(tests, make_sysfs, remove_sysfs);
+}
