@@ -160,6 +160,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 # where an installed library looks for its module
 $(BUILD)/obj/libjournal/marker/pmem_load.o: $(BUILD)/libdir
 $(BUILD)/obj/libjournal/marker/pmem_load.o: EXTRA_CPPFLAGS = -DJOURNAL_LIBDIR='"$(LIBDIR)"'
+$(BUILD)/obj/tests/unit/test_marker_pmem.o: EXTRA_CPPFLAGS += -DJOURNAL_LIBDIR='"$(LIBDIR)"'
 
 $(BUILD)/obj/tests/%.o $(BUILD)/obj/bench/%.o: EXTRA_CPPFLAGS = -Itests -Itests/lib -Ibench
 
