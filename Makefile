@@ -241,6 +241,8 @@ run-check: all
 	-+$(Q)$(AGAIN) -k tests
 	$(Q)$(RUN) $(TESTS)
 
+deps: need-test
+
 need-%:
 	$(Q)CC="$(CC)" DEPS="$(DEPS)" tests/deps build $*
 
@@ -329,6 +331,7 @@ help:
 	@echo '  demo       installs what is missing, builds, shows what it is for'
 	@echo '  check      installs what is missing, builds, runs every test'
 	@echo '  quick      the same without the slow tests'
+	@echo '  deps       only installs what is missing, or says so'
 	@echo '  bench      commit latency here, against fsync and databases: build/bench.json'
 	@echo '  asan ubsan tsan valgrind'
 	@echo '             the tests under that tool, built apart in build/asan, ...'
@@ -339,7 +342,7 @@ help:
 	@echo
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
-.PHONY: all tests check quick run-check asan ubsan tsan valgrind coverage demo run-demo \
+.PHONY: all tests deps check quick run-check asan ubsan tsan valgrind coverage demo run-demo \
 	bench run-bench bench-programs install uninstall clean help FORCE
 
 define NEWLINE
