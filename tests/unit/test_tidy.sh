@@ -23,6 +23,12 @@ sources()
 	existing | grep -E '\.[ch]$'
 }
 
+# awk over many files: FNR and FILENAME tell where it is
+each() # each PROGRAM: the files are on stdin
+{
+	xargs -r awk "$1"
+}
+
 top_level() # nothing else but dotfiles
 {
 	files | cut -d/ -f1 | sort -u | grep -vE '^\.|^(Kbuild|Makefile|README\.md|LICENSES)$' |
@@ -32,77 +38,77 @@ top_level() # nothing else but dotfiles
 licence() # in the first three lines of all but prose, data and the licences
 {
 	existing | grep -vE '^LICENSES/|\.(md|txt|bin|img|gz|mbox|eml|bsmtp|json)$|(^|/)\.git' |
-		while read -r f; do
-			head -n 3 "$f" | grep -q 'SPDX-License-Identifier: ' ||
-				echo "$f: no SPDX-License-Identifier"
-		done
+		each 'function end() { if (file && !found) print file ": no SPDX-License-Identifier" }
+			FNR == 1 { end(); file = FILENAME; found = 0 }
+			FNR <= 3 && /SPDX-License-Identifier: / { found = 1 }
+			END { end() }'
 }
 
 file_length()
 {
-	sources | while read -r f; do
-		lines=$(wc -l <"$f")
-		[ "$lines" -le 600 ] || echo "$f: $lines lines, 600 are allowed"
-	done
+	sources | each 'FNR == 601 { print FILENAME ": over 600 lines" }'
 }
 
-line_length()
+line_length() # tabs are eight wide
 {
-	sources | while read -r f; do
-		expand -t 8 "$f" | awk -v f="$f" \
-			'length > 100 { print f ":" NR ": " length " columns, 100 are allowed" }'
-	done
+	sources | each '{
+		columns = 0
+		n = split($0, piece, "\t")
+		for (i = 1; i <= n; i++) {
+			columns += length(piece[i])
+			if (i < n)
+				columns += 8 - columns % 8
+		}
+		if (columns > 100)
+			print FILENAME ":" FNR ": " columns " columns, 100 are allowed"
+	}'
 }
 
 function_length() # nine of ten are below 50 lines
 {
-	sources | grep '\.c$' | while read -r f; do
-		awk -v f="$f" '/^{/ { start = NR } /^}/ && start { print NR - start + 1, f ":" start
-			start = 0 }' "$f"
-	done | sort -rn | awk '$1 >= 50 { long++; text = text "\n" $2 ": " $1 " lines" }
+	sources | grep '\.c$' | each '/^{/ { start = FNR }
+		/^}/ && start { print FNR - start + 1, FILENAME ":" start; start = 0 }' |
+		sort -rn | awk '$1 >= 50 { long++; text = text "\n" $2 ": " $1 " lines" }
 		END { if (long * 10 > NR) print long " of " NR " functions have 50 lines or more:" text }'
 }
 
 conditional() # no #if but include guards, the C++ one, and in files for one architecture
 {
-	sources | grep -vE '_(x86|arm64|arch|generic|none)\.[ch]$' | while read -r f; do
-		grep -nE '^[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif)\b' "$f" |
-			grep -vE '^[0-9]+:#ifndef [A-Z0-9_]+_H$|^[0-9]+:#ifdef __cplusplus$' |
-			sed "s|^|$f:|"
-	done
+	sources | grep -vE '_(x86|arm64|arch|generic|none)\.[ch]$' |
+		xargs -r grep -HnE '^[[:space:]]*#[[:space:]]*(if|ifdef|ifndef|elif)\b' |
+		grep -vE ':#ifndef [A-Z0-9_]+_H$|:#ifdef __cplusplus$'
 }
 
 # what each layer may include of ours; "-" is a header of its own directory
-may_include() # may_include FILE
+may_include() # may_include FILE: sets $allowed
 {
 	case $1 in
-	libjournal/include/*) echo '^$' ;;
-	libjournal/util/*) echo '^(util/|-)' ;;
-	libjournal/format/*) echo '^((util|format)/|journal\.h$|-)' ;;
-	libjournal/store/*) echo '^((util|format|store)/|journal\.h$|-)' ;;
-	libjournal/marker/*) echo '^((util|format|store|marker)/|journal\.h$|-)' ;;
-	libjournal/log/*) echo '^((util|format|store|log)/|journal\.h$|-)' ;;
-	libjournal/txn/*) echo '^((util|format|store|txn)/|(journal|backends)\.h$|-)' ;;
-	libjournal/backends.*) echo '.' ;;
+	libjournal/include/*) allowed='^$' ;;
+	libjournal/util/*) allowed='^(util/|-)' ;;
+	libjournal/format/*) allowed='^((util|format)/|journal\.h$|-)' ;;
+	libjournal/store/*) allowed='^((util|format|store)/|journal\.h$|-)' ;;
+	libjournal/marker/*) allowed='^((util|format|store|marker)/|journal\.h$|-)' ;;
+	libjournal/log/*) allowed='^((util|format|store|log)/|journal\.h$|-)' ;;
+	libjournal/txn/*) allowed='^((util|format|store|txn)/|(journal|backends)\.h$|-)' ;;
 	libjournal/tools/*dump* | libjournal/tools/*check*)
-		echo '^((util|format|tools)/|journal\.h$|-)' ;;
-	libjournal/tools/*) echo '^(tools/|journal\.h$|-)' ;;
-	bench/*) echo '^((util|store|bench)/|(journal|backends)\.h$|-)' ;;
-	tests/integration/*) echo '^(lib/|journal\.h$|-)' ;;
-	*) echo '.' ;;
+		allowed='^((util|format|tools)/|journal\.h$|-)' ;;
+	libjournal/tools/*) allowed='^(tools/|journal\.h$|-)' ;;
+	bench/*) allowed='^((util|store|bench)/|(journal|backends)\.h$|-)' ;;
+	tests/integration/*) allowed='^(lib/|journal\.h$|-)' ;;
+	*) allowed=. ;;
 	esac
 }
 
 include_direction() # util <- format <- store <- {marker, log}, store <- txn
 {
-	sources | while read -r f; do
-		allowed=$(may_include "$f")
-		sed -n 's/^#[[:space:]]*include "\([^"]*\)".*/\1/p' "$f" | while read -r header; do
-			[ -f "$(dirname "$f")/$header" ] && [[ $header != */* ]] && header=-
-			[[ $f == tests/* && -f tests/lib/$header ]] && header=lib/$header
-			[[ $header =~ $allowed ]] || echo "$f includes \"$header\""
+	local file header allowed
+	sources | each '/^#[[:space:]]*include "/ { split($0, part, "\""); print FILENAME, part[2] }' |
+		while read -r file header; do
+			may_include "$file"
+			[[ $header != */* && -f ${file%/*}/$header ]] && header=-
+			[[ $file == tests/* && -f tests/lib/$header ]] && header=lib/$header
+			[[ $header =~ $allowed ]] || echo "$file includes \"$header\""
 		done
-	done
 }
 
 concrete_backends() # only backends.c and the media themselves name a medium's opener
