@@ -345,6 +345,21 @@ static void counts_what_it_does(void **state)
 	assert_int_equal(counters->bytes_read, UNIT);
 }
 
+static void a_durable_batch_is_synced_once(void **state)
+{
+	PLACE;
+	struct log_store *store = create(place);
+	struct log_counters *counters = &store->counters;
+	struct log_io io[3] = { { 0, place->buffer, UNIT, 0 },
+				{ 4 * UNIT, place->buffer, UNIT, 0 },
+				{ 2 * UNIT, place->buffer, UNIT, 0 } };
+
+	assert_int_equal(log_store_write(store, io, 3, true), 0);
+	assert_int_equal(counters->writes, 3);
+	assert_true(counters->flushes == 1 || counters->dsyncs == 3 ||
+		    counters->unsynced == 3);
+}
+
 static void read_only_writes_nothing(void **state)
 {
 	PLACE;
@@ -424,6 +439,7 @@ static const struct {
 	TEST(batches_go_from_any_buffer),   TEST(sixteen_threads_at_once),
 	TEST(counts_what_it_does),          TEST(read_only_writes_nothing),
 	TEST(lends_buffers_of_its_own),     TEST(misuse_is_asserted),
+	TEST(a_durable_batch_is_synced_once),
 };
 
 int main(void)

@@ -223,7 +223,28 @@ static void a_failure_is_everybodys_and_stays(void **state)
 	assert_int_equal(disk.syncs, 1); /* never again over a failure */
 }
 
-static void a_success_after_a_failure_proves_nothing(void **state)
+static int bad_sync(void *context)
+{
+	(void)context;
+	return -EIO;
+}
+
+static void a_success_beside_a_failure_proves_nothing(void **state)
+{
+	struct waiter slow, bad;
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, true);
+	start(&slow, &disk, disk_sync, FOREVER);
+	sem_wait(&disk.begun);
+	start(&bad, &disk, bad_sync, 1000000); /* takes over, and is told of the loss */
+	join(&bad, -EIO);
+	sem_post(&disk.go); /* the other one's call returns 0 */
+	join(&slow, -EIO);
+}
+
+static void a_late_failure_is_seen_by_the_next(void **state)
 {
 	struct waiter slow, quick;
 	struct disk disk;
@@ -250,7 +271,8 @@ int main(void)
 		cmocka_unit_test(P13_a_stopped_flusher_holds_up_nobody),
 		cmocka_unit_test(P13_flushers_that_stop_in_turn_are_not_waited_for_for_ever),
 		cmocka_unit_test(a_failure_is_everybodys_and_stays),
-		cmocka_unit_test(a_success_after_a_failure_proves_nothing),
+		cmocka_unit_test(a_success_beside_a_failure_proves_nothing),
+		cmocka_unit_test(a_late_failure_is_seen_by_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
