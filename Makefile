@@ -6,7 +6,7 @@
 #
 # Options, with their defaults:
 #   BUILD=build          where everything goes that is made
-#   CC=cc AR LD OBJCOPY  compiler (CC=clang works too) and binary tools
+#   CC=cc AR OBJCOPY     compiler (CC=clang works too) and binary tools
 #   OPT="-O2 -g"         optimisation and debug information
 #   CFLAGS= CPPFLAGS=    yours, added after ours
 #   LDFLAGS= LDLIBS=     the same for linking
@@ -59,7 +59,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 override ALL_CPPFLAGS = -D_GNU_SOURCE -Ilibjournal -Ilibjournal/include $(CPPFLAGS)
 override ALL_CFLAGS = -std=gnu11 $(OPT) $(WARNINGS) $(if $(WERROR),-Werror) -pthread \
 	-fPIC -fvisibility=hidden -fno-semantic-interposition -fno-strict-aliasing \
-	$(if $(SANITIZE)$(COVERAGE),,$(HARDEN)) $(SANITIZE) $(COVERAGE) $(CFLAGS)
+	$(if $(SANITIZE)$(COVERAGE)$(filter -O0,$(OPT) $(CFLAGS)),,$(HARDEN)) \
+	$(SANITIZE) $(COVERAGE) $(CFLAGS)
 # -z now: no lazy binding in the middle of a first commit
 override ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now \
 	$(SANITIZE) $(COVERAGE) $(LDFLAGS)
@@ -181,7 +182,8 @@ $(INTERNAL): $(LIB_OBJECTS) $(BUILD)/sources
 $(BUILD)/libjournal.a: $(LIB_OBJECTS) $(BUILD)/sources
 	$(call say,AR,$@)
 	@rm -f $@
-	$(Q)$(LD) -r -o $(BUILD)/obj/libjournal.o $(LIB_OBJECTS)
+	$(Q)$(CC) -r -nostdlib $(if $(findstring -flto,$(CFLAGS)),$(CFLAGS) -flinker-output=nolto-rel) \
+		-o $(BUILD)/obj/libjournal.o $(LIB_OBJECTS)
 	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/obj/libjournal.o
 	$(Q)$(AR) rcs $@ $(BUILD)/obj/libjournal.o
 
