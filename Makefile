@@ -159,7 +159,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(EXTRA_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # where an installed library looks for its module
-$(BUILD)/obj/libjournal/marker/pmem_load.o: $(BUILD)/libdir
+$(BUILD)/obj/libjournal/marker/pmem_load.o $(BUILD)/obj/tests/unit/test_marker_pmem.o: $(BUILD)/libdir
 $(BUILD)/obj/libjournal/marker/pmem_load.o: EXTRA_CPPFLAGS = -DJOURNAL_LIBDIR='"$(LIBDIR)"'
 $(BUILD)/obj/tests/unit/test_marker_pmem.o: EXTRA_CPPFLAGS += -DJOURNAL_LIBDIR='"$(LIBDIR)"'
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +28,23 @@
 
 static char directory[256];
 static char path[300];
+
+/* in place of the system's: fails when told, and tells how it was called */
+static int msync_error;
+static unsigned int msync_calls;
+static uint8_t *msync_start;
+static size_t msync_bytes;
+
+int msync(void *start, size_t bytes, int flags)
+{
+	msync_calls++;
+	msync_start = start;
+	msync_bytes = bytes;
+	if (!msync_error)
+		return (int)syscall(SYS_msync, start, bytes, flags);
+	errno = msync_error;
+	return -1;
+}
 
 static int setup(void **state)
 {
@@ -200,26 +218,78 @@ static void odd_size(void **state)
 	marker_store_close(store);
 }
 
-/* A fence whose msync fails: told once and for ever.  A page taken out of the
- * map makes it fail. */
-static void failed_msync_sticks(void **state)
+static bool needs_msync(const struct marker_store *store)
+{
+	if (!strcmp(store->persist.name, "msync"))
+		return true;
+	print_message("not run: %s needs no msync (%s)\n", path, store->evidence);
+	return false;
+}
+
+/* One call for all that was flushed, and none for nothing. */
+static void one_msync_per_fence(void **state)
 {
 	struct marker_store *store = must_open(MARKER_CREATE, BYTES);
+	uint64_t *words = (uint64_t *)(void *)store->map;
 
 	(void)state;
-	if (strcmp(store->persist.name, "msync")) {
-		print_message("not run: %s needs no msync (%s)\n", path, store->evidence);
+	if (!needs_msync(store)) {
 		marker_store_close(store);
 		skip();
 	}
-	nv_store8(store, (uint64_t *)(void *)store->map, 1);
+	msync_calls = 0;
 	assert_int_equal(nv_fence(store), 0);
-	assert_int_equal(munmap(store->map + 8192, 4096), 0);
-	nv_flush(store, store->map + 8192, 8);
-	assert_int_equal(nv_fence(store), -ENOMEM);
-	nv_store8(store, (uint64_t *)(void *)store->map, 2);
-	assert_int_equal(nv_fence(store), -ENOMEM);
+	assert_int_equal(msync_calls, 0);
+	nv_store8(store, &words[3 * 512 + 9], 1);
+	nv_store8(store, &words[512], 1);
+	nv_store8(store, &words[5 * 512 - 1], 1);
+	assert_int_equal(nv_fence(store), 0);
+	assert_int_equal(msync_calls, 1);
+	assert_ptr_equal(msync_start, store->map + 4096);
+	assert_true(msync_start + msync_bytes >= store->map + 5 * 4096);
+	assert_int_equal(nv_fence(store), 0);
+	assert_int_equal(msync_calls, 1);
 	marker_store_close(store);
+}
+
+static void failed_msync_sticks(void **state)
+{
+	struct marker_store *store = must_open(MARKER_CREATE, BYTES);
+	uint64_t *words = (uint64_t *)(void *)store->map;
+
+	(void)state;
+	if (!needs_msync(store)) {
+		marker_store_close(store);
+		skip();
+	}
+	nv_store8(store, words, 1);
+	assert_int_equal(nv_fence(store), 0);
+	msync_error = EIO;
+	nv_store8(store, words, 2);
+	assert_int_equal(nv_fence(store), -EIO);
+	msync_error = 0;
+	nv_store8(store, words, 3);
+	assert_int_equal(nv_fence(store), -EIO);
+	marker_store_close(store);
+}
+
+/* A medium that fails while it is made leaves nothing. */
+static void failed_create_leaves_nothing(void **state)
+{
+	struct marker_store *store = must_open(MARKER_CREATE, BYTES);
+	bool needed = needs_msync(store);
+	struct message message;
+
+	(void)state;
+	marker_store_close(store);
+	assert_int_equal(unlink(path), 0);
+	if (!needed)
+		skip();
+	msync_error = EIO;
+	assert_int_equal(marker_pmem_open(path, MARKER_CREATE, BYTES, &store, &message), -EIO);
+	msync_error = 0;
+	assert_non_null(strstr(message.text, path));
+	assert_int_equal(access(path, F_OK), -1);
 }
 
 /* libpmem can be told to believe anything; the page cache stays what it is. */
@@ -245,7 +315,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		T(module_missing), T(module_beside), T(holes_are_filled), T(odd_size),
-		T(failed_msync_sticks), T(forced_belief),
+		T(one_msync_per_fence), T(failed_msync_sticks), T(failed_create_leaves_nothing),
+		T(forced_belief),
 	};
 
 	if (argc > 1 && !strcmp(argv[1], "load-only"))
