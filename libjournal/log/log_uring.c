@@ -28,6 +28,7 @@ struct log_ring {
 	_Atomic int state;
 	bool has_file;       /* the log is registered as file 0 */
 	bool has_table;      /* and there is a table for buffers */
+	bool table_full;     /* that no further one goes into */
 	uint32_t registered; /* bit i: kept buffer i is in it */
 	struct io_uring uring;
 };
@@ -58,7 +59,6 @@ static int ring_make(struct log_rings *rings, struct log_ring *ring)
 	 * small RLIMIT_MEMLOCK) it goes on as well. */
 	ring->has_file = !io_uring_register_files(&ring->uring, &rings->fd, 1);
 	ring->has_table = !io_uring_register_buffers_sparse(&ring->uring, LOG_BUFFERS_KEPT);
-	ring->registered = 0;
 	return 0;
 }
 
@@ -140,12 +140,14 @@ static int registered_buffer(struct log_rings *rings, struct log_ring *ring,
 
 	if (i < 0 || ring->registered & 1u << i)
 		return i;
+	if (ring->table_full)
+		return -1;
 	iov.iov_base = atomic_load(&rings->buffers->address[i]);
 	iov.iov_len = LOG_BUFFER_BYTES;
 	if (io_uring_register_buffers_update_tag(&ring->uring, (unsigned int)i, &iov, NULL,
 						 1) != 1) {
 		/* over the limit of locked memory: it will not get better */
-		ring->has_table = ring->registered != 0;
+		ring->table_full = true;
 		return -1;
 	}
 	ring->registered |= 1u << i;

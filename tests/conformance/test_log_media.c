@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -158,6 +159,24 @@ static void a_loop_over_tmpfs_is_memory(void **state)
 	assert_non_null(strstr(place->store->evidence, "tmpfs: held in memory"));
 }
 
+/* fsync then does not reach through the disk's cache */
+static void without_barriers_power_is_not_promised(void **state)
+{
+	struct place *place = *state;
+	struct evidence below;
+
+	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
+	if (scratch_mount(&place->scratch, "ext4", 16 * MIB))
+		skip();
+	scratch_path(&place->scratch, "mnt", place->path);
+	assert_int_equal(mount(NULL, place->path, NULL, MS_REMOUNT, "nobarrier"), 0);
+	below = evidence_of(place->scratch.directory);
+	assert_int_equal(open_log(place, "mnt/log", LOG_CREATE, MIB), 0);
+	assert_int_equal(place->store->class,
+			 below.class > JOURNAL_CLASS_OS ? JOURNAL_CLASS_OS : below.class);
+	assert_non_null(strstr(place->store->evidence, "mounted without barriers"));
+}
+
 /* ---- creation that fails ------------------------------------------------ */
 
 static void a_full_disk_leaves_nothing_behind(void **state)
@@ -246,11 +265,11 @@ static void filling_is_reported(void **state)
 
 /* ---- io_uring forbidden ------------------------------------------------- */
 
-static bool forbid_io_uring(int error)
+static bool forbid(unsigned int call, int error)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned int)error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -266,7 +285,7 @@ static enum child_end without_io_uring(struct place *place, int error, const cha
 {
 	bool right;
 
-	if (!forbid_io_uring(error))
+	if (!forbid(SYS_io_uring_setup, error))
 		return NO_SECCOMP;
 	if (open_log(place, "log", LOG_CREATE | LOG_FORCE, MIB))
 		return NOT_OPENED;
@@ -302,6 +321,103 @@ static void falls_back_where_io_uring_is_forbidden(void **state)
 			skip();
 		}
 		assert_int_equal(WEXITSTATUS(status), FELL_BACK);
+	}
+}
+
+/* ... and where it stops working later */
+static enum child_end with_broken_ring(struct place *place, int error)
+{
+	if (open_log(place, "log", LOG_CREATE | LOG_FORCE, MIB))
+		return NOT_OPENED;
+	if (!forbid(SYS_io_uring_enter, error))
+		return NO_SECCOMP;
+	return works(place->store) ? FELL_BACK : NOT_WORKING;
+}
+
+static void a_ring_that_breaks_is_done_without(void **state)
+{
+	static const int errors[] = { EPERM, EAGAIN, EBADF };
+	struct place *place = *state;
+
+	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		pid_t child = fork();
+		int status;
+
+		if (!child)
+			_exit(with_broken_ring(place, errors[i]));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == NO_SECCOMP) {
+			printf("skip: seccomp: filters cannot be installed here\n");
+			skip();
+		}
+		assert_int_equal(WEXITSTATUS(status), FELL_BACK);
+	}
+}
+
+/* ---- transfers that come back short ------------------------------------- */
+
+/* two at a time, so that a ring is used where there is one */
+static int both(struct place *place, bool write, int results[2])
+{
+	uint8_t *buffer = log_store_buffer(place->store);
+	struct log_io io[2] = { { 0, buffer, UNIT, 0 },
+				{ MIB, buffer, 16 * UNIT, 0 } };
+	int error;
+
+	memset(buffer, 1, LOG_BUFFER_BYTES);
+	error = write ? log_store_write(place->store, io, 2, false)
+		      : log_store_read(place->store, io, 2);
+	results[0] = io[0].result;
+	results[1] = io[1].result;
+	log_store_buffer_done(place->store, buffer);
+	return error;
+}
+
+static void a_short_read_is_an_error(void **state)
+{
+	struct place *place = *state;
+	int results[2];
+
+	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(open_log(place, "log", LOG_CREATE | LOG_FORCE |
+					  (i ? LOG_NO_URING : 0), 2 * MIB), 0);
+		assert_int_equal(both(place, false, results), 0);
+		assert_int_equal(truncate(place->path, MIB + 4 * UNIT), 0);
+		assert_int_equal(both(place, false, results), -EIO);
+		assert_int_equal(results[0], 0);
+		assert_int_equal(results[1], -EIO);
+		assert_int_equal(place->store->failed, 0);
+		log_store_close(place->store);
+		place->store = NULL;
+	}
+}
+
+static void a_short_write_goes_on_until_it_fails(void **state)
+{
+	struct place *place = *state;
+	struct rlimit old, small;
+	int results[2];
+
+	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(open_log(place, "log", LOG_CREATE | LOG_FORCE |
+					  (i ? LOG_NO_URING : 0), 2 * MIB), 0);
+		/* the kernel writes up to the limit, and says so */
+		small = (struct rlimit){ MIB + 4 * UNIT, old.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+		assert_int_equal(both(place, true, results), -EFBIG);
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+		assert_int_equal(results[0], 0);
+		assert_int_equal(results[1], -EFBIG);
+		assert_int_equal(both(place, true, results), -EFBIG); /* sticky */
+		assert_int_equal(both(place, false, results), 0);
+		log_store_close(place->store);
+		place->store = NULL;
 	}
 }
 
@@ -426,12 +542,16 @@ int main(void)
 		TEST(xfs_on_a_loop_device),
 		TEST(btrfs_on_a_loop_device),
 		TEST(a_loop_over_tmpfs_is_memory),
+		TEST(without_barriers_power_is_not_promised),
 		TEST(a_full_disk_leaves_nothing_behind),
 		TEST(a_file_too_large_leaves_nothing_behind),
 		TEST(a_mounted_device_is_not_overwritten),
 		TEST(only_files_and_block_devices),
 		TEST(filling_is_reported),
 		TEST(falls_back_where_io_uring_is_forbidden),
+		TEST(a_ring_that_breaks_is_done_without),
+		TEST(a_short_read_is_an_error),
+		TEST(a_short_write_goes_on_until_it_fails),
 		TEST(the_pwrite_path_may_be_asked_for),
 		TEST(P12_needs_all_of_the_evidence),
 		TEST(P12_needs_written_extents),
