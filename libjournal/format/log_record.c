@@ -124,6 +124,16 @@ static void log_record_read(const struct log_record *record, struct log_meta *me
 	};
 }
 
+/* so that a reader may believe it when it asks for memory */
+static bool log_total_sane(const struct log_meta *meta, uint64_t tables)
+{
+	if (meta->total_bytes > JOURNAL_TXN_BYTES_MAX)
+		return false;
+	if (meta->extents == 1)
+		return meta->total_bytes == meta->bytes;
+	return meta->total_bytes >= meta->bytes - tables;
+}
+
 static bool log_meta_sane(const struct log_meta *meta, uint64_t room)
 {
 	uint64_t tables = meta->extents ? (meta->extents - 1ull) * 8 : 0;
@@ -137,7 +147,7 @@ static bool log_meta_sane(const struct log_meta *meta, uint64_t room)
 	       meta->slot + meta->count <= MARKER_LINE_SLOTS &&
 	       (meta->count == 1 || meta->extents == 1) && tables <= meta->bytes &&
 	       (!meta->extents || meta->extent == meta->extents - 1) &&
-	       (meta->type == LOG_EXTENT || meta->extents);
+	       (meta->type == LOG_EXTENT || meta->extents) && log_total_sane(meta, tables);
 }
 
 int log_record_decode(const struct log_record *record, uint32_t seed, uint64_t offset,

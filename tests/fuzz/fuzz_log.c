@@ -22,6 +22,7 @@ static void check_record(const uint8_t *payload, const struct log_meta *meta)
 		return;
 	}
 	FUZZ_CHECK(meta->count >= 1 && meta->slot + meta->count <= MARKER_LINE_SLOTS);
+	FUZZ_CHECK(meta->total_bytes <= JOURNAL_TXN_BYTES_MAX);
 	FUZZ_CHECK(!meta->extents || (meta->extents - 1) * 8ull <= meta->bytes);
 	for (i = 0; i <= meta->count; i++)
 		if (!group_find(payload, meta->bytes, meta->count, i, &offset, &size))

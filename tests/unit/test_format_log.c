@@ -303,6 +303,36 @@ static void extents_that_make_none(void **state)
 	assert_int_equal(try(&meta, ROOM), -EBADMSG);
 }
 
+/* a reader asks for memory by it */
+static void total_that_makes_no_sense(void **state)
+{
+	struct log_meta meta = given();
+
+	(void)state;
+	meta.total_bytes = 999;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.total_bytes = 1001;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.extents = 3; /* the last piece has 1000 - 16 bytes */
+	meta.extent = 2;
+	meta.total_bytes = 983;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.total_bytes = 984;
+	assert_int_equal(try(&meta, ROOM), 0);
+	meta.total_bytes = 64u << 20;
+	assert_int_equal(try(&meta, ROOM), 0);
+	meta.total_bytes++;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.total_bytes = ~0ull;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.type = LOG_EXTENT;
+	meta.extents = 0; /* so far */
+	meta.total_bytes = 999;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.total_bytes = 1000;
+	assert_int_equal(try(&meta, ROOM), 0);
+}
+
 static void seeds_differ(void **state)
 {
 	uint32_t seeds[256];
@@ -331,6 +361,7 @@ int main(void)
 		cmocka_unit_test(retire_records),
 		cmocka_unit_test(extents_that_make_sense),
 		cmocka_unit_test(extents_that_make_none),
+		cmocka_unit_test(total_that_makes_no_sense),
 		cmocka_unit_test(seeds_differ),
 	};
 
