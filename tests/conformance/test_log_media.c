@@ -169,7 +169,7 @@ static void without_barriers_power_is_not_promised(void **state)
 	if (scratch_mount(&place->scratch, "ext4", 16 * MIB))
 		skip();
 	scratch_path(&place->scratch, "mnt", place->path);
-	assert_int_equal(mount(NULL, place->path, NULL, MS_REMOUNT, "nobarrier"), 0);
+	assert_int_equal(mount("none", place->path, "ext4", MS_REMOUNT, "nobarrier"), 0);
 	below = evidence_of(place->scratch.directory);
 	assert_int_equal(open_log(place, "mnt/log", LOG_CREATE, MIB), 0);
 	assert_int_equal(place->store->class,

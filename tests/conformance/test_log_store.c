@@ -78,6 +78,7 @@ static int set_up(void **state)
 
 	place->backend = *state;
 	place->buffer = aligned_alloc(UNIT, LOG_BUFFER_BYTES);
+	memset(place->buffer, 0, LOG_BUFFER_BYTES);
 	if (scratch_make(&place->scratch, place->backend->parent))
 		return -1;
 	place->skip = !place_usable(place);
