@@ -260,6 +260,11 @@ tsan: need-test
 valgrind: need-valgrind
 	+$(Q)$(AGAIN) run-check BUILD=$(BUILD)/valgrind OPT="-O1 -g" \
 		WRAP=valgrind
+# as long as told, each target with another seed every time it is called
+FUZZ_SECONDS ?= 60
+FUZZ_SEED ?= $(shell date +%s)
+fuzz: need-test
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(RUN) integration/test_fuzz
 coverage: need-coverage
 	$(Q)rm -rf $(BUILD)/coverage/tests
 	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
@@ -337,6 +342,7 @@ help:
 	@echo '  bench      commit latency here, against fsync and databases: build/bench.json'
 	@echo '  asan ubsan tsan valgrind'
 	@echo '             the tests under that tool, built apart in build/asan, ...'
+	@echo '  fuzz       each fuzz target for FUZZ_SECONDS=60, FUZZ_SEED=the clock'
 	@echo '  coverage   what the tests reach, in build/coverage'
 	@echo '  install uninstall'
 	@echo '             under $$(DESTDIR)$$(PREFIX)'
@@ -344,7 +350,7 @@ help:
 	@echo
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
-.PHONY: all tests deps check quick run-check asan ubsan tsan valgrind coverage demo run-demo \
+.PHONY: all tests deps check quick run-check asan ubsan tsan valgrind fuzz coverage demo run-demo \
 	bench run-bench bench-programs install uninstall clean help FORCE
 
 define NEWLINE
