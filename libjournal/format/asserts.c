@@ -41,6 +41,7 @@ VALUE(MARKER_SUPER_BYTES, 4096);
 SIZE(struct marker_state, 64);
 AT(marker_state, incarnation, 0);
 AT(marker_state, replay_seq, 8);
+AT(marker_state, shared_clean, 16);
 SIZE(struct marker_lane, 64);
 AT(marker_lane, tail, 0);
 AT(marker_lane, clean, 8);

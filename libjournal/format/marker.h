@@ -29,6 +29,7 @@
 #define MARKER_LINE_BYTES  192u
 #define MARKER_LINE_SLOTS  512u
 #define MARKER_LINE_WORDS  8u
+#define MARKER_CLEAN_SLOT_BITS 10u /* of a clean word: the rest is the line */
 #define MARKER_LANES_MAX   64u
 #define MARKER_LINES_MAX   (1u << 20)
 
@@ -60,7 +61,8 @@ struct marker_super {
 struct marker_state {
 	__le64 incarnation; /* sealed: of ids, raised durably by every writing open */
 	__le64 replay_seq;  /* sealed: checkpointed stores: first segment to replay */
-	uint8_t reserved[48];
+	__le64 shared_clean; /* as marker_lane.clean, of the lane of buffered transactions */
+	uint8_t reserved[40];
 };
 
 struct marker_lane {

@@ -48,6 +48,7 @@ extern "C" {
 /* Upper limits, checked, with a clear error. */
 #define JOURNAL_TXN_BYTES_MAX (64u << 20) /* payload of one transaction */
 #define JOURNAL_GROUP_MAX     64u         /* transactions in one group */
+#define JOURNAL_RESERVE_MAX   ((1u << 20) - 65536) /* journal_reserve(), one piece */
 #define JOURNAL_LOGS_MAX      16u         /* log directories */
 #define JOURNAL_ID_CHARS      24u         /* printed id with its NUL */
 
@@ -96,9 +97,10 @@ enum journal_state {
 /* ---- making a journal ------------------------------------------------- */
 
 /**
- * typedef-free progress callback of long operations
- * @context: as given
- * @done, @total: bytes
+ * struct journal_progress - told how far a long operation is
+ * @report:  called now and then in the calling thread, @done of @total bytes;
+ *           NULL: nobody wants to know
+ * @context: passed to @report
  */
 struct journal_progress {
 	void (*report)(void *context, uint64_t done, uint64_t total);
@@ -311,7 +313,7 @@ int journal_appendv(struct journal_txn *txn, const struct iovec *iov, int iov_co
  *         was appended before; undefined content.  Valid until the next call
  *         on this transaction; all @bytes become payload.
  *
- * Return: as journal_append(); -EMSGSIZE also above 1 MiB in one piece.
+ * Return: as journal_append(); -EMSGSIZE also above JOURNAL_RESERVE_MAX.
  */
 int journal_reserve(struct journal_txn *txn, size_t bytes, void **where);
 
@@ -320,7 +322,7 @@ int journal_reserve(struct journal_txn *txn, size_t bytes, void **where);
  *
  * A group of up to JOURNAL_GROUP_MAX transactions commits atomically with one
  * store; each has its own id and is retired on its own.  A group is limited to
- * 1 MiB together.
+ * JOURNAL_RESERVE_MAX bytes together.
  *
  * Return: 0, -E2BIG the group is full (it may still be committed), -EMSGSIZE,
  * or as journal_append().

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The durable state of a journal beyond its bits: incarnation, checkpoints. */
+#ifndef TXN_CHECKPOINT_H
+#define TXN_CHECKPOINT_H
+
+#include "txn/journal_impl.h"
+
+/**
+ * checkpoint() - checkpointed marker stores: make the marker map durable (P11)
+ *
+ * Afterwards the retire records of segments before the open stream segment
+ * are not needed any more, and pending segments are free.  With bits that are
+ * durable by themselves there is nothing to do.
+ * Context: the caller is the leader of the stream, or nobody else writes.
+ * Return: 0, or the sticky failure.
+ */
+int checkpoint(struct journal *j);
+
+/**
+ * incarnation_raise() - ids and sequences from here on were never used (P4)
+ * Context: lines_lock held, or nobody else there yet.
+ * Return: 0, or the sticky failure.
+ */
+int incarnation_raise(struct journal *j);
+
+/* the same at open, where a checkpoint follows anyway */
+int incarnation_set(struct journal *j, uint64_t incarnation);
+
+static inline struct marker_state *state_media(struct journal *j)
+{
+	return (struct marker_state *)(j->marker->map + j->geometry.state_offset);
+}
+
+static inline struct marker_lane *lane_media(struct journal *j, uint32_t lane)
+{
+	return (struct marker_lane *)(j->marker->map + j->geometry.lanes_offset +
+				      (uint64_t)lane * MARKER_LANE_BYTES);
+}
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "format/features.h"
+#include "store/evidence.h"
+
+void uuid_print(const uint8_t uuid[16], char text[37])
+{
+	int i, at = 0;
+
+	for (i = 0; i < 16; i++)
+		at += snprintf(text + at, (size_t)(37 - at), "%s%02x",
+			       i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+}
+
+static int uuid_parse(const char *text, uint8_t uuid[16])
+{
+	const char *start = text;
+	char again[37];
+	unsigned int byte;
+	int i;
+
+	if (strlen(text) != 36)
+		return -EINVAL;
+	for (i = 0; i < 16; i++) {
+		text += *text == '-';
+		if (sscanf(text, "%2x", &byte) != 1)
+			return -EINVAL;
+		uuid[i] = (uint8_t)byte;
+		text += 2;
+	}
+	uuid_print(uuid, again);
+	return strcmp(again, start) ? -EINVAL : 0;
+}
+
+int conf_path(const char *dir, const char *path, char out[PATH_MAX], struct message *message)
+{
+	int length = *path == '/' ? snprintf(out, PATH_MAX, "%s", path) :
+				    snprintf(out, PATH_MAX, "%s/%s", dir, path);
+
+	return length < PATH_MAX ? 0 : message_set(message, -ENAMETOOLONG, "%s: path too long",
+						   path);
+}
+
+static int class_parse(const char *text, enum journal_class *class)
+{
+	for (*class = JOURNAL_CLASS_PROCESS; *class <= JOURNAL_CLASS_POWER; (*class)++)
+		if (!strcmp(text, journal_class_name(*class)))
+			return 0;
+	return -EINVAL;
+}
+
+static int conf_marker(struct conf *conf, const char *dir, const char *value,
+		       struct message *message)
+{
+	const char *colon = strchr(value, ':');
+	char path[PATH_MAX];
+	int error;
+
+	if (!colon)
+		return -EINVAL;
+	error = conf_path(dir, colon + 1, path, message);
+	if (error)
+		return error;
+	return snprintf(conf->marker, sizeof(conf->marker), "%.*s:%s", (int)(colon - value),
+			value, path) < (int)sizeof(conf->marker) ?
+		       0 :
+		       -EINVAL;
+}
+
+static int conf_log(struct conf *conf, const char *dir, const char *value,
+		    struct message *message)
+{
+	if (conf->log_count == JOURNAL_LOGS_MAX)
+		return -EINVAL;
+	return conf_path(dir, value, conf->logs[conf->log_count++], message);
+}
+
+static int conf_set(struct conf *conf, const char *dir, const char *key, const char *value,
+		    struct message *message)
+{
+	if (!strcmp(key, "format"))
+		return strtoul(value, NULL, 10) == FORMAT_VERSION ? 0 : -EPROTO;
+	if (!strcmp(key, "uuid"))
+		return uuid_parse(value, conf->uuid);
+	if (!strcmp(key, "marker"))
+		return conf_marker(conf, dir, value, message);
+	if (!strcmp(key, "log"))
+		return conf_log(conf, dir, value, message);
+	if (!strcmp(key, "require"))
+		return class_parse(value, &conf->require);
+	if (!strcmp(key, "assume-marker"))
+		return class_parse(value, &conf->assume_marker);
+	if (!strcmp(key, "assume-log"))
+		return class_parse(value, &conf->assume_log);
+	return -EINVAL;
+}
+
+static char *conf_trim(char *text)
+{
+	char *end;
+
+	text += strspn(text, " \t");
+	end = text + strlen(text);
+	while (end > text && strchr(" \t\r", end[-1]))
+		*--end = '\0';
+	return text;
+}
+
+static int conf_line(struct conf *conf, const char *dir, char *line, unsigned int number,
+		     struct message *message)
+{
+	char *key = conf_trim(line), *equals = strchr(line, '=');
+	int error = -EINVAL;
+
+	if (!*key || *key == '#')
+		return 0;
+	if (equals) {
+		*equals = '\0';
+		error = conf_set(conf, dir, conf_trim(line), conf_trim(equals + 1), message);
+	}
+	if (error == -EPROTO)
+		return message_set(message, error, "%s/" CONF_NAME ": line %u: the format "
+				   "version is not one that this library knows", dir, number);
+	return error ? message_set(message, -EUCLEAN, "%s/" CONF_NAME ": line %u makes no sense",
+				   dir, number) :
+		       0;
+}
+
+int conf_parse(char *text, const char *dir, struct conf *conf, struct message *message)
+{
+	unsigned int number = 0;
+	char *line;
+	int error = 0;
+
+	memset(conf, 0, sizeof(*conf));
+	while (!error && (line = strsep(&text, "\n")))
+		error = conf_line(conf, dir, line, ++number, message);
+	if (!error && (!conf->marker[0] || !conf->log_count || !conf->require))
+		error = message_set(message, -EUCLEAN, "%s/" CONF_NAME ": marker, log or "
+				    "require is missing", dir);
+	return error;
+}
+
+static int conf_read_fd(int fd, const char *dir, struct conf *conf, struct message *message)
+{
+	char *text = malloc(CONF_BYTES_MAX + 1);
+	ssize_t got;
+	int error;
+
+	if (!text)
+		return message_set(message, -ENOMEM, "no memory");
+	got = read(fd, text, CONF_BYTES_MAX);
+	if (got < 0) {
+		error = message_errno(message, -errno, "%s/" CONF_NAME, dir);
+	} else if (memchr(text, '\0', (size_t)got)) {
+		error = message_set(message, -EUCLEAN, "%s/" CONF_NAME ": is no text", dir);
+	} else {
+		text[got] = '\0';
+		error = conf_parse(text, dir, conf, message);
+	}
+	free(text);
+	return error;
+}
+
+int conf_read(const char *dir, struct conf *conf, struct message *message)
+{
+	char path[PATH_MAX];
+	int fd, error = conf_path(dir, CONF_NAME, path, message);
+
+	if (error)
+		return error;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return message_set(message, -ENOENT, "%s: no journal there (no " CONF_NAME ")",
+				   dir);
+	if (fd < 0)
+		return message_errno(message, -errno, "%s", path);
+	error = conf_read_fd(fd, dir, conf, message);
+	close(fd);
+	return error;
+}
+
+/* a path below @dir is written relative, so that the journal can be moved */
+static const char *conf_relative(const char *dir, const char *path)
+{
+	size_t length = strlen(dir);
+
+	return !strncmp(path, dir, length) && path[length] == '/' ? path + length + 1 : path;
+}
+
+static int conf_print(FILE *file, const char *dir, const struct conf *conf)
+{
+	const char *path = strchr(conf->marker, ':') + 1;
+	char uuid[37];
+	uint32_t i;
+
+	uuid_print(conf->uuid, uuid);
+	fprintf(file, "# A journal of libjournal: see jnl(1).\nformat = %u\nuuid = %s\n",
+		FORMAT_VERSION, uuid);
+	fprintf(file, "marker = %.*s%s\n", (int)(path - conf->marker), conf->marker,
+		conf_relative(dir, path));
+	for (i = 0; i < conf->log_count; i++)
+		fprintf(file, "log = %s\n", conf_relative(dir, conf->logs[i]));
+	fprintf(file, "require = %s\n", journal_class_name(conf->require));
+	if (conf->assume_marker)
+		fprintf(file, "assume-marker = %s\n", journal_class_name(conf->assume_marker));
+	if (conf->assume_log)
+		fprintf(file, "assume-log = %s\n", journal_class_name(conf->assume_log));
+	return fflush(file) || fsync(fileno(file)) ? -errno : 0;
+}
+
+static int conf_replace(const char *dir, const char *temporary, const char *path)
+{
+	int error = 0, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	/* the name after the content: a crash leaves the old file or the new one */
+	if (rename(temporary, path) || fsync(fd))
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
+	       struct message *message)
+{
+	char path[PATH_MAX], temporary[PATH_MAX];
+	FILE *file;
+	int fd, error = conf_path(dir, CONF_NAME, path, message);
+
+	if (!error)
+		error = conf_path(dir, CONF_NAME ".new", temporary, message);
+	if (error)
+		return error;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+	if (fd < 0)
+		return message_errno(message, -errno, "%s", temporary);
+	file = fdopen(fd, "w");
+	if (!file) {
+		close(fd);
+		return message_errno(message, -ENOMEM, "%s", temporary);
+	}
+	error = conf_print(file, dir, conf);
+	if (fclose(file) && !error)
+		error = -errno;
+	if (!error)
+		error = conf_replace(dir, temporary, path);
+	if (error)
+		unlink(temporary);
+	return error ? message_errno(message, error, "%s", path) : 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * DIR/journal.conf: which media make up a journal.  Lines "key = value";
+ * empty lines and lines that begin with # are ignored.
+ *
+ *   format = 0              version of this file and of the media
+ *   uuid = ...              must be that of every medium
+ *   marker = file:markers   marker URI; a relative path is below DIR
+ *   log = log               once for each log, in order; relative: below DIR
+ *   require = power         class below which the journal is not opened
+ *   assume-marker = power   optional: asserted by the user
+ *   assume-log = power      optional: asserted by the user
+ */
+#ifndef TXN_CONF_H
+#define TXN_CONF_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal.h"
+#include "util/message.h"
+
+#define CONF_NAME      "journal.conf"
+#define CONF_BYTES_MAX 65536u
+
+struct conf {
+	uint8_t uuid[16];
+	char marker[PATH_MAX]; /* URI with an absolute or DIR-relative path resolved */
+	char logs[JOURNAL_LOGS_MAX][PATH_MAX];
+	uint32_t log_count;
+	enum journal_class require;
+	enum journal_class assume_marker;
+	enum journal_class assume_log;
+};
+
+/* @text: as read, NUL-terminated; changed by parsing.
+ * Return: 0, -EPROTO other version, -EUCLEAN with the line in the text. */
+int conf_parse(char *text, const char *dir, struct conf *conf, struct message *message);
+
+/* Return: 0, -ENOENT no journal there, or as conf_parse() */
+int conf_read(const char *dir, struct conf *conf, struct message *message);
+
+/* write it atomically: a temporary file, synced, renamed, directory synced */
+int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
+	       struct message *message);
+
+/* path below @dir unless absolute; Return: 0 or -ENAMETOOLONG */
+int conf_path(const char *dir, const char *path, char out[PATH_MAX], struct message *message);
+
+void uuid_print(const uint8_t uuid[16], char text[37]);
+
+#endif

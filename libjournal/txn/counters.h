@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Counters, sharded by processor so that counting shares no cache line on the
+ * commit path.  Values only grow; reading sums the shards.
+ */
+#ifndef TXN_COUNTERS_H
+#define TXN_COUNTERS_H
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum counter {
+	COUNT_STAGED,
+	COUNT_DIRECT,
+	COUNT_SYNCED,
+	COUNT_NO_LANE,
+	COUNT_GROUPS,
+	COUNT_ABORTS,
+	COUNT_RETIRES,
+	COUNT_DESTAGED,
+	COUNT_ELIDED,
+	COUNT_LINES,
+	COUNT_SEGMENTS,
+	COUNTERS,
+};
+
+#define COUNTER_SHARDS 16
+
+struct counters {
+	struct {
+		_Atomic uint64_t value[COUNTERS];
+	} __attribute__((aligned(128))) shard[COUNTER_SHARDS];
+};
+
+static inline void count(struct counters *c, enum counter which, uint64_t n)
+{
+	unsigned int cpu = (unsigned int)sched_getcpu() % COUNTER_SHARDS;
+
+	atomic_fetch_add_explicit(&c->shard[cpu].value[which], n, memory_order_relaxed);
+}
+
+static inline uint64_t counted(struct counters *c, enum counter which)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = 0; i < COUNTER_SHARDS; i++)
+		sum += atomic_load_explicit(&c->shard[i].value[which], memory_order_relaxed);
+	return sum;
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/destage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "format/group.h"
+#include "txn/lane.h"
+#include "txn/line.h"
+#include "txn/segment.h"
+#include "txn/stream.h"
+#include "util/crc32c.h"
+
+/* one transaction on its way */
+struct destage_move {
+	struct slot *slot;
+	uint64_t from, to;
+	uint32_t units;
+	struct segment *segment;
+};
+
+struct destage_run {
+	struct journal *j;
+	struct lane *lane;
+	struct destage_move *moves;
+	uint32_t count, room;
+	uint64_t last_seq;
+};
+
+static int destage_grow(struct destage_run *run)
+{
+	uint32_t room = run->room ? run->room * 2 : 256;
+	struct destage_move *grown;
+
+	if (run->count + JOURNAL_GROUP_MAX <= run->room)
+		return 0;
+	grown = realloc(run->moves, room * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	run->moves = grown;
+	run->room = room;
+	return 0;
+}
+
+/* Copy transaction @index of the record into the stream, unless it is retired. */
+static int destage_one(struct destage_run *run, const struct stage_meta *meta,
+		       const uint8_t *payload, uint32_t line, uint32_t index)
+{
+	struct journal *j = run->j;
+	uint32_t at = id_slot(meta->id) + index, offset, bytes;
+	uint64_t bit = 1ull << (at & 63);
+	struct stream_record record = {
+		.meta = {
+			.type = LOG_DATA, .count = 1, .id = meta->id + index, .line = line,
+			.slot = at, .line_epoch = id_number(meta->id),
+			.time_ns = meta->time_ns, .tag = meta->tag,
+			.reference = meta->reference, .extent = 0, .extents = 1,
+		},
+	};
+	struct stream_place place;
+	int error;
+
+	if (atomic_load_explicit(&j->lines[line].claimed[at / 64], memory_order_acquire) & bit) {
+		count(j->counters, COUNT_ELIDED, 1);
+		return 0;
+	}
+	error = group_find(payload, meta->bytes, meta->count, index, &offset, &bytes);
+	if (error)
+		return error;
+	record.payload = payload + offset;
+	record.meta.bytes = bytes;
+	record.meta.total_bytes = bytes;
+	error = stream_append(j, &record, true, &place);
+	if (error)
+		return error;
+	run->last_seq = place.seq;
+	run->moves[run->count++] = (struct destage_move){
+		.slot = &j->slots[(size_t)line * SLOTS_PER_LINE + at],
+		.from = where_stage(run->lane->index, meta->position),
+		.to = where_log(place.segment->number, place.offset, 0),
+		.units = (uint32_t)(log_record_bytes(bytes) / 32),
+		.segment = place.segment,
+	};
+	return 0;
+}
+
+static int destage_record(struct destage_run *run, const struct staged *staged,
+			  uint64_t position)
+{
+	struct journal *j = run->j;
+	uint64_t offset = position % run->lane->ring_bytes;
+	const uint8_t *at = run->lane->ring + offset;
+	struct stage_meta meta;
+	uint32_t i, line = index_find(j, id_number(staged->id));
+	int error = 0;
+
+	if (!staged->count || line == NO_LINE)
+		return 0;
+	error = destage_grow(run);
+	if (error)
+		return error;
+	/* what goes to the log is checked first: damage must not be certified anew */
+	if (stage_decode((const struct stage_record *)at, run->lane->seed, position,
+			 run->lane->ring_bytes - offset, &meta) ||
+	    crc32c(run->lane->seed, at + STAGE_HEADER_BYTES, meta.bytes) != meta.payload_crc)
+		return -EBADMSG;
+	for (i = 0; i < meta.count && !error; i++)
+		error = destage_one(run, &meta, at + STAGE_HEADER_BYTES, line, i);
+	return error;
+}
+
+/* The copies are durable: from here on they are read, unless the transaction
+ * was retired meanwhile. */
+static void destage_publish(struct destage_run *run)
+{
+	struct destage_move *move;
+	uint64_t from;
+	uint32_t i;
+
+	for (i = 0; i < run->count; i++) {
+		move = &run->moves[i];
+		from = move->from;
+		/* readers look at where again after they read units */
+		move->slot->units = move->units;
+		if (!atomic_compare_exchange_strong_explicit(&move->slot->where, &from,
+							     move->to, memory_order_acq_rel,
+							     memory_order_relaxed))
+			segment_release(run->j, move->segment, 1);
+	}
+	count(run->j->counters, COUNT_DESTAGED, run->count);
+}
+
+static void destage_undo(struct destage_run *run)
+{
+	uint32_t i;
+
+	for (i = 0; i < run->count; i++)
+		segment_release(run->j, run->moves[i].segment, 1);
+}
+
+int destage(struct journal *j, struct lane *lane, uint64_t want)
+{
+	struct destage_run run = { .j = j, .lane = lane };
+	uint32_t next = lane->queue_tail;
+	uint64_t tail = lane->tail;
+	int error = 0;
+
+	for (; next != lane->queue_head && tail - lane->tail < want && !error; next++) {
+		error = destage_record(&run, &lane->queue[next & lane->queue_mask], tail);
+		if (!error)
+			tail += (uint64_t)lane->queue[next & lane->queue_mask].units *
+				STAGE_ALIGN;
+	}
+	/* P6: log durable, then the tail moves (fenced), then bytes are reused */
+	if (!error && run.count)
+		error = stream_wait(j, run.last_seq);
+	if (!error) {
+		destage_publish(&run);
+		lane->queue_tail = next;
+		error = lane_tail_store(j, lane, tail);
+	} else {
+		destage_undo(&run);
+	}
+	free(run.moves);
+	return error;
+}

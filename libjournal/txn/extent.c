@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/extent.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "txn/segment.h"
+#include "util/crc32c.h"
+
+int extents_make(struct journal *j)
+{
+	return pthread_mutex_init(&j->extents.lock, NULL) ||
+			       pthread_cond_init(&j->extents.idle, NULL) ?
+		       -ENOMEM :
+		       0;
+}
+
+uint32_t extent_payload_max(const struct journal *j)
+{
+	return (uint32_t)min_u64(LOG_BUFFER_BYTES, round_down(segment_room(j),
+							      j->block_bytes)) -
+	       LOG_RECORD_BYTES;
+}
+
+/* Go on in a fresh segment; the old one is sealed once its writes are done. */
+static int extents_roll(struct journal *j)
+{
+	struct extents *x = &j->extents;
+	struct segment *old = x->segment, *fresh;
+	int error;
+
+	x->rolling = true;
+	while (old && old->inflight)
+		pthread_cond_wait(&x->idle, &x->lock);
+	pthread_mutex_unlock(&x->lock);
+	error = segment_take(j, LOG_EXTENTS, false, 0, &fresh);
+	if (!error && old)
+		error = segment_seal(j, old);
+	pthread_mutex_lock(&x->lock);
+	if (!error)
+		x->segment = fresh;
+	x->rolling = false;
+	pthread_cond_broadcast(&x->idle);
+	return error;
+}
+
+static uint32_t extent_size_flags(const struct log_meta *meta)
+{
+	uint32_t size = (uint32_t)(log_record_bytes(meta->bytes) / 32);
+
+	return meta->extents ? size : size | SUMMARY_PART;
+}
+
+/* Take a place for @bytes; the segment will not be sealed before it is written. */
+static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t bytes,
+			const struct segment *again, struct segment **segment,
+			uint32_t *offset)
+{
+	struct extents *x = &j->extents;
+	int error = 0;
+
+	pthread_mutex_lock(&x->lock);
+	while (!error && (x->rolling || !x->segment ||
+			  !segment_fits(j, x->segment, x->segment->end, bytes, meta->count))) {
+		if (x->rolling)
+			pthread_cond_wait(&x->idle, &x->lock);
+		else
+			error = extents_roll(j);
+	}
+	if (!error)
+		error = segment_note(x->segment, meta->line, meta->line_epoch, meta->slot,
+				     meta->count, x->segment->end, extent_size_flags(meta));
+	if (!error) {
+		*segment = x->segment;
+		*offset = x->segment->end;
+		x->segment->end += bytes;
+		x->segment->inflight++;
+		segment_hold(x->segment, x->segment == again ? 0 : meta->count);
+	}
+	pthread_mutex_unlock(&x->lock);
+	return error;
+}
+
+static void extent_written(struct journal *j, struct segment *segment)
+{
+	struct extents *x = &j->extents;
+
+	pthread_mutex_lock(&x->lock);
+	if (!--segment->inflight)
+		pthread_cond_broadcast(&x->idle);
+	pthread_mutex_unlock(&x->lock);
+}
+
+static void extent_encode(const struct log_meta *given, const struct segment *segment,
+			  uint32_t offset, uint8_t *buffer, uint32_t bytes)
+{
+	struct log_meta meta = *given;
+
+	memset(buffer + LOG_RECORD_BYTES + meta.bytes, 0,
+	       bytes - LOG_RECORD_BYTES - meta.bytes);
+	meta.payload_crc = crc32c(segment->seed, buffer + LOG_RECORD_BYTES, meta.bytes);
+	log_record_encode(&meta, segment->seed, offset, (struct log_record *)buffer);
+}
+
+int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer,
+		 const struct segment *again, bool durable, struct segment **segment,
+		 uint32_t *offset)
+{
+	uint32_t bytes = (uint32_t)round_up(LOG_RECORD_BYTES + meta->bytes, j->block_bytes);
+	struct log_io io = { .buffer = buffer, .bytes = bytes };
+	int error = extent_place(j, meta, bytes, again, segment, offset);
+
+	if (error)
+		return error;
+	extent_encode(meta, *segment, *offset, buffer, bytes);
+	io.offset = segment_base(j, (*segment)->number) + *offset;
+	error = log_store_write(j->logs[segment_log(j, (*segment)->number)], &io, 1, durable);
+	extent_written(j, *segment);
+	return error ? journal_fail(j, error) : 0;
+}

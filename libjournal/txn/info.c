@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What is known of an open journal. */
+#include <stdio.h>
+#include <string.h>
+
+#include "format/features.h"
+#include "txn/journal_impl.h"
+
+static void info_medium(struct journal_medium *medium, const char *name, const char *backend,
+			const char *routine, const char *evidence, enum journal_class assumed,
+			enum journal_class by_evidence)
+{
+	(void)snprintf(medium->name, sizeof(medium->name), "%s", name);
+	(void)snprintf(medium->backend, sizeof(medium->backend), "%s", backend);
+	(void)snprintf(medium->routine, sizeof(medium->routine), "%s", routine);
+	(void)snprintf(medium->evidence, sizeof(medium->evidence), "%s", evidence);
+	medium->class = assumed ? assumed : by_evidence;
+	medium->assumed = assumed != JOURNAL_CLASS_UNSET;
+}
+
+static void info_media(struct journal *j, struct journal_info *info)
+{
+	struct log_store *log;
+	uint32_t i;
+
+	info_medium(&info->marker, j->conf.marker, j->marker->ops->backend,
+		    j->marker->persist.name, j->marker->evidence, j->conf.assume_marker,
+		    j->marker->class);
+	info->marker.bytes = j->marker->bytes;
+	info->marker.failed = j->marker->failed != 0;
+	info->log_count = j->log_count;
+	for (i = 0; i < j->log_count; i++) {
+		log = j->logs[i];
+		info_medium(&info->logs[i], j->conf.logs[i], log->ops->backend, log->routine,
+			    log->evidence, j->conf.assume_log, log->class);
+		info->logs[i].bytes = j->log_geometry[i].bytes;
+		info->logs[i].failed = log->failed != 0;
+		info->log_writes += log->counters.writes;
+		info->log_bytes_written += log->counters.bytes_written;
+		info->log_flushes += log->counters.flushes;
+		info->log_dsyncs += log->counters.dsyncs;
+		info->log_unsynced += log->counters.unsynced;
+		info->log_reads += log->counters.reads;
+		info->log_async += log->counters.async;
+	}
+}
+
+static void info_geometry(struct journal *j, struct journal_info *info)
+{
+	uuid_print(j->conf.uuid, info->uuid);
+	info->format_version = FORMAT_VERSION;
+	info->incarnation = (uint32_t)j->incarnation;
+	info->require = j->require;
+	info->read_only = j->read_only;
+	info->in_use_pid = j->writer_pid;
+	info->lanes = j->geometry.lanes;
+	info->lines = j->geometry.lines;
+	info->stage_bytes = j->geometry.ring_bytes * j->geometry.lanes;
+	info->stage_max_bytes = j->stage_max_bytes;
+	info->segments = j->segments.count;
+	info->segment_bytes = j->segment_bytes;
+	info->log_block_bytes = j->block_bytes;
+	info->segments_free = j->segments.free_count;
+	info->lines_free = j->free_line_count;
+}
+
+static void info_entry(const struct journal_entry *entry, struct journal_info *info)
+{
+	if (entry->state == JOURNAL_LOST) {
+		info->lost++;
+		return;
+	}
+	info->live++;
+	info->live_bytes += entry->bytes;
+	if (entry->path != JOURNAL_PATH_STAGED)
+		return;
+	info->staged_live++;
+	info->staged_live_bytes += entry->bytes;
+	if (!info->staged_oldest_time_ns || entry->time_ns < info->staged_oldest_time_ns)
+		info->staged_oldest_time_ns = entry->time_ns;
+}
+
+static void info_counters(struct journal *j, struct journal_info *info)
+{
+	info->commits_staged = counted(j->counters, COUNT_STAGED);
+	info->commits_direct = counted(j->counters, COUNT_DIRECT);
+	info->commits_synced = counted(j->counters, COUNT_SYNCED);
+	info->commits_no_lane = counted(j->counters, COUNT_NO_LANE);
+	info->groups = counted(j->counters, COUNT_GROUPS);
+	info->aborts = counted(j->counters, COUNT_ABORTS);
+	info->retires = counted(j->counters, COUNT_RETIRES);
+	info->destaged = counted(j->counters, COUNT_DESTAGED);
+	info->elided = counted(j->counters, COUNT_ELIDED);
+	info->line_recycles = counted(j->counters, COUNT_LINES);
+	info->segment_recycles = counted(j->counters, COUNT_SEGMENTS);
+	info->checkpoints = j->checkpoints;
+	info->recovered = j->recovered.recovered;
+	info->recovery_ns = j->recovered.duration_ns;
+	info->recovery_log_bytes_read = j->recovered.bytes_read;
+	info->torn = j->recovered.torn;
+	info->lost_unnamed = j->recovered.lost_unnamed;
+}
+
+int journal_info(struct journal *j, struct journal_info *info)
+{
+	struct journal_entry entry;
+	uint64_t after = 0;
+
+	memset(info, 0, sizeof(*info));
+	info_geometry(j, info);
+	info_media(j, info);
+	info_counters(j, info);
+	while (!journal_next(j, after, &entry)) {
+		info_entry(&entry, info);
+		after = entry.id;
+	}
+	return 0;
+}

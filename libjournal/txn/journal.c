@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening and closing. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "txn/checkpoint.h"
+#include "txn/dirlock.h"
+#include "txn/extent.h"
+#include "txn/found.h"
+#include "txn/lane.h"
+#include "txn/line.h"
+#include "txn/media.h"
+#include "txn/multi.h"
+#include "txn/open_impl.h"
+#include "txn/recover.h"
+#include "txn/segment.h"
+#include "txn/stream.h"
+#include "txn/txn_impl.h"
+
+#define STAGE_MAX_DEFAULT 16384u
+
+/* The text of an error belongs to the thread that met it: no lock, and no
+ * thread overwrites another's. */
+static _Thread_local struct {
+	const struct journal *journal;
+	struct message message;
+} last_error;
+
+struct message *journal_message(struct journal *j)
+{
+	last_error.journal = j;
+	return &last_error.message;
+}
+
+const char *journal_error(struct journal *j)
+{
+	if (!j)
+		return "no memory";
+	if (last_error.journal == j)
+		return last_error.message.text;
+	return journal_failed(j) ? "a medium has failed: close the journal and open it again" :
+				   "no error";
+}
+
+int journal_fail(struct journal *j, int error)
+{
+	char reason[128];
+	int none = 0;
+
+	JASSERT(error < 0);
+	(void)atomic_compare_exchange_strong(&j->failed, &none, error);
+	return journal_say(j, -EIO, "a medium has failed (%s): nothing more is written; close "
+			   "the journal and open it again",
+			   strerror_r(-j->failed, reason, sizeof(reason)));
+}
+
+static int journal_locks(struct journal *j)
+{
+	return pthread_mutex_init(&j->lines_lock, NULL) ||
+			       pthread_mutex_init(&j->shared_lane_lock, NULL) ||
+			       pthread_mutex_init(&j->multi_lock, NULL) ||
+			       pthread_mutex_init(&j->pool_lock, NULL) ?
+		       -ENOMEM :
+		       0;
+}
+
+static int journal_parts(struct journal *j)
+{
+	int error;
+
+	if (posix_memalign((void **)&j->counters, 128, sizeof(*j->counters)))
+		return -ENOMEM;
+	memset(j->counters, 0, sizeof(*j->counters));
+	error = lines_make(j);
+	if (!error)
+		error = segments_make(j);
+	if (!error)
+		error = lanes_make(j);
+	if (!error)
+		error = stream_make(j);
+	return error ? error : extents_make(j);
+}
+
+/*
+ * How much of the log only destage and retire records may take: all of the
+ * stage at its worst (64 bytes of stage become 96 of record and 8 of table),
+ * and a segment each for the heads to begin.
+ */
+static uint32_t journal_reserve_segments(const struct journal *j)
+{
+	uint64_t stage = j->geometry.ring_bytes * j->geometry.lanes;
+	uint64_t worst = stage / 64 * 104;
+
+	return (uint32_t)(worst / segment_room(j)) + 2;
+}
+
+static void journal_policy(struct journal *j, const struct journal_open_options *o)
+{
+	uint32_t wanted = o->stage_max_bytes ? o->stage_max_bytes : STAGE_MAX_DEFAULT;
+
+	j->segments.reserve = journal_reserve_segments(j);
+	j->stage_on = j->bits_durable && j->geometry.ring_bytes && !j->read_only;
+	j->stage_max_bytes =
+		(uint32_t)min_u64(wanted, round_down(j->geometry.ring_bytes / 4, 64));
+	j->survives_staged = j->class_marker;
+	j->survives_log = j->class_log < j->class_marker ? j->class_log : j->class_marker;
+}
+
+static int journal_open_media(struct journal *j, const char *dir,
+			      const struct journal_open_options *o)
+{
+	struct message *message = journal_message(j);
+	int error = conf_read(dir, &j->conf, message);
+
+	if (error)
+		return error;
+	j->require = o->require > j->conf.require ? o->require : j->conf.require;
+	if (j->read_only)
+		j->writer_pid = dirlock_holder(dir);
+	else
+		error = dirlock_take(dir, 0600, &j->lock_fd, message);
+	return error ? error : media_open(j, o->flags, message);
+}
+
+int journal_open_impl(struct journal *j, const char *dir,
+		      const struct journal_open_options *o)
+{
+	int error;
+
+	j->lock_fd = -1;
+	j->read_only = o->flags & JOURNAL_RDONLY;
+	error = journal_locks(j);
+	if (!error)
+		error = journal_open_media(j, dir, o);
+	if (error)
+		return error;
+	error = journal_parts(j);
+	if (error)
+		return journal_say(j, error, "%s: no memory", dir);
+	journal_policy(j, o);
+	return recover(j, o);
+}
+
+static void journal_free(struct journal *j)
+{
+	stream_free(j);
+	txn_pool_free(j);
+	multi_free(j);
+	lanes_free(j);
+	segments_free(j);
+	lines_free(j);
+	media_close(j);
+	free(j->counters);
+	if (j->lock_fd >= 0)
+		close(j->lock_fd); /* the lock goes last: media are closed */
+	free(j);
+}
+
+int journal_open(const char *dir, const struct journal_open_options *options,
+		 struct journal **journal)
+{
+	static const struct journal_open_options defaults;
+	struct journal *j;
+	int error;
+
+	*journal = NULL;
+	if (posix_memalign((void **)&j, 128, sizeof(*j)))
+		return -ENOMEM;
+	memset(j, 0, sizeof(*j));
+	*journal = j;
+	error = journal_open_impl(j, dir, options ? options : &defaults);
+	if (error)
+		/* it serves only journal_error() and journal_close() from here on */
+		atomic_store(&j->failed, error);
+	else
+		j->opened = true;
+	return error;
+}
+
+static __le64 clean_word(const struct lane *lane)
+{
+	if (lane->line == NO_LINE)
+		return (__le64)WORD_ERASED;
+	return word_seal((uint64_t)lane->line << MARKER_CLEAN_SLOT_BITS | lane->next);
+}
+
+/* Say which slots of the open lines were never used, so that the next open
+ * goes on in them: a process that commits one message should not cost a line. */
+static int journal_store_clean(struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean,
+			  (uint64_t)clean_word(&j->lanes[i]));
+	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean,
+		  (uint64_t)clean_word(&j->shared_lane));
+	/* after the last use of a slot, and before the lock is given up */
+	return nv_fence(j->marker);
+}
+
+static int journal_end(struct journal *j)
+{
+	int error = stream_drain(j);
+
+	if (!error)
+		error = journal_store_clean(j);
+	return error ? error : checkpoint(j);
+}
+
+static void journal_spares_free(struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++) {
+		JASSERT(!j->lanes[i].lease); /* a transaction is still open */
+		if (j->lanes[i].spare)
+			txn_free(j->lanes[i].spare);
+		j->lanes[i].spare = NULL;
+	}
+}
+
+int journal_close(struct journal *j)
+{
+	int error = 0;
+
+	if (!j)
+		return 0;
+	if (j->opened) {
+		journal_spares_free(j);
+		error = journal_failed(j) ? -EIO : 0;
+		if (!error && !j->read_only)
+			error = journal_end(j);
+	}
+	journal_free(j);
+	return error;
+}

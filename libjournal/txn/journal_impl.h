@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The open journal.  Each part below is owned by the file named with it; the
+ * others use that file's functions.
+ *
+ * Lock order, outermost first (no lock is taken on the staged path):
+ *   lane lease -> shared_lane_lock -> stream.lock | extents.lock -> lines_lock
+ *   -> segments.lock -> multi_lock, pool_lock
+ */
+#ifndef TXN_JOURNAL_IMPL_H
+#define TXN_JOURNAL_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "format/log.h"
+#include "format/marker.h"
+#include "format/stage.h"
+#include "journal.h"
+#include "store/log_store.h"
+#include "store/marker_store.h"
+#include "txn/conf.h"
+#include "txn/counters.h"
+#include "txn/index.h"
+#include "util/assert.h"
+#include "util/math.h"
+#include "util/message.h"
+
+#define SLOTS_PER_LINE    MARKER_LINE_SLOTS
+#define LINE_COUNTER_BITS 23u /* of an epoch number; the incarnation is above */
+
+static inline uint64_t id_number(uint64_t id)
+{
+	return id >> 9;
+}
+
+static inline uint32_t id_slot(uint64_t id)
+{
+	return (uint32_t)(id & (SLOTS_PER_LINE - 1));
+}
+
+static inline uint64_t id_make(uint64_t number, uint32_t slot)
+{
+	return number << 9 | slot;
+}
+
+/* ---- segments: segment.c, segment_seal.c ---- */
+
+enum segment_state {
+	SEGMENT_FREE,    /* may be opened */
+	SEGMENT_OPEN,    /* a head writes to it */
+	SEGMENT_SEALED,  /* full, with its summary; holds live records */
+	SEGMENT_PENDING, /* nothing live; free after the next checkpoint */
+};
+
+/* the summary of an open segment, as it grows; owned by the head's lock */
+struct segment_notes;
+
+struct segment {
+	uint64_t seq;
+	uint64_t first_record_seq;
+	uint64_t last_record_seq;
+	uint32_t number;
+	uint32_t seed;
+	uint32_t end; /* next free byte, on a block */
+	enum log_segment_kind kind;
+	_Atomic int state;
+	_Atomic uint32_t live; /* transactions with bytes here, in flight or live */
+	uint32_t inflight;     /* extents: writes under way; extents.lock */
+	struct segment_notes *notes;
+};
+
+struct segments {
+	pthread_mutex_t lock; /* state changes, the free list */
+	struct segment *all;
+	uint32_t *free;    /* stack of numbers */
+	uint32_t *pending; /* stack of numbers: free after the next checkpoint */
+	_Atomic uint32_t free_count;
+	uint32_t pending_count;
+	uint32_t count;
+	uint32_t reserve; /* only destage and retire records may take the last ones */
+	uint32_t since_checkpoint;
+	uint64_t next_seq;
+};
+
+/* ---- stream: stream.c ---- */
+
+struct batch {
+	uint8_t *buffer; /* LOG_BUFFER_BYTES */
+	uint32_t used;
+};
+
+struct stream {
+	pthread_mutex_t lock;
+	pthread_cond_t done;
+	struct batch batch[2];
+	uint32_t filling;
+	bool writing; /* a leader writes the other batch, or rolls the segment */
+	struct segment *segment;
+	uint64_t next_seq;
+	uint64_t written_seq; /* all up to it are in a batch handed to the store */
+	_Atomic uint64_t durable_seq;
+	int error;
+};
+
+/* ---- extents: extent.c ---- */
+
+struct extents {
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	struct segment *segment;
+	bool rolling;
+};
+
+/* ---- lanes: lane.c ---- */
+
+struct staged { /* one stage record, newest last */
+	uint64_t id;
+	uint32_t units; /* of 64 bytes */
+	uint32_t count; /* 0: void */
+};
+
+struct journal_txn;
+
+struct lane {
+	_Atomic uint32_t lease; /* 0: free */
+	uint32_t index;
+	uint32_t line; /* NO_LINE: none */
+	uint32_t next; /* slot in it */
+	uint64_t line_number;
+	struct line *line_state;
+	uint8_t *ring;
+	uint64_t ring_bytes;
+	uint64_t head; /* position */
+	uint64_t head_offset;
+	uint64_t tail; /* as persisted */
+	uint32_t seed;
+	uint32_t queue_head, queue_tail, queue_mask;
+	struct staged *queue;
+	struct journal_txn *spare;
+	_Atomic uint64_t staged_bytes_hint;
+} __attribute__((aligned(128)));
+
+#define NO_LINE UINT32_MAX
+
+/* ---- lines: line.c ---- */
+
+enum line_state { LINE_FREE, LINE_OPEN, LINE_FULL };
+
+struct line {
+	_Atomic uint64_t number; /* 0: none */
+	_Atomic uint64_t committed[MARKER_LINE_WORDS]; /* 1: readable or retired */
+	_Atomic uint64_t claimed[MARKER_LINE_WORDS];   /* 1: somebody retires it, or did */
+	_Atomic uint64_t dead[MARKER_LINE_WORDS];      /* 1: durably retired, or aborted */
+	_Atomic uint32_t dead_words;
+	_Atomic uint32_t state;
+};
+
+/* ---- the journal ---- */
+
+struct journal {
+	/* read-mostly, the hot path's */
+	struct marker_store *marker;
+	struct line *lines;
+	struct slot *slots;
+	struct lane *lanes;
+	uint32_t lane_count;
+	uint32_t stage_max_bytes;
+	bool stage_on;
+	bool bits_durable; /* marker bits are: byte-persistent NVRAM */
+	bool read_only;
+	bool recovering;
+	bool opened;
+	enum journal_class survives_staged;
+	enum journal_class survives_log;
+	_Atomic int failed;
+	struct counters *counters;
+	struct index index;
+	struct marker_geometry geometry;
+
+	/* lines: line.c */
+	pthread_mutex_t lines_lock; /* free lines, epochs, checkpoints */
+	uint32_t *free_lines;
+	_Atomic uint32_t free_line_count;
+	uint32_t lines_used; /* lines below it were used since format */
+	uint64_t next_number;
+	uint64_t incarnation;
+
+	/* the lane of direct and synced transactions */
+	pthread_mutex_t shared_lane_lock;
+	struct lane shared_lane;
+
+	struct log_store *logs[JOURNAL_LOGS_MAX];
+	struct log_geometry log_geometry[JOURNAL_LOGS_MAX];
+	uint32_t log_count;
+	uint32_t block_bytes;
+	uint64_t segment_bytes;
+	uint32_t digest_bytes;
+	struct segments segments;
+	struct stream stream;
+	struct extents extents;
+
+	/* extents of transactions in several pieces: multi.c */
+	pthread_mutex_t multi_lock;
+	struct multi **multi;
+	uint32_t multi_count;
+
+	/* transaction objects: pool.c */
+	pthread_mutex_t pool_lock;
+	struct journal_txn *pool;
+	uint32_t pool_count;
+
+	struct conf conf;
+	enum journal_class require;
+	enum journal_class class_marker;
+	enum journal_class class_log;
+	int lock_fd;
+	int writer_pid;
+	_Atomic uint64_t checkpoints;
+	struct recovery_result {
+		uint64_t recovered, duration_ns, bytes_read, torn, lost_unnamed, ahead;
+	} recovered;
+
+	/* told of what recovery finds; journal_check() */
+	void (*found)(void *context, const struct journal_finding *finding);
+	void *found_context;
+};
+
+/* journal.c */
+int journal_fail(struct journal *j, int error);
+static inline int journal_failed(const struct journal *j)
+{
+	return atomic_load_explicit(&j->failed, memory_order_relaxed);
+}
+
+/* the calling thread's message about this handle */
+struct message *journal_message(struct journal *j);
+#define journal_say(j, error, ...) message_set(journal_message(j), error, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/lane.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "txn/checkpoint.h"
+#include "txn/destage.h"
+#include "txn/line.h"
+
+/* at most one record for each 64 bytes of ring; pages not used cost nothing */
+static uint32_t lane_queue_entries(const struct journal *j)
+{
+	uint32_t entries = 1;
+
+	while (entries < j->geometry.ring_bytes / STAGE_ALIGN)
+		entries <<= 1;
+	return entries;
+}
+
+static int lane_make(struct journal *j, struct lane *lane, uint32_t index)
+{
+	uint32_t entries = lane_queue_entries(j);
+	void *queue;
+
+	lane->index = index;
+	lane->line = NO_LINE;
+	if (!j->geometry.ring_bytes)
+		return 0;
+	queue = mmap(NULL, entries * sizeof(struct staged), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (queue == MAP_FAILED)
+		return -ENOMEM;
+	lane->queue = queue;
+	lane->queue_mask = entries - 1;
+	lane->ring_bytes = j->geometry.ring_bytes;
+	lane->ring = j->marker->map + j->geometry.stage_offset + index * lane->ring_bytes;
+	lane->seed = stage_seed(j->geometry.nonce, index);
+	return 0;
+}
+
+int lanes_make(struct journal *j)
+{
+	uint32_t i;
+	int error = 0;
+
+	j->lane_count = j->geometry.lanes;
+	if (posix_memalign((void **)&j->lanes, 128, j->lane_count * sizeof(*j->lanes)))
+		return -ENOMEM;
+	memset(j->lanes, 0, j->lane_count * sizeof(*j->lanes));
+	for (i = 0; i < j->lane_count && !error; i++)
+		error = lane_make(j, &j->lanes[i], i);
+	j->shared_lane.line = NO_LINE;
+	return error;
+}
+
+void lanes_free(struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; j->lanes && i < j->lane_count; i++)
+		if (j->lanes[i].queue)
+			munmap(j->lanes[i].queue,
+			       (j->lanes[i].queue_mask + 1ull) * sizeof(struct staged));
+	free(j->lanes);
+}
+
+int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail)
+{
+	int error;
+
+	if (tail == lane->tail)
+		return 0;
+	nv_store8(j->marker, (uint64_t *)&lane_media(j, lane->index)->tail,
+		  (uint64_t)word_seal(tail));
+	/* durable before the bytes below it are written again: recovery would
+	 * take the new record for a damaged old one (P5, P6) */
+	error = nv_fence(j->marker);
+	if (error)
+		return journal_fail(j, error);
+	lane->tail = tail;
+	return 0;
+}
+
+/* Retired durably, all of them: the line moved on, or every bit says dead. */
+static bool staged_dead(const struct journal *j, const struct staged *staged)
+{
+	uint32_t line, slot = id_slot(staged->id);
+
+	if (!staged->count)
+		return true;
+	line = index_find(j, id_number(staged->id));
+	return line == NO_LINE ||
+	       !(line_mask(slot, staged->count) &
+		 ~atomic_load_explicit(&j->lines[line].dead[slot / 64], memory_order_acquire));
+}
+
+int lane_reclaim(struct journal *j, struct lane *lane, uint64_t want)
+{
+	uint64_t tail = lane->tail, elided = 0;
+	const struct staged *staged;
+
+	while (lane->queue_tail != lane->queue_head && tail - lane->tail < want) {
+		staged = &lane->queue[lane->queue_tail & lane->queue_mask];
+		if (!staged_dead(j, staged))
+			break;
+		elided += staged->count;
+		tail += (uint64_t)staged->units * STAGE_ALIGN;
+		lane->queue_tail++;
+	}
+	if (elided)
+		count(j->counters, COUNT_ELIDED, elided);
+	return lane_tail_store(j, lane, tail);
+}
+
+/* A record never wraps: fill up to the ring's end with a void one. */
+static int lane_wrap(struct journal *j, struct lane *lane)
+{
+	uint64_t rest = lane->ring_bytes - lane->head_offset;
+	struct stage_meta meta = {
+		.type = STAGE_VOID,
+		.position = lane->head,
+		.bytes = (uint32_t)(rest - STAGE_HEADER_BYTES),
+		.time_ns = 0,
+	};
+	struct stage_record record;
+	int error;
+
+	stage_encode(&meta, lane->seed, &record);
+	nv_copy(j->marker, lane->ring + lane->head_offset, &record, sizeof(record));
+	/* before any byte of the next record: only the last of a lane may be torn */
+	error = nv_fence(j->marker);
+	if (error)
+		return journal_fail(j, error);
+	lane_advance(lane, 0, 0, rest);
+	return 0;
+}
+
+/* Make room at the head, as far as finished records allow. */
+static bool lane_room(struct journal *j, struct lane *lane, uint64_t need)
+{
+	uint64_t rest = lane->ring_bytes - lane->head_offset;
+
+	if (lane_fits(lane, need))
+		return true;
+	/* a sixteenth at a time: the tail is stored once for many commits */
+	if (lane->head + need + (need > rest ? rest : 0) - lane->tail > lane->ring_bytes &&
+	    lane_reclaim(j, lane, max_u64(need + rest, lane->ring_bytes / 16)))
+		return false;
+	if (need > rest &&
+	    (lane->head + rest - lane->tail > lane->ring_bytes || lane_wrap(j, lane)))
+		return false;
+	return lane_fits(lane, need);
+}
+
+static bool lane_try(struct lane *lane)
+{
+	return !atomic_load_explicit(&lane->lease, memory_order_relaxed) &&
+	       !atomic_exchange_explicit(&lane->lease, 1, memory_order_acquire);
+}
+
+static struct lane *lane_with_room(struct journal *j, uint32_t first, uint64_t need)
+{
+	struct lane *lane;
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++) {
+		lane = &j->lanes[(first + i) % j->lane_count];
+		if (!lane_try(lane))
+			continue;
+		if (lane_room(j, lane, need))
+			return lane;
+		lane_return(lane);
+	}
+	return NULL;
+}
+
+struct lane *lane_lease(struct journal *j, uint64_t need)
+{
+	uint32_t i, first = (uint32_t)sched_getcpu() % j->lane_count;
+	struct lane *lane = lane_with_room(j, first, need);
+
+	/* the whole stage is full: destage some of one lane, in line */
+	for (i = 0; !lane && i < j->lane_count && !journal_failed(j); i++) {
+		struct lane *full = &j->lanes[(first + i) % j->lane_count];
+
+		if (!lane_try(full))
+			continue;
+		if (!destage(j, full, full->ring_bytes / 4) && lane_room(j, full, need))
+			lane = full;
+		else
+			lane_return(full);
+	}
+	return lane;
+}

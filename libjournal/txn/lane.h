@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Lanes: each has a marker line of its own and a ring of the stage, and is
+ * leased for one transaction at a time.  The processor number picks the lane
+ * that is tried first, so threads on different processors share no line.
+ */
+#ifndef TXN_LANE_H
+#define TXN_LANE_H
+
+#include "txn/journal_impl.h"
+
+int lanes_make(struct journal *j);
+void lanes_free(struct journal *j);
+
+/**
+ * lane_lease() - a lane with room for a record of @need bytes
+ * Return: the lane, leased; or NULL: none is free, or none has room even
+ * after destaging one of them.
+ */
+struct lane *lane_lease(struct journal *j, uint64_t need);
+
+static inline void lane_return(struct lane *lane)
+{
+	/* release: the next holder sees head, line and queue */
+	atomic_store_explicit(&lane->lease, 0, memory_order_release);
+}
+
+/* whether a record of @need bytes at the head fits without moving anything */
+static inline bool lane_fits(const struct lane *lane, uint64_t need)
+{
+	return lane->head_offset + need <= lane->ring_bytes &&
+	       lane->head + need - lane->tail <= lane->ring_bytes;
+}
+
+/* the record at the head is committed: note it and go on behind it */
+static inline void lane_advance(struct lane *lane, uint64_t id, uint32_t transactions,
+				uint64_t bytes)
+{
+	struct staged *staged = &lane->queue[lane->queue_head++ & lane->queue_mask];
+
+	staged->id = id;
+	staged->count = transactions;
+	staged->units = (uint32_t)(bytes / STAGE_ALIGN);
+	lane->head += bytes;
+	lane->head_offset += bytes;
+	if (lane->head_offset == lane->ring_bytes)
+		lane->head_offset = 0;
+}
+
+/* forget what is finished at the tail, up to @want bytes; Return: 0 or sticky */
+int lane_reclaim(struct journal *j, struct lane *lane, uint64_t want);
+/* make the tail durable after it moved in memory */
+int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/line.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "txn/checkpoint.h"
+
+int lines_make(struct journal *j)
+{
+	size_t bytes = (size_t)j->geometry.lines * sizeof(struct line);
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (map == MAP_FAILED)
+		return -ENOMEM;
+	j->lines = map;
+	j->free_lines = calloc(j->geometry.lines, sizeof(*j->free_lines));
+	j->slots = slots_map(j->geometry.lines);
+	if (!j->free_lines || !j->slots)
+		return -ENOMEM;
+	return index_make(&j->index, j->geometry.lines);
+}
+
+void lines_free(struct journal *j)
+{
+	if (j->lines)
+		munmap(j->lines, (size_t)j->geometry.lines * sizeof(struct line));
+	free(j->free_lines);
+	slots_unmap(j->slots, j->geometry.lines);
+	index_free(&j->index);
+}
+
+/* Draw an epoch number that finds room in the index.  The table is written
+ * first and the number when the line is ready: index_find() wants both. */
+static int line_number_draw(struct journal *j, uint32_t line, uint64_t *number)
+{
+	int error;
+
+	do {
+		if (j->next_number >> LINE_COUNTER_BITS != j->incarnation) {
+			/* 4 G ids later: go on under the next incarnation (P4) */
+			error = incarnation_raise(j);
+			if (error)
+				return error;
+		}
+		*number = j->next_number++;
+	} while (!index_add(&j->index, *number, line));
+	return 0;
+}
+
+static const uint64_t line_ones[2 * MARKER_LINE_WORDS] = {
+	~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull,
+	~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull,
+};
+
+/* The durable half of P1.  Each fence orders the step before it ahead of the
+ * step after it, for recovery: a crash in between leaves the line closed. */
+static int line_recycle(struct journal *j, uint32_t line, uint64_t number)
+{
+	struct marker_line *media = line_media(j, line);
+	int error;
+
+	/* 1: every record of the old epoch is finished from here on */
+	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(number << 1));
+	error = nv_fence(j->marker);
+	if (error)
+		return error;
+	/* 2: erase both maps; not before 1, or finished ones would live again */
+	nv_copy(j->marker, media->commit, line_ones, sizeof(line_ones));
+	error = nv_fence(j->marker);
+	if (error)
+		return error;
+	/* 3: open; not before 2, or old bits would count for the new epoch */
+	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(number << 1 | 1));
+	return nv_fence(j->marker);
+}
+
+static void line_reset(struct line *line)
+{
+	int i;
+
+	for (i = 0; i < (int)MARKER_LINE_WORDS; i++) {
+		atomic_store_explicit(&line->committed[i], 0, memory_order_relaxed);
+		atomic_store_explicit(&line->claimed[i], 0, memory_order_relaxed);
+		atomic_store_explicit(&line->dead[i], 0, memory_order_relaxed);
+	}
+	atomic_store_explicit(&line->dead_words, 0, memory_order_relaxed);
+}
+
+static int line_open_locked(struct journal *j, struct lane *lane)
+{
+	uint32_t line;
+	uint64_t number;
+	struct line *state;
+	int error;
+
+	if (!j->free_line_count)
+		return journal_say(j, -ENOSPC, "markers: no free line: %u lines all hold "
+				   "transactions that are not retired", j->geometry.lines);
+	line = j->free_lines[j->free_line_count - 1];
+	error = line_number_draw(j, line, &number);
+	if (error)
+		return error;
+	error = line_recycle(j, line, number);
+	if (error)
+		return journal_fail(j, error);
+	j->free_line_count--;
+	state = &j->lines[line];
+	line_reset(state);
+	atomic_store_explicit(&state->state, LINE_OPEN, memory_order_relaxed);
+	atomic_store_explicit(&state->number, number, memory_order_release);
+	if (line >= j->lines_used)
+		j->lines_used = line + 1;
+	lane->line = line;
+	lane->line_state = state;
+	lane->line_number = number;
+	lane->next = 0;
+	return 0;
+}
+
+int line_open(struct journal *j, struct lane *lane)
+{
+	int error;
+
+	/* a line used up may be finished already, and another lane's by now */
+	if (lane->line != NO_LINE && lane->next < SLOTS_PER_LINE)
+		line_close(j, lane->line, lane->next);
+	lane->line = NO_LINE;
+	/* excludes a checkpoint, which must not see a line half recycled */
+	pthread_mutex_lock(&j->lines_lock);
+	error = line_open_locked(j, lane);
+	pthread_mutex_unlock(&j->lines_lock);
+	if (!error)
+		count(j->counters, COUNT_LINES, 1);
+	return error;
+}
+
+int line_take(struct journal *j, struct lane *lane, uint32_t want, uint32_t *slot)
+{
+	uint32_t skip;
+	int error;
+
+	if (lane->line != NO_LINE && lane->next % 64 + want > 64) {
+		/* a group stays inside one word (P3): the rest of this one is given up */
+		skip = 64 - lane->next % 64;
+		line_dead(j, lane->line, lane->next, skip);
+		lane->next += skip;
+	}
+	if (lane->line == NO_LINE || lane->next == SLOTS_PER_LINE) {
+		error = line_open(j, lane);
+		if (error)
+			return error;
+	}
+	*slot = lane->next;
+	lane->next += want;
+	return 0;
+}
+
+void line_publish(struct line *line, uint32_t slot, uint32_t want)
+{
+	/* release: whoever sees the bit sees the slot's entry */
+	atomic_fetch_or_explicit(&line->committed[slot / 64], line_mask(slot, want),
+				 memory_order_release);
+}
+
+/* Called once for each line and epoch: by whoever completed its last word. */
+static void line_finish(struct journal *j, uint32_t line)
+{
+	struct line *state = &j->lines[line];
+
+	pthread_mutex_lock(&j->lines_lock);
+	index_remove(&j->index, state->number, line);
+	atomic_store_explicit(&state->state, LINE_FREE, memory_order_relaxed);
+	j->free_lines[j->free_line_count] = line;
+	j->free_line_count++;
+	pthread_mutex_unlock(&j->lines_lock);
+}
+
+void line_dead(struct journal *j, uint32_t line, uint32_t slot, uint32_t want)
+{
+	struct line *state = &j->lines[line];
+	uint64_t mask = line_mask(slot, want), old;
+
+	/* acq_rel: the one that completes the line comes after the fences of all
+	 * who retired in it, so recycling never overtakes a retire */
+	old = atomic_fetch_or_explicit(&state->dead[slot / 64], mask, memory_order_acq_rel);
+	if (old == ~0ull || (old | mask) != ~0ull)
+		return;
+	if (atomic_fetch_add_explicit(&state->dead_words, 1, memory_order_acq_rel) + 1 ==
+		    MARKER_LINE_WORDS &&
+	    !j->recovering)
+		line_finish(j, line);
+}
+
+void line_close(struct journal *j, uint32_t line, uint32_t slot)
+{
+	uint32_t chunk;
+
+	atomic_store_explicit(&j->lines[line].state, LINE_FULL, memory_order_relaxed);
+	for (; slot < SLOTS_PER_LINE; slot += chunk) {
+		chunk = 64 - slot % 64;
+		line_dead(j, line, slot, chunk);
+	}
+}
+
+void line_adopt(struct journal *j, uint32_t line, uint64_t number)
+{
+	struct line *state = &j->lines[line];
+
+	if (state->number == number)
+		return;
+	if (state->number)
+		index_remove(&j->index, state->number, line);
+	line_reset(state);
+	atomic_store_explicit(&state->state, LINE_FULL, memory_order_relaxed);
+	atomic_store_explicit(&state->number, number, memory_order_release);
+	index_add_always(&j->index, number, line);
+	if (line >= j->lines_used)
+		j->lines_used = line + 1;
+}
+
+void line_map_adopt(struct journal *j, uint32_t line, uint64_t number)
+{
+	struct marker_line *media = line_media(j, line);
+
+	JASSERT(!j->bits_durable);
+	nv_copy(j->marker, media->commit, line_ones, sizeof(line_ones));
+	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(number << 1 | 1));
+}
+
+/* Highest lines are pushed first, so that the lowest are taken first and the
+ * slots in use stay dense. */
+void lines_settle(struct journal *j)
+{
+	uint32_t line = j->geometry.lines;
+	struct line *state;
+
+	j->free_line_count = 0;
+	while (line--) {
+		state = &j->lines[line];
+		if (state->number && state->dead_words == MARKER_LINE_WORDS) {
+			index_remove(&j->index, state->number, line);
+			atomic_store_explicit(&state->state, LINE_FREE, memory_order_relaxed);
+		}
+		if (atomic_load_explicit(&state->state, memory_order_relaxed) == LINE_FREE)
+			j->free_lines[j->free_line_count++] = line;
+	}
+}

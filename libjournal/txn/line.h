@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Marker lines: opening (P1), the bits of a slot, and what is finished. */
+#ifndef TXN_LINE_H
+#define TXN_LINE_H
+
+#include "txn/journal_impl.h"
+
+static inline struct marker_line *line_media(struct journal *j, uint32_t line)
+{
+	return (struct marker_line *)(j->marker->map +
+				      marker_line_offset(&j->geometry, line));
+}
+
+/* bits [slot, slot + count) of one word */
+static inline uint64_t line_mask(uint32_t slot, uint32_t count)
+{
+	return (count == 64 ? ~0ull : (1ull << count) - 1) << (slot & 63);
+}
+
+/**
+ * line_open() - give @lane a fresh line (P1)
+ * Return: 0, -ENOSPC no line is free, or the sticky failure.
+ */
+int line_open(struct journal *j, struct lane *lane);
+
+/**
+ * line_take() - take @count slots, inside one word, of the lane's line
+ * Opens a fresh line when this one is full.  Context: the lane's holder.
+ * Return: 0 and the first slot in @slot, or as line_open().
+ */
+int line_take(struct journal *j, struct lane *lane, uint32_t count, uint32_t *slot);
+
+/* make committed transactions visible: the slots have been filled in */
+void line_publish(struct line *line, uint32_t slot, uint32_t count);
+
+/* slots that will never be live (again): retired durably, or aborted */
+void line_dead(struct journal *j, uint32_t line, uint32_t slot, uint32_t count);
+
+/* no slot of @line from @slot on will be used */
+void line_close(struct journal *j, uint32_t line, uint32_t slot);
+
+/* recovery: @line has epoch @number; forget what was known of an older one */
+void line_adopt(struct journal *j, uint32_t line, uint64_t number);
+
+/* the same on the map of a checkpointed store: open, and both maps erased */
+void line_map_adopt(struct journal *j, uint32_t line, uint64_t number);
+
+int lines_make(struct journal *j);
+void lines_free(struct journal *j);
+
+/* recovery is over: lines that hold nothing live become free */
+void lines_settle(struct journal *j);
+
+#endif

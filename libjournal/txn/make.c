@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * journal_format().  Order: directory and lock, logs (zero-filled), markers,
+ * superblocks, and journal.conf last: without it there is no journal.  What
+ * was made is removed again when a later step fails.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends.h"
+#include "txn/clock.h"
+#include "txn/dirlock.h"
+#include "txn/make_impl.h"
+#include "txn/media.h"
+
+static int make_options_sane(const struct journal_format_options *o, struct message *message)
+{
+	if (o->mode & ~0770u)
+		return message_set(message, -EINVAL, "mode %04o: only bits for owner and group "
+				   "make sense", (unsigned int)o->mode);
+	if (o->mode && (o->mode & 0600) != 0600)
+		return message_set(message, -EINVAL, "mode %04o: the owner could not use it",
+				   (unsigned int)o->mode);
+	if (o->log_count > JOURNAL_LOGS_MAX)
+		return message_set(message, -EINVAL, "%zu logs: at most %u", o->log_count,
+				   JOURNAL_LOGS_MAX);
+	if (o->require > JOURNAL_CLASS_POWER || o->assume_marker > JOURNAL_CLASS_POWER ||
+	    o->assume_log > JOURNAL_CLASS_POWER)
+		return message_set(message, -EINVAL, "no such durability class");
+	return 0;
+}
+
+/* The directory may be there already; what we make is for its owner. */
+static int make_directory(struct make *m)
+{
+	mode_t mode = m->mode | (m->mode & 0440) >> 2;
+
+	if (!mkdir(m->dir, mode)) {
+		m->made_dir = true;
+		return m->options->group_set && chown(m->dir, (uid_t)-1, m->options->group) ?
+			       message_errno(m->message, -errno, "%s", m->dir) :
+			       0;
+	}
+	if (errno != EEXIST)
+		return message_errno(m->message, -errno, "%s", m->dir);
+	return 0;
+}
+
+static int make_not_there(struct make *m)
+{
+	char path[PATH_MAX];
+	int error = conf_path(m->dir, CONF_NAME, path, m->message);
+
+	if (error)
+		return error;
+	if (access(path, F_OK))
+		return errno == ENOENT ? 0 : message_errno(m->message, -errno, "%s", path);
+	if (!m->options->force)
+		return message_set(m->message, -EEXIST, "%s: a journal is there already", m->dir);
+	/* from here on the old one is gone, whatever happens */
+	return unlink(path) ? message_errno(m->message, -errno, "%s", path) : 0;
+}
+
+static int make_uuid(struct make *m)
+{
+	if (getrandom(m->conf.uuid, sizeof(m->conf.uuid), 0) != sizeof(m->conf.uuid) ||
+	    getrandom(&m->nonce, sizeof(m->nonce), 0) != sizeof(m->nonce))
+		return message_errno(m->message, -errno, "no random numbers");
+	m->conf.uuid[6] = (m->conf.uuid[6] & 0x0f) | 0x40;
+	m->conf.uuid[8] = (m->conf.uuid[8] & 0x3f) | 0x80;
+	return 0;
+}
+
+static int make_permissions(struct make *m, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	if (m->options->group_set && chown(path, (uid_t)-1, m->options->group))
+		return message_errno(m->message, -errno, "%s: group", path);
+	return chmod(path, m->mode) ? message_errno(m->message, -errno, "%s: mode", path) : 0;
+}
+
+static int make_all_permissions(struct make *m)
+{
+	const char *marker = strchr(m->conf.marker, ':') + 1;
+	char path[PATH_MAX];
+	uint32_t log;
+	int error = make_permissions(m, marker);
+
+	for (log = 0; log < m->conf.log_count && !error; log++)
+		error = make_permissions(m, m->conf.logs[log]);
+	if (!error)
+		error = conf_path(m->dir, "lock", path, m->message);
+	return error ? error : make_permissions(m, path);
+}
+
+static int make_conf(struct make *m)
+{
+	char path[PATH_MAX];
+	int error = make_all_permissions(m);
+
+	if (!error)
+		error = conf_write(m->dir, &m->conf, m->mode, m->message);
+	if (!error)
+		error = conf_path(m->dir, CONF_NAME, path, m->message);
+	return error ? error : make_permissions(m, path);
+}
+
+static void make_undo(struct make *m)
+{
+	char path[PATH_MAX];
+	uint32_t log;
+
+	for (log = 0; log < m->logs_made; log++)
+		if (m->log_is_file[log])
+			unlink(m->conf.logs[log]);
+	if (m->marker_made)
+		unlink(strchr(m->conf.marker, ':') + 1);
+	if (m->made_dir) {
+		if (!conf_path(m->dir, "lock", path, NULL))
+			unlink(path);
+		rmdir(m->dir);
+	}
+}
+
+static int make_locked(struct make *m)
+{
+	int error = make_not_there(m);
+
+	if (!error)
+		error = make_uuid(m);
+	if (!error)
+		error = make_logs(m);
+	if (!error)
+		error = make_marker(m);
+	return error ? error : make_conf(m);
+}
+
+static int make_journal(struct make *m)
+{
+	int lock = -1, error = make_directory(m);
+
+	if (error)
+		return error;
+	error = dirlock_take(m->dir, m->mode, &lock, m->message);
+	if (!error)
+		error = make_locked(m);
+	if (error)
+		make_undo(m);
+	make_close(m);
+	if (lock >= 0)
+		close(lock);
+	return error;
+}
+
+int journal_format(const char *dir, const struct journal_format_options *options,
+		   char *message, size_t message_bytes)
+{
+	static const struct journal_format_options defaults;
+	struct message text = { "" };
+	struct make *m = calloc(1, sizeof(*m));
+	int error;
+
+	if (!m)
+		return -ENOMEM;
+	m->dir = dir;
+	m->options = options ? options : &defaults;
+	m->message = &text;
+	m->mode = m->options->mode ? m->options->mode & 0660 : 0600;
+	m->conf.require = m->options->require ? m->options->require : JOURNAL_CLASS_POWER;
+	m->conf.assume_marker = m->options->assume_marker;
+	m->conf.assume_log = m->options->assume_log;
+	error = make_options_sane(m->options, &text);
+	if (!error)
+		error = make_journal(m);
+	free(m);
+	if (message && message_bytes)
+		(void)snprintf(message, message_bytes, "%s", text.text);
+	return error;
+}

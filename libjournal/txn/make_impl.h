@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A journal in the making. */
+#ifndef TXN_MAKE_IMPL_H
+#define TXN_MAKE_IMPL_H
+
+#include "txn/journal_impl.h"
+
+struct make {
+	const char *dir;
+	const struct journal_format_options *options;
+	struct message *message;
+	mode_t mode;
+	struct conf conf;
+	uint64_t nonce;
+	bool made_dir, marker_made;
+	bool log_is_file[JOURNAL_LOGS_MAX];
+	uint32_t logs_made;
+	uint64_t log_bytes; /* of one log */
+	struct log_store *logs[JOURNAL_LOGS_MAX];
+	struct log_geometry log;
+	struct marker_store *marker;
+	struct marker_geometry geometry;
+};
+
+int make_logs(struct make *m);   /* make_log.c */
+int make_marker(struct make *m); /* make_marker.c */
+void make_close(struct make *m);
+
+#endif

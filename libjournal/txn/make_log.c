@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The logs of a new journal. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "backends.h"
+#include "txn/clock.h"
+#include "txn/make_impl.h"
+#include "txn/media.h"
+
+#define LOG_BYTES_DEFAULT (1ull << 30)
+
+/* A directory gets a file, named so that several journals can share it. */
+static int make_log_path(struct make *m, const char *path, uint32_t log)
+{
+	char name[PATH_MAX], uuid[37];
+	struct stat st;
+
+	if (stat(path, &st))
+		return message_errno(m->message, -errno, "%s", path);
+	if (S_ISBLK(st.st_mode))
+		return conf_path("", path, m->conf.logs[log], m->message);
+	if (!S_ISDIR(st.st_mode))
+		return message_set(m->message, -EINVAL, "%s: a log is a directory or a block "
+				   "device", path);
+	m->log_is_file[log] = true;
+	uuid_print(m->conf.uuid, uuid);
+	if (!strcmp(path, m->dir))
+		return conf_path(path, "log", m->conf.logs[log], m->message);
+	if (snprintf(name, sizeof(name), "journal-%s-%u.log", uuid, log + 1) >=
+	    (int)sizeof(name))
+		return -ENAMETOOLONG;
+	return conf_path(path, name, m->conf.logs[log], m->message);
+}
+
+static int make_log_paths(struct make *m)
+{
+	const char *const *paths = m->options->logs;
+	uint32_t log, count = (uint32_t)m->options->log_count;
+	char real[PATH_MAX];
+	int error = 0;
+
+	m->conf.log_count = count ? count : 1;
+	for (log = 0; log < m->conf.log_count && !error; log++) {
+		if (!count)
+			error = make_log_path(m, m->dir, log);
+		else if (!realpath(paths[log], real))
+			error = message_errno(m->message, -errno, "%s", paths[log]);
+		else
+			error = make_log_path(m, real, log);
+	}
+	return error;
+}
+
+static int make_log_size(struct make *m)
+{
+	uint64_t total = m->options->log_bytes;
+	struct statvfs fs;
+
+	if (!total) {
+		const char *where = m->options->log_count ? m->options->logs[0] : m->dir;
+
+		if (statvfs(where, &fs))
+			return message_errno(m->message, -errno, "%s", where);
+		total = min_u64(LOG_BYTES_DEFAULT, (uint64_t)fs.f_bavail * fs.f_frsize / 10);
+	}
+	m->log_bytes = round_down(total / m->conf.log_count, 4096);
+	m->log.segment_bytes = LOG_SEGMENT_MIN;
+	while (m->log.segment_bytes < LOG_SEGMENT_MAX && m->log.segment_bytes * 256 < total)
+		m->log.segment_bytes <<= 1;
+	m->log.digest_bytes = (uint32_t)max_u64(4096, m->log.segment_bytes / 256);
+	m->log.bytes = m->log_bytes;
+	m->log.block_bytes = 4096;
+	if (m->log_bytes > 1ull << 50 || log_geometry_make(&m->log))
+		return message_set(m->message, -EINVAL, "a log of %llu bytes makes no sense: at "
+				   "least 9M and at most 1024T for each",
+				   (unsigned long long)m->log_bytes);
+	return 0;
+}
+
+static int make_log(struct make *m, uint32_t log)
+{
+	const char *path = m->conf.logs[log];
+	enum journal_class class;
+	int error = backend_open_log(path,
+				     LOG_CREATE | (m->options->force ? LOG_FORCE : 0),
+				     m->log_bytes, &m->options->progress, &m->logs[log],
+				     m->message);
+
+	if (error)
+		return error;
+	m->logs_made = log + 1;
+	return media_class(path, m->logs[log]->class, m->logs[log]->evidence,
+			   m->conf.assume_log, m->conf.require, &class, m->message);
+}
+
+/* One shape for all logs: the largest block that any of them wants. */
+static void make_log_geometry(struct make *m)
+{
+	uint32_t log;
+
+	m->log.block_bytes = 512;
+	for (log = 0; log < m->conf.log_count; log++)
+		if (m->logs[log]->block_bytes > m->log.block_bytes)
+			m->log.block_bytes = m->logs[log]->block_bytes;
+	memcpy(m->log.uuid, m->conf.uuid, sizeof(m->log.uuid));
+	m->log.nonce = m->nonce;
+	m->log.created_ns = clock_ns();
+	m->log.logs = m->conf.log_count;
+}
+
+static int make_log_super(struct make *m, uint32_t log)
+{
+	struct log_io io = { .bytes = LOG_SUPERS * LOG_SUPER_BYTES };
+	struct log_super *super;
+	uint32_t i;
+	int error;
+
+	if (posix_memalign(&io.buffer, 4096, io.bytes))
+		return message_set(m->message, -ENOMEM, "no memory");
+	super = io.buffer;
+	m->log.log = log;
+	for (i = 0; i < LOG_SUPERS; i++)
+		log_super_encode(&m->log, &super[i]);
+	error = log_store_write(m->logs[log], &io, 1, true);
+	free(io.buffer);
+	return error ? message_errno(m->message, error, "%s", m->conf.logs[log]) : 0;
+}
+
+int make_logs(struct make *m)
+{
+	uint32_t log;
+	int error = make_log_paths(m);
+
+	if (!error)
+		error = make_log_size(m);
+	for (log = 0; log < m->conf.log_count && !error; log++)
+		error = make_log(m, log);
+	if (error)
+		return error;
+	make_log_geometry(m);
+	for (log = 0; log < m->conf.log_count && !error; log++)
+		error = make_log_super(m, log);
+	return error;
+}
+
+void make_close(struct make *m)
+{
+	uint32_t log;
+
+	for (log = 0; log < m->logs_made; log++)
+		log_store_close(m->logs[log]);
+	if (m->marker)
+		marker_store_close(m->marker);
+}

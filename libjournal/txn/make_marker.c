@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The marker medium of a new journal. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends.h"
+#include "txn/clock.h"
+#include "txn/make_impl.h"
+#include "txn/media.h"
+
+#define MARKER_BYTES_DEFAULT (64ull << 20)
+#define MARKER_BYTES_MIN     (1ull << 20)
+#define LINES_MIN            256u
+#define RING_BYTES_MIN       (16u << 10)
+
+/* What a log can hold, at 128 bytes a transaction, and never few. */
+static uint32_t make_lines(const struct make *m)
+{
+	uint64_t total = m->log_bytes * m->conf.log_count;
+
+	return (uint32_t)min_u64(max_u64(total / 65536, LINES_MIN), MARKER_LINES_MAX);
+}
+
+static uint32_t make_lanes(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	uint32_t lanes = 8;
+
+	while (lanes < 2 * cpus && lanes < MARKER_LANES_MAX)
+		lanes *= 2;
+	return lanes;
+}
+
+static void make_identity(struct make *m)
+{
+	memcpy(m->geometry.uuid, m->conf.uuid, sizeof(m->geometry.uuid));
+	m->geometry.nonce = m->nonce;
+	m->geometry.created_ns = clock_ns();
+}
+
+/*
+ * NVRAM of @bytes: at most an eighth for lines, an eighth for digests; the
+ * rest is stage, but no more than a sixteenth of the log, where all of it must
+ * find room when the log is full (P8).
+ */
+static int make_geometry_nvram(struct make *m, uint64_t bytes)
+{
+	struct marker_geometry *g = &m->geometry;
+	uint64_t total = m->log_bytes * m->conf.log_count, rest;
+	uint32_t segments = m->log.segments * m->conf.log_count;
+
+	g->lanes = make_lanes();
+	g->lines = (uint32_t)min_u64(make_lines(m), bytes / 8 / MARKER_LINE_BYTES);
+	g->digest_bytes = m->log.digest_bytes;
+	g->digests = (uint64_t)segments * g->digest_bytes <= bytes / 8 ? segments : 0;
+	g->ring_bytes = 0;
+	marker_geometry_make(g);
+	if (bytes < MARKER_BYTES_MIN || g->bytes >= bytes)
+		return message_set(m->message, -EINVAL, "%s: %llu bytes are too few for markers: "
+				   "at least 1M", m->conf.marker, (unsigned long long)bytes);
+	rest = min_u64(bytes - g->bytes, total / 16);
+	while (g->lanes > 1 && rest / g->lanes < 4 * RING_BYTES_MIN)
+		g->lanes /= 2;
+	g->ring_bytes = round_down(rest / g->lanes, 4096);
+	if (g->ring_bytes < RING_BYTES_MIN)
+		return message_set(m->message, -EINVAL, "%s: no room for a stage",
+				   m->conf.marker);
+	marker_geometry_make(g);
+	return 0;
+}
+
+static void make_geometry_file(struct make *m)
+{
+	m->geometry.lanes = 8;
+	m->geometry.lines = make_lines(m);
+	m->geometry.digest_bytes = m->log.digest_bytes;
+	marker_geometry_make(&m->geometry);
+}
+
+static int make_marker_uri(struct make *m)
+{
+	const char *uri = m->options->marker, *colon;
+	char path[PATH_MAX], real[PATH_MAX];
+	int error;
+
+	if (!uri)
+		uri = "file:markers";
+	colon = strchr(uri, ':');
+	if (!colon)
+		return message_set(m->message, -EINVAL, "%s: a marker URI is scheme:path", uri);
+	error = m->options->marker ? conf_path(getcwd(real, sizeof(real)) ? real : ".",
+					       colon + 1, path, m->message) :
+				     conf_path(m->dir, colon + 1, path, m->message);
+	if (error)
+		return error;
+	if (snprintf(m->conf.marker, sizeof(m->conf.marker), "%.*s:%s", (int)(colon - uri), uri,
+		     path) >= (int)sizeof(m->conf.marker))
+		return message_set(m->message, -ENAMETOOLONG, "%s: path too long", uri);
+	return 0;
+}
+
+/* file: gets the size that the geometry needs, the others what they have. */
+static uint64_t make_marker_bytes(struct make *m, bool *there)
+{
+	const char *path = strchr(m->conf.marker, ':') + 1;
+	struct stat st;
+
+	*there = !stat(path, &st);
+	if (!strncmp(m->conf.marker, "file:", 5)) {
+		make_geometry_file(m);
+		return round_up(m->geometry.bytes, 4096);
+	}
+	if (m->options->marker_bytes)
+		return round_down(m->options->marker_bytes, 4096);
+	return *there && (st.st_size || !S_ISREG(st.st_mode)) ? 0 : MARKER_BYTES_DEFAULT;
+}
+
+static struct marker_lane *make_lane(struct make *m, uint32_t lane)
+{
+	return (struct marker_lane *)(m->marker->map + m->geometry.lanes_offset +
+				      (uint64_t)lane * MARKER_LANE_BYTES);
+}
+
+static int make_marker_write(struct make *m)
+{
+	struct marker_store *store = m->marker;
+	struct marker_state *state =
+		(struct marker_state *)(store->map + m->geometry.state_offset);
+	struct marker_super super;
+	uint32_t i;
+	int error;
+
+	nv_store8(store, (uint64_t *)&state->incarnation, (uint64_t)word_seal(0));
+	nv_store8(store, (uint64_t *)&state->replay_seq, (uint64_t)word_seal(0));
+	for (i = 0; i < m->geometry.lanes; i++)
+		nv_store8(store, (uint64_t *)&make_lane(m, i)->tail, (uint64_t)word_seal(0));
+	/* what the superblock vouches for, before the superblock */
+	error = nv_fence(store);
+	marker_super_encode(&m->geometry, &super);
+	for (i = 0; i < MARKER_SUPERS; i++)
+		nv_copy(store, store->map + i * MARKER_SUPER_BYTES, &super, sizeof(super));
+	if (!error)
+		error = nv_fence(store); /* before journal.conf names it */
+	if (!error && !store->byte_persistent)
+		error = marker_store_checkpoint(store, m->geometry.lines_offset);
+	return error ? message_errno(m->message, error, "%s", m->conf.marker) : 0;
+}
+
+int make_marker(struct make *m)
+{
+	uint64_t bytes;
+	bool there;
+	int error = make_marker_uri(m);
+	enum journal_class class;
+
+	if (error)
+		return error;
+	make_identity(m);
+	bytes = make_marker_bytes(m, &there);
+	error = backend_open_marker(m->conf.marker,
+				    MARKER_CREATE | (m->options->force ? MARKER_FORCE : 0),
+				    bytes, &m->marker, m->message);
+	if (error)
+		return error;
+	m->marker_made = !there;
+	error = media_class(m->conf.marker, m->marker->class, m->marker->evidence,
+			    m->conf.assume_marker, m->conf.require, &class, m->message);
+	if (!error && m->marker->byte_persistent)
+		error = make_geometry_nvram(m, m->marker->bytes);
+	return error ? error : make_marker_write(m);
+}

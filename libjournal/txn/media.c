@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/media.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends.h"
+#include "store/evidence.h"
+#include "txn/found.h"
+
+int media_class(const char *name, enum journal_class by_evidence, const char *evidence,
+		enum journal_class assumed, enum journal_class require,
+		enum journal_class *class, struct message *message)
+{
+	*class = assumed ? assumed : by_evidence;
+	if (*class >= require)
+		return 0;
+	return message_set(message, -EPERM, "%s: survives only \"%s\" but \"%s\" is required: %s",
+			   name, journal_class_name(*class), journal_class_name(require),
+			   assumed ? "so the user asserted" : evidence);
+}
+
+/* Either copy of the superblock serves; a bad one is reported. */
+static int media_marker_super(struct journal *j, struct message *message)
+{
+	const struct marker_super *super = (const struct marker_super *)j->marker->map;
+	const char *why[MARKER_SUPERS] = { NULL };
+	int i, good = -1, error[MARKER_SUPERS];
+
+	if (j->marker->bytes < MARKER_SUPERS * MARKER_SUPER_BYTES)
+		return message_set(message, -EUCLEAN, "%s: too short for a superblock",
+				   j->conf.marker);
+	for (i = MARKER_SUPERS - 1; i >= 0; i--) {
+		error[i] = marker_super_decode(&super[i], j->marker->bytes, j->read_only,
+					       &j->geometry, &why[i]);
+		if (!error[i])
+			good = i;
+	}
+	if (good < 0)
+		return message_set(message, error[0] == -ENODATA ? -EUCLEAN : error[0], "%s: %s",
+				   j->conf.marker, why[0]);
+	(void)marker_super_decode(&super[good], j->marker->bytes, j->read_only, &j->geometry,
+				  &why[good]);
+	if (error[!good])
+		found_damage(j, 0, "%s: superblock copy %d: %s", j->conf.marker, !good + 1,
+			     why[!good]);
+	return 0;
+}
+
+static int media_open_marker(struct journal *j, struct message *message)
+{
+	int error = backend_open_marker(j->conf.marker, j->read_only ? MARKER_RDONLY : 0, 0,
+					&j->marker, message);
+
+	if (error)
+		return error;
+	j->bits_durable = j->marker->byte_persistent;
+	if (j->marker->fell_back)
+		found_damage(j, 0, "%s: the newest checkpoint is damaged, the one before it "
+			     "is in use", j->conf.marker);
+	error = media_marker_super(j, message);
+	if (error)
+		return error;
+	if (memcmp(j->geometry.uuid, j->conf.uuid, 16))
+		return message_set(message, -EXDEV, "%s: belongs to another journal (uuid)",
+				   j->conf.marker);
+	return media_class(j->conf.marker, j->marker->class, j->marker->evidence,
+			   j->conf.assume_marker, j->require, &j->class_marker, message);
+}
+
+static int media_log_super(struct journal *j, uint32_t log, struct message *message)
+{
+	struct log_geometry *g = &j->log_geometry[log];
+	const char *path = j->conf.logs[log], *why[LOG_SUPERS] = { NULL };
+	struct log_io io = { .bytes = LOG_SUPERS * LOG_SUPER_BYTES };
+	const struct log_super *super;
+	int i, good = -1, error[LOG_SUPERS], failed;
+
+	if (j->logs[log]->bytes < io.bytes)
+		return message_set(message, -EUCLEAN, "%s: too short for a superblock", path);
+	if (posix_memalign(&io.buffer, 4096, io.bytes))
+		return message_set(message, -ENOMEM, "no memory");
+	failed = log_store_read(j->logs[log], &io, 1);
+	super = io.buffer;
+	for (i = LOG_SUPERS - 1; !failed && i >= 0; i--) {
+		error[i] = log_super_decode(&super[i], j->logs[log]->bytes, j->read_only, g,
+					    &why[i]);
+		if (!error[i])
+			good = i;
+	}
+	if (!failed && good >= 0)
+		(void)log_super_decode(&super[good], j->logs[log]->bytes, j->read_only, g,
+				       &why[good]);
+	free(io.buffer);
+	if (failed)
+		return message_errno(message, failed, "%s: superblock", path);
+	if (good < 0)
+		return message_set(message, error[0] == -ENODATA ? -EUCLEAN : error[0], "%s: %s",
+				   path, why[0]);
+	if (error[!good])
+		found_damage(j, 0, "%s: superblock copy %d: %s", path, !good + 1, why[!good]);
+	return 0;
+}
+
+/* All logs are of one journal and of one shape. */
+static int media_log_fits(struct journal *j, uint32_t log, struct message *message)
+{
+	const struct log_geometry *g = &j->log_geometry[log], *first = &j->log_geometry[0];
+	const char *path = j->conf.logs[log];
+
+	if (memcmp(g->uuid, j->conf.uuid, 16) || g->nonce != j->geometry.nonce)
+		return message_set(message, -EXDEV, "%s: belongs to another journal (uuid)",
+				   path);
+	if (g->log != log || g->logs != j->conf.log_count)
+		return message_set(message, -EUCLEAN, "%s: is log %u of %u, but journal.conf has "
+				   "it as %u of %u", path, g->log + 1, g->logs, log + 1,
+				   j->conf.log_count);
+	if (g->segment_bytes != first->segment_bytes || g->segments != first->segments ||
+	    g->digest_bytes != first->digest_bytes || g->block_bytes != first->block_bytes)
+		return message_set(message, -EUCLEAN, "%s: its geometry is not that of the first "
+				   "log", path);
+	if (g->block_bytes < j->logs[log]->block_bytes)
+		return message_set(message, -EUCLEAN, "%s: the medium wants blocks of %u bytes, "
+				   "the journal was formatted with %u", path,
+				   j->logs[log]->block_bytes, g->block_bytes);
+	return 0;
+}
+
+static int media_open_log(struct journal *j, uint32_t log, unsigned int flags,
+			  struct message *message)
+{
+	enum journal_class class;
+	int error = backend_open_log(j->conf.logs[log],
+				     (j->read_only ? LOG_RDONLY : 0) |
+					     (flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
+				     0, NULL, &j->logs[log], message);
+
+	if (error)
+		return error;
+	j->log_count = log + 1;
+	error = media_log_super(j, log, message);
+	if (!error)
+		error = media_log_fits(j, log, message);
+	if (!error)
+		error = media_class(j->conf.logs[log], j->logs[log]->class,
+				    j->logs[log]->evidence, j->conf.assume_log, j->require,
+				    &class, message);
+	if (!error && (!log || class < j->class_log))
+		j->class_log = class;
+	return error;
+}
+
+int media_open(struct journal *j, unsigned int flags,
+	       struct message *message)
+{
+	uint32_t log;
+	int error = media_open_marker(j, message);
+
+	for (log = 0; log < j->conf.log_count && !error; log++)
+		error = media_open_log(j, log, flags, message);
+	if (error)
+		return error;
+	j->block_bytes = j->log_geometry[0].block_bytes;
+	j->segment_bytes = j->log_geometry[0].segment_bytes;
+	j->digest_bytes = j->log_geometry[0].digest_bytes;
+	if (j->geometry.digests &&
+	    (j->geometry.digest_bytes != j->digest_bytes ||
+	     j->geometry.digests != j->log_geometry[0].segments * j->log_count))
+		return message_set(message, -EUCLEAN, "%s: its digests do not fit the logs",
+				   j->conf.marker);
+	return 0;
+}
+
+void media_close(struct journal *j)
+{
+	uint32_t log;
+
+	for (log = 0; log < j->log_count; log++)
+		log_store_close(j->logs[log]);
+	if (j->marker)
+		marker_store_close(j->marker);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening a journal's media, and whether they survive what is required. */
+#ifndef TXN_MEDIA_H
+#define TXN_MEDIA_H
+
+#include "txn/journal_impl.h"
+
+/**
+ * media_class() - the class in force, or a refusal
+ * @assumed: by the user; unset: by evidence
+ * Return: 0, or -EPERM with medium, class and evidence in the text.
+ */
+int media_class(const char *name, enum journal_class by_evidence, const char *evidence,
+		enum journal_class assumed, enum journal_class require,
+		enum journal_class *class, struct message *message);
+
+/* Open and validate what j->conf names; into @j. */
+int media_open(struct journal *j, unsigned int flags,
+	       struct message *message);
+void media_close(struct journal *j);
+
+#endif

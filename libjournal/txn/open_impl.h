@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef TXN_OPEN_IMPL_H
+#define TXN_OPEN_IMPL_H
+
+#include "txn/journal_impl.h"
+
+/* open a handle that its caller has prepared (found, found_context) */
+int journal_open_impl(struct journal *j, const char *dir,
+		      const struct journal_open_options *options);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reading takes no lock.  What is read is verified after it was copied; if it
+ * does not verify, or the transaction was moved or retired meanwhile, it is
+ * looked up again (P18).
+ */
+#include "txn/read.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/group.h"
+#include "txn/multi.h"
+#include "txn/segment.h"
+#include "util/crc32c.h"
+
+/* a consistent copy of a slot's entry */
+struct found {
+	uint64_t id;
+	uint64_t where;
+	uint32_t bytes, units;
+	uint64_t time_ns;
+};
+
+static int found_look(struct journal *j, uint64_t id, struct found *found)
+{
+	const struct slot *slot = index_live(j, id);
+
+	if (!slot)
+		return -ENOENT;
+	found->id = id;
+	do {
+		found->where = atomic_load_explicit(&slot->where, memory_order_acquire);
+		found->bytes = slot->bytes;
+		found->time_ns = slot->time_ns;
+		found->units = __atomic_load_n(&slot->units, __ATOMIC_ACQUIRE);
+	} while (found->where != atomic_load_explicit(&slot->where, memory_order_relaxed));
+	return where_kind(found->where) == WHERE_NONE ? -ENOENT : 0;
+}
+
+static void found_entry(const struct found *found, struct journal_entry *entry)
+{
+	enum where_kind kind = where_kind(found->where);
+
+	*entry = (struct journal_entry){
+		.id = found->id,
+		.bytes = found->bytes,
+		.time_ns = found->time_ns,
+		.state = kind == WHERE_LOST ? JOURNAL_LOST : JOURNAL_LIVE,
+		.path = kind == WHERE_STAGE         ? JOURNAL_PATH_STAGED :
+			found->where & WHERE_DIRECT ? JOURNAL_PATH_DIRECT :
+						      JOURNAL_PATH_SYNCED,
+	};
+}
+
+static int read_unknown(struct journal *j, uint64_t id)
+{
+	char text[JOURNAL_ID_CHARS];
+
+	journal_id_print(id, text);
+	return journal_say(j, -ENOENT, "%s: no such transaction, or retired", text);
+}
+
+int journal_lookup(struct journal *j, uint64_t id, struct journal_entry *entry)
+{
+	struct found found;
+
+	if (found_look(j, id, &found))
+		return read_unknown(j, id);
+	found_entry(&found, entry);
+	return 0;
+}
+
+/* ---- one record ---- */
+
+int record_read(struct journal *j, uint32_t number, uint32_t offset, uint64_t bytes,
+		struct record *record)
+{
+	const struct segment *segment = &j->segments.all[number];
+	uint64_t from = round_down(offset, j->block_bytes);
+	uint64_t to = round_up(offset + bytes, j->block_bytes);
+	struct log_io io = { .offset = segment_base(j, number) + from };
+	int error;
+
+	record->buffer = NULL;
+	to = min_u64(to, j->segment_bytes);
+	if (from >= to)
+		return -EBADMSG;
+	if (posix_memalign(&record->buffer, 4096, to - from))
+		return -ENOMEM;
+	io.buffer = record->buffer;
+	io.bytes = (uint32_t)(to - from);
+	error = log_store_read(j->logs[segment_log(j, number)], &io, 1);
+	if (error)
+		return error;
+	record->payload = (uint8_t *)record->buffer + (offset - from) + LOG_RECORD_BYTES;
+	if (log_record_decode((void *)((uint8_t *)record->buffer + (offset - from)),
+			      segment->seed, offset, to - offset, &record->meta) ||
+	    crc32c(segment->seed, record->payload, record->meta.bytes) !=
+		    record->meta.payload_crc)
+		return -EBADMSG;
+	return 0;
+}
+
+static int read_staged(struct journal *j, const struct found *found, void *buffer)
+{
+	const struct lane *lane = &j->lanes[where_lane(found->where)];
+	uint64_t position = where_position(found->where);
+	uint64_t offset = position % lane->ring_bytes;
+	struct stage_record header;
+	struct stage_meta meta;
+	uint32_t at, bytes;
+	uint8_t *copy;
+	int error = -EBADMSG;
+
+	memcpy(&header, lane->ring + offset, sizeof(header));
+	if (stage_decode(&header, lane->seed, position, lane->ring_bytes - offset, &meta))
+		return -EBADMSG;
+	copy = malloc(meta.bytes + 1);
+	if (!copy)
+		return -ENOMEM;
+	/* the ring may be reused while we copy: hence the checksum of the copy */
+	memcpy(copy, lane->ring + offset + STAGE_HEADER_BYTES, meta.bytes);
+	if (crc32c(lane->seed, copy, meta.bytes) == meta.payload_crc &&
+	    found->id - meta.id < meta.count &&
+	    !group_find(copy, meta.bytes, meta.count, (uint32_t)(found->id - meta.id), &at,
+			&bytes) &&
+	    bytes == found->bytes) {
+		memcpy(buffer, copy + at, bytes);
+		error = 0;
+	}
+	free(copy);
+	return error;
+}
+
+static int read_single(struct journal *j, const struct found *found, void *buffer)
+{
+	struct record record;
+	uint32_t at, bytes;
+	int error = record_read(j, where_segment(found->where), where_offset(found->where),
+				(uint64_t)found->units * 32, &record);
+
+	if (!error &&
+	    (found->id - record.meta.id >= record.meta.count ||
+	     group_find(record.payload, record.meta.bytes, record.meta.count,
+			(uint32_t)(found->id - record.meta.id), &at, &bytes) ||
+	     bytes != found->bytes))
+		error = -EBADMSG;
+	if (!error)
+		memcpy(buffer, record.payload + at, bytes);
+	free(record.buffer);
+	return error;
+}
+
+/* One piece of a large transaction, to its place in @buffer. */
+static int read_piece(struct journal *j, const struct found *found, const struct multi *multi,
+		      uint32_t piece, uint8_t *buffer, uint64_t *at)
+{
+	bool last = piece == multi->extents - 1;
+	uint64_t bytes, limit = last ? multi->units * 32ull : record_bytes_max();
+	struct record record;
+	int error = record_read(j, (uint32_t)(multi->where[piece] >> 32),
+				(uint32_t)multi->where[piece], limit, &record);
+
+	if (!error) {
+		bytes = record.meta.bytes - (last ? (multi->extents - 1ull) * 8 : 0);
+		if (record.meta.id != found->id || record.meta.extent != piece ||
+		    bytes > found->bytes - *at)
+			error = -EBADMSG;
+		else
+			memcpy(buffer + *at, record.payload, bytes);
+		*at += bytes;
+	}
+	free(record.buffer);
+	return error;
+}
+
+static int read_multi(struct journal *j, const struct found *found, uint8_t *buffer)
+{
+	struct multi *multi = multi_copy(j, found->units);
+	uint64_t at = 0;
+	uint32_t piece;
+	int error = 0;
+
+	if (!multi)
+		return -EBADMSG;
+	for (piece = 0; piece < multi->extents && !error; piece++)
+		error = read_piece(j, found, multi, piece, buffer, &at);
+	free(multi);
+	return !error && at != found->bytes ? -EBADMSG : error;
+}
+
+static int read_found(struct journal *j, const struct found *found, void *buffer)
+{
+	switch (where_kind(found->where)) {
+	case WHERE_STAGE:
+		return read_staged(j, found, buffer);
+	case WHERE_LOG:
+		return found->where & WHERE_MULTI ? read_multi(j, found, buffer) :
+						    read_single(j, found, buffer);
+	default:
+		return -EBADMSG;
+	}
+}
+
+static int read_failed(struct journal *j, uint64_t id, int error)
+{
+	char text[JOURNAL_ID_CHARS];
+
+	journal_id_print(id, text);
+	if (error == -EBADMSG && j->writer_pid)
+		return journal_say(j, -ENOENT, "%s: moved or retired by pid %d, which has the "
+				   "journal open: open again", text, j->writer_pid);
+	if (error == -EBADMSG)
+		return journal_say(j, error, "%s: COMMITTED_BUT_LOST: the record on its medium "
+				   "does not verify", text);
+	return message_errno(journal_message(j), error, "%s", text);
+}
+
+int journal_read(struct journal *j, uint64_t id, void *buffer, size_t bytes, size_t *got)
+{
+	struct found found, again;
+	int error;
+
+	for (;;) {
+		if (found_look(j, id, &found))
+			return read_unknown(j, id);
+		*got = found.bytes;
+		if (bytes < found.bytes && where_kind(found.where) != WHERE_LOST)
+			return journal_say(j, -ENOBUFS, "the buffer is too small: %u bytes are "
+					   "needed", found.bytes);
+		error = read_found(j, &found, buffer);
+		if (!error)
+			return 0;
+		/* moved or retired meanwhile?  then that was why */
+		if (found_look(j, id, &again))
+			return read_unknown(j, id);
+		if (again.where == found.where)
+			return read_failed(j, id, error);
+	}
+}
+
+/* ---- listing ---- */
+
+static int next_in_line(struct journal *j, uint64_t number, uint32_t from,
+			struct found *found)
+{
+	uint32_t slot;
+
+	for (slot = from; slot < SLOTS_PER_LINE; slot++)
+		if (!found_look(j, id_make(number, slot), found))
+			return 0;
+	return -ENOENT;
+}
+
+/* the lowest epoch number in use above @number; 0: none */
+static uint64_t next_number(const struct journal *j, uint64_t number)
+{
+	uint64_t best = 0, candidate;
+	uint32_t line;
+
+	for (line = 0; line < j->lines_used; line++) {
+		candidate = atomic_load_explicit(&j->lines[line].number, memory_order_relaxed);
+		if (candidate > number && (!best || candidate < best))
+			best = candidate;
+	}
+	return best;
+}
+
+int journal_next(struct journal *j, uint64_t after, struct journal_entry *entry)
+{
+	uint64_t number = id_number(after);
+	uint32_t from = id_slot(after) + 1;
+	struct found found;
+
+	while (!number || next_in_line(j, number, from, &found)) {
+		number = next_number(j, number);
+		from = 0;
+		if (!number)
+			return -ENOENT;
+	}
+	found_entry(&found, entry);
+	return 0;
+}

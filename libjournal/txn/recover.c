@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/recover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "txn/checkpoint.h"
+#include "txn/clock.h"
+#include "txn/found.h"
+#include "txn/line.h"
+#include "txn/segment.h"
+
+#define THREADS_MAX 8u
+
+static uint32_t recover_threads(const struct journal_open_options *o)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (o->recover_threads)
+		return (uint32_t)min_u64(o->recover_threads, THREADS_MAX);
+	return (uint32_t)min_u64(cpus > 0 ? (uint64_t)cpus : 1, THREADS_MAX);
+}
+
+static int recover_state(struct recovery *r)
+{
+	struct journal *j = r->j;
+	int error = word_unseal(state_media(j)->incarnation, &r->incarnation);
+
+	if (!error)
+		error = word_unseal(state_media(j)->replay_seq, &r->replay_seq);
+	if (error)
+		return journal_say(j, -EUCLEAN, "%s: the state line is damaged", j->conf.marker);
+	j->incarnation = r->incarnation;
+	return 0;
+}
+
+/* What was found exists only in caches perhaps: of a process that was killed
+ * before its fence or flush.  Durable before anybody is told (P7). */
+static int recover_make_durable(struct journal *j)
+{
+	uint32_t log;
+	int error = nv_fence(j->marker);
+
+	for (log = 0; log < j->log_count && !error; log++)
+		error = log_store_flush(j->logs[log]);
+	return error ? journal_fail(j, error) : 0;
+}
+
+/* Slots that the last close called unused are unused no more. */
+static int recover_erase_clean(struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean, WORD_ERASED);
+	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean, WORD_ERASED);
+	/* before the first slot is taken (P1: a slot is used once per epoch) */
+	return nv_fence(j->marker);
+}
+
+static int recover_become_writer(struct recovery *r)
+{
+	struct journal *j = r->j;
+	int error = recover_make_durable(j);
+
+	if (!error)
+		error = recover_erase_clean(j);
+	if (!error)
+		error = incarnation_set(j, r->incarnation + 1);
+	if (error)
+		return error;
+	j->segments.next_seq = j->incarnation << 32;
+	j->stream.next_seq = j->incarnation << 32 | 1;
+	atomic_store(&j->stream.durable_seq, j->incarnation << 32);
+	error = recover_heads(r);
+	j->recovering = false;
+	return error ? error : checkpoint(j);
+}
+
+static int recover_steps(struct recovery *r)
+{
+	struct journal *j = r->j;
+	int error = recover_state(r);
+
+	if (!error)
+		error = recover_lines(r);
+	if (!error)
+		error = recover_stage(r);
+	if (!error)
+		error = recover_segments(r);
+	if (error)
+		return error;
+	recover_lost_bits(r);
+	recover_tell_lost(r);
+	recover_settle_lines(r);
+	if (j->read_only) {
+		j->recovering = false;
+		return 0;
+	}
+	return recover_become_writer(r);
+}
+
+static void recovery_free(struct recovery *r)
+{
+	uint32_t i, k;
+
+	for (i = 0; r->scans && i < r->j->segments.count; i++) {
+		for (k = 0; k < r->scans[i].count; k++)
+			free(r->scans[i].records[k].tail);
+		free(r->scans[i].records);
+		free(r->scans[i].digest);
+	}
+	free(r->scans);
+	free(r->order);
+	pthread_mutex_destroy(&r->lock);
+}
+
+int recover(struct journal *j, const struct journal_open_options *o)
+{
+	struct recovery r = { .j = j, .threads = recover_threads(o), .progress = o->progress };
+	uint64_t start = clock_monotonic_ns();
+	int error;
+
+	r.scans = calloc(j->segments.count, sizeof(*r.scans));
+	r.order = calloc(j->segments.count, sizeof(*r.order));
+	if (pthread_mutex_init(&r.lock, NULL) || !r.scans || !r.order) {
+		error = journal_say(j, -ENOMEM, "no memory to recover");
+	} else {
+		j->recovering = true;
+		error = recover_steps(&r);
+	}
+	j->recovered.bytes_read = r.bytes_read;
+	j->recovered.duration_ns = clock_monotonic_ns() - start;
+	recovery_free(&r);
+	return error;
+}

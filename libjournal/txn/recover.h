@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Recovery: which transactions are live, and where.
+ *
+ *  1. lines: epochs, retire bits (of checkpointed stores: as of the checkpoint);
+ *  2. stage: every ring from its tail;
+ *  3. segments: headers and digests of all, then
+ *     a. whole segments: those not sealed, and (checkpointed stores) stream
+ *        segments since the checkpoint, whose retire records are replayed;
+ *     b. of sealed ones, only the records that are live;
+ *  4. what was acknowledged and did not verify is lost, by name where possible;
+ *  5. a writer makes what it read durable, takes a new incarnation, and goes
+ *     on behind the last record of each head.
+ *
+ * Nothing on media is changed before 5.
+ */
+#ifndef TXN_RECOVER_H
+#define TXN_RECOVER_H
+
+#include "format/summary.h"
+#include "txn/journal_impl.h"
+
+int recover(struct journal *j, const struct journal_open_options *options);
+
+/* ---- between the recover_*.c files ---- */
+
+/* a record that was found by reading a whole segment */
+struct scanned {
+	struct log_meta meta;
+	uint32_t offset;
+	bool valid;    /* its payload verified */
+	uint8_t *tail; /* copy of the table that ends its payload, or NULL */
+};
+
+/* what is known of one segment */
+struct segment_scan {
+	uint64_t seq; /* 0: never used */
+	uint64_t first_record_seq;
+	enum log_segment_kind kind;
+	bool whole;                  /* to be read whole */
+	bool digest_bad;             /* sealed once, and no copy of its digest verifies */
+	struct summary_head *digest; /* sealed: with its lines */
+	struct scanned *records;
+	uint32_t count, room;
+	uint32_t end; /* behind the last valid record */
+	bool torn;    /* something that is no record follows */
+};
+
+struct recovery {
+	struct journal *j;
+	pthread_mutex_t lock; /* index, counters */
+	uint64_t replay_seq;
+	uint64_t incarnation;
+	uint64_t seq_max; /* of segments */
+	uint64_t acked_max;
+	uint32_t threads;
+	struct segment_scan *scans; /* one for each segment */
+	uint32_t *order;            /* segments in use, by seq */
+	uint32_t order_count;
+	_Atomic uint32_t next;      /* work for the threads */
+	_Atomic uint64_t bytes_read;
+	_Atomic int error;
+	struct journal_progress progress;
+};
+
+/* recover_lines.c */
+int recover_lines(struct recovery *r);
+/* the slot at @line, @slot of epoch @number could be live: not retired, not moved on */
+bool recover_may_live(struct recovery *r, uint32_t line, uint64_t number, uint32_t slot);
+/* a retire record */
+void recover_retire(struct recovery *r, uint32_t line, uint64_t number, uint32_t slot);
+/* records show that @line has reached epoch @number; Return: 0, or -EUCLEAN
+ * when durable markers are older than the log */
+int recover_epoch(struct recovery *r, uint32_t line, uint64_t number);
+/* slots without a live transaction are dead; lines go on as the last close said */
+void recover_settle_lines(struct recovery *r);
+/* commit bits whose record was not found */
+void recover_lost_bits(struct recovery *r);
+bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot);
+
+/* recover_insert.c */
+/* enter @bytes of payload at @where; Context: r->lock */
+void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t where,
+		    uint32_t bytes, uint32_t units, uint64_t time_ns);
+/* acknowledged and not readable, unless a copy turns up; Context: r->lock */
+enum recover_why { WHY_PAYLOAD, WHY_EXTENT, WHY_STAGE, WHY_BIT, WHY_RECORD };
+void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why);
+/* at the end: those of which no copy turned up */
+void recover_tell_lost(struct recovery *r);
+/* bytes of the table that ends a record's payload */
+uint32_t recover_tail_bytes(const struct log_meta *meta);
+/* a log record that commits something; verifies its other extents.
+ * @tail: its table; @valid: its payload verified.  Context: no lock held. */
+int recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
+		   const struct log_meta *meta, const uint8_t *tail, bool valid);
+
+/* recover_stage.c */
+int recover_stage(struct recovery *r);
+
+/* recover_segments.c */
+int recover_segments(struct recovery *r);
+/* take up the heads; seal what was left open */
+int recover_heads(struct recovery *r);
+
+/* recover_scan.c: whole segments */
+int recover_scan(struct recovery *r, uint32_t segment);
+int recover_scan_finish(struct recovery *r);
+int recover_reseal(struct recovery *r, uint32_t segment);
+
+/* recover_sealed.c: live records of sealed segments */
+int recover_sealed(struct recovery *r, uint32_t segment);
+
+/* recover_threads.c: run @work for each of @order[0, count) */
+int recover_parallel(struct recovery *r, const uint32_t *order, uint32_t count,
+		     int (*work)(struct recovery *r, uint32_t segment));
+
+#endif

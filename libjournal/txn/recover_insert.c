@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Entering what recovery found into the index. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "txn/found.h"
+#include "txn/line.h"
+#include "txn/multi.h"
+#include "txn/read.h"
+#include "txn/recover.h"
+#include "txn/segment.h"
+
+static struct slot *recover_slot(struct recovery *r, uint32_t line, uint32_t slot)
+{
+	return &r->j->slots[(size_t)line * SLOTS_PER_LINE + slot];
+}
+
+/* Two copies of one transaction verify: a staged one and its destaged copy, or
+ * two destaged ones after a crash in between.  The one in the log stays, so
+ * that the stage can go. */
+static bool recover_have_better(const struct slot *slot, uint64_t where)
+{
+	enum where_kind have = where_kind(slot->where);
+
+	return have == WHERE_LOG || (have == WHERE_STAGE && where_kind(where) != WHERE_LOG);
+}
+
+void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t where,
+		    uint32_t bytes, uint32_t units, uint64_t time_ns)
+{
+	struct journal *j = r->j;
+	struct slot *entry = recover_slot(r, line, slot);
+	bool known = j->lines[line].committed[slot / 64] >> (slot & 63) & 1;
+
+	if (known && recover_have_better(entry, where))
+		return;
+	if (known && where_kind(entry->where) == WHERE_LOST)
+		known = false;
+	entry->where = where;
+	entry->bytes = bytes;
+	entry->units = units;
+	entry->time_ns = time_ns;
+	atomic_fetch_or(&j->lines[line].committed[slot / 64], 1ull << (slot & 63));
+	j->recovered.recovered += !known;
+	if (where_kind(where) == WHERE_LOG && !(where & WHERE_MULTI))
+		segment_hold(&j->segments.all[where_segment(where)], 1);
+}
+
+void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why)
+{
+	struct journal *j = r->j;
+	struct slot *entry = recover_slot(r, line, slot);
+
+	if (j->lines[line].committed[slot / 64] >> (slot & 63) & 1)
+		return; /* a copy verifies, or it is known to be lost */
+	entry->where = WHERE_IS_LOST;
+	entry->bytes = 0;
+	entry->time_ns = 0;
+	entry->units = why;
+	atomic_fetch_or(&j->lines[line].committed[slot / 64], 1ull << (slot & 63));
+}
+
+static void recover_tell_line(struct recovery *r, uint32_t line)
+{
+	static const char *const why[] = {
+		[WHY_PAYLOAD] = "the payload of its record does not verify",
+		[WHY_EXTENT] = "one of its extents does not verify",
+		[WHY_STAGE] = "its record in the stage does not verify",
+		[WHY_BIT] = "its commit bit is set, but no record of it verifies",
+		[WHY_RECORD] = "its segment's summary names it, but no record of it verifies",
+	};
+	struct line *state = &r->j->lines[line];
+	char text[JOURNAL_ID_CHARS];
+	struct slot *entry;
+	uint32_t slot;
+
+	for (slot = 0; slot < SLOTS_PER_LINE; slot++) {
+		entry = recover_slot(r, line, slot);
+		if (!(state->committed[slot / 64] >> (slot & 63) & 1) ||
+		    where_kind(entry->where) != WHERE_LOST)
+			continue;
+		journal_id_print(id_make(state->number, slot), text);
+		found_damage(r->j, id_make(state->number, slot), "%s: COMMITTED_BUT_LOST: %s",
+			     text, why[entry->units]);
+	}
+}
+
+void recover_tell_lost(struct recovery *r)
+{
+	uint32_t line;
+
+	for (line = 0; line < r->j->lines_used; line++)
+		if (r->j->lines[line].number)
+			recover_tell_line(r, line);
+}
+
+uint32_t recover_tail_bytes(const struct log_meta *meta)
+{
+	if (meta->type == LOG_RETIRE)
+		return meta->bytes;
+	if (meta->count > 1)
+		return meta->count * 4;
+	return meta->extents > 1 ? (meta->extents - 1u) * 8 : 0;
+}
+
+/* ---- transactions in several extents ---- */
+
+static bool recover_extent(struct recovery *r, const struct log_meta *last, uint64_t where,
+			   uint32_t index, uint64_t *bytes)
+{
+	struct journal *j = r->j;
+	uint32_t segment = (uint32_t)(where >> 32);
+	struct record record;
+	bool good;
+
+	if (segment >= j->segments.count || (uint32_t)where >= j->segment_bytes)
+		return false;
+	good = !record_read(j, segment, (uint32_t)where, record_bytes_max(), &record) &&
+	       record.meta.type == LOG_EXTENT && record.meta.id == last->id &&
+	       record.meta.extent == index && !record.meta.extents &&
+	       record.meta.line_epoch == last->line_epoch;
+	if (good)
+		*bytes += record.meta.bytes;
+	free(record.buffer);
+	return good;
+}
+
+static struct multi *recover_extents(struct recovery *r, uint32_t segment, uint32_t offset,
+				     const struct log_meta *meta, const uint8_t *tail)
+{
+	struct multi *multi = multi_make(meta->extents);
+	uint64_t bytes = meta->bytes - recover_tail_bytes(meta);
+	uint32_t i;
+	__le64 where;
+
+	for (i = 0; multi && i + 1 < meta->extents; i++) {
+		memcpy(&where, tail + (size_t)i * 8, 8);
+		multi->where[i] = get_le64(where);
+		if (!recover_extent(r, meta, multi->where[i], i, &bytes))
+			break;
+	}
+	if (!multi || i + 1 < meta->extents || bytes != meta->total_bytes) {
+		free(multi);
+		return NULL;
+	}
+	multi->where[i] = (uint64_t)segment << 32 | offset;
+	multi->units = (uint32_t)(log_record_bytes(meta->bytes) / 32);
+	return multi;
+}
+
+static void recover_hold_multi(struct journal *j, const struct multi *multi)
+{
+	uint32_t i;
+
+	for (i = 0; i < multi->extents; i++)
+		if (!i || multi->where[i] >> 32 != multi->where[i - 1] >> 32)
+			segment_hold(&j->segments.all[multi->where[i] >> 32], 1);
+}
+
+static int recover_multi(struct recovery *r, uint32_t segment, uint32_t offset,
+			 const struct log_meta *meta, const uint8_t *tail, uint64_t where)
+{
+	struct multi *multi = recover_extents(r, segment, offset, meta, tail);
+	struct journal *j = r->j;
+	uint32_t index;
+	int error = 0;
+
+	pthread_mutex_lock(&r->lock);
+	if (!multi) {
+		recover_lose(r, meta->line, meta->slot, WHY_EXTENT);
+	} else {
+		error = multi_add(j, multi, &index);
+		if (!error) {
+			recover_hold_multi(j, multi);
+			recover_insert(r, meta->line, meta->slot, where | WHERE_MULTI,
+				       (uint32_t)meta->total_bytes, index, meta->time_ns);
+		}
+	}
+	pthread_mutex_unlock(&r->lock);
+	return error ? journal_say(j, error, "no memory to recover") : 0;
+}
+
+/* ---- any record ---- */
+
+static void recover_members(struct recovery *r, const struct log_meta *meta,
+			    const uint8_t *tail, uint64_t where, bool valid)
+{
+	struct journal *j = r->j;
+	uint32_t i, bytes = meta->bytes;
+	__le32 size;
+
+	pthread_mutex_lock(&r->lock);
+	for (i = 0; i < meta->count; i++) {
+		if (!recover_may_live(r, meta->line, meta->line_epoch, meta->slot + i) ||
+		    (where & WHERE_DIRECT && !recover_bit_set(j, meta->line, meta->slot + i)))
+			continue;
+		if (meta->count > 1) {
+			memcpy(&size, tail + (size_t)i * 4, 4);
+			bytes = get_le32(size);
+		}
+		if (valid)
+			recover_insert(r, meta->line, meta->slot + i, where, bytes,
+				       (uint32_t)(log_record_bytes(meta->bytes) / 32),
+				       meta->time_ns);
+		else
+			recover_lose(r, meta->line, meta->slot + i, WHY_PAYLOAD);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+int recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
+		   const struct log_meta *meta, const uint8_t *tail, bool valid)
+{
+	uint64_t where = where_log(segment, offset,
+				   meta->type == LOG_EXTENT ? WHERE_DIRECT : 0);
+	struct journal *j = r->j;
+
+	if (meta->type == LOG_RETIRE || !meta->extents)
+		return 0; /* committed by another record, if at all */
+	if (meta->type == LOG_EXTENT && !j->bits_durable)
+		return 0;
+	if (meta->extents == 1 || !valid) {
+		recover_members(r, meta, tail, where, valid);
+		return 0;
+	}
+	if (!recover_may_live(r, meta->line, meta->line_epoch, meta->slot) ||
+	    (where & WHERE_DIRECT && !recover_bit_set(j, meta->line, meta->slot)))
+		return 0;
+	return recover_multi(r, segment, offset, meta, tail, where);
+}

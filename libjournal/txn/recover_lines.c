@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Recovery of marker lines: which slots may be live. */
+#include <errno.h>
+
+#include "txn/checkpoint.h"
+#include "txn/found.h"
+#include "txn/line.h"
+#include "txn/recover.h"
+
+/* bits that say "retired": the marker's are cleared */
+static uint64_t retired_bits(struct journal *j, uint32_t line, uint32_t word)
+{
+	return ~get_le64(line_media(j, line)->retire[word]);
+}
+
+static void recover_line(struct recovery *r, uint32_t line)
+{
+	struct journal *j = r->j;
+	struct line *state = &j->lines[line];
+	uint64_t epoch = 0, bits;
+	uint32_t word;
+	int error = word_unseal(line_media(j, line)->epoch, &epoch);
+
+	if (error == -EUCLEAN) {
+		/* never taken again, for nobody knows what it holds */
+		found_damage(j, 0, "%s: line %u: its epoch is damaged: what it committed "
+			     "cannot be decided", j->conf.marker, line);
+		j->recovered.lost_unnamed++;
+		atomic_store(&state->state, LINE_FULL);
+	}
+	if (error)
+		return;
+	line_adopt(j, line, epoch >> 1);
+	for (word = 0; word < MARKER_LINE_WORDS; word++) {
+		/* closed: a crash while it was recycled, all of it is finished (P1) */
+		bits = epoch & 1 ? retired_bits(j, line, word) : ~0ull;
+		atomic_store(&state->claimed[word], bits);
+		atomic_store(&state->dead[word], bits);
+	}
+}
+
+int recover_lines(struct recovery *r)
+{
+	uint32_t line;
+
+	for (line = 0; line < r->j->geometry.lines; line++)
+		recover_line(r, line);
+	return 0;
+}
+
+bool recover_may_live(struct recovery *r, uint32_t line, uint64_t number, uint32_t slot)
+{
+	struct line *state;
+
+	if (line >= r->j->geometry.lines || slot >= SLOTS_PER_LINE)
+		return false;
+	state = &r->j->lines[line];
+	return state->number == number && !(state->dead[slot / 64] >> (slot & 63) & 1);
+}
+
+bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot)
+{
+	return !(get_le64(line_media(j, line)->commit[slot / 64]) >> (slot & 63) & 1);
+}
+
+int recover_epoch(struct recovery *r, uint32_t line, uint64_t number)
+{
+	struct journal *j = r->j;
+
+	if (line >= j->geometry.lines)
+		return 0; /* a record that names no line of ours: nothing is live by it */
+	if (number <= j->lines[line].number)
+		return 0;
+	if (j->bits_durable)
+		return journal_say(j, -EUCLEAN, "%s: is older than the log: line %u has epoch "
+				   "%llu, the log has %llu", j->conf.marker, line,
+				   (unsigned long long)j->lines[line].number,
+				   (unsigned long long)number);
+	/* the line moved on since the checkpoint, so all of the epoch before was
+	 * retired; the map must say so too, for the next checkpoint */
+	line_adopt(j, line, number);
+	if (!j->read_only)
+		line_map_adopt(j, line, number);
+	return 0;
+}
+
+void recover_retire(struct recovery *r, uint32_t line, uint64_t number, uint32_t slot)
+{
+	struct journal *j = r->j;
+	uint64_t bit = 1ull << (slot & 63);
+	struct line *state;
+
+	if (line >= j->geometry.lines || slot >= SLOTS_PER_LINE ||
+	    j->lines[line].number != number)
+		return;
+	state = &j->lines[line];
+	atomic_fetch_or(&state->claimed[slot / 64], bit);
+	atomic_fetch_or(&state->dead[slot / 64], bit);
+	if (!j->read_only)
+		nv_and8(j->marker, (uint64_t *)&line_media(j, line)->retire[slot / 64], ~bit);
+}
+
+/* ---- the end ---- */
+
+static bool recover_lost_bit(struct recovery *r, uint32_t line, uint32_t slot)
+{
+	struct journal *j = r->j;
+	uint64_t number;
+
+	if (!j->bits_durable || !recover_bit_set(j, line, slot))
+		return false;
+	if (!j->writer_pid)
+		return true;
+	/* a reader beside a writer: it may have been retired while we looked */
+	return !word_unseal(line_media(j, line)->epoch, &number) &&
+	       number >> 1 == j->lines[line].number &&
+	       !(retired_bits(j, line, slot / 64) >> (slot & 63) & 1);
+}
+
+void recover_lost_bits(struct recovery *r)
+{
+	struct journal *j = r->j;
+	struct line *state;
+	uint32_t line, slot;
+
+	for (line = 0; line < j->lines_used && j->bits_durable; line++) {
+		state = &j->lines[line];
+		for (slot = 0; slot < SLOTS_PER_LINE && state->number; slot++)
+			if (recover_may_live(r, line, state->number, slot) &&
+			    !(state->committed[slot / 64] >> (slot & 63) & 1) &&
+			    recover_lost_bit(r, line, slot))
+				recover_lose(r, line, slot, WHY_BIT);
+	}
+}
+
+/* a lane goes on in its line where the last close left it */
+static void recover_clean(struct recovery *r, struct lane *lane, __le64 word)
+{
+	struct journal *j = r->j;
+	uint64_t value, epoch;
+	uint32_t line;
+
+	if (j->read_only || word_unseal(word, &value))
+		return;
+	line = (uint32_t)(value >> MARKER_CLEAN_SLOT_BITS);
+	lane->next = (uint32_t)(value & ((1u << MARKER_CLEAN_SLOT_BITS) - 1));
+	if (line >= j->geometry.lines || lane->next > SLOTS_PER_LINE ||
+	    word_unseal(line_media(j, line)->epoch, &epoch) || !(epoch & 1) ||
+	    epoch >> 1 != j->lines[line].number ||
+	    atomic_load(&j->lines[line].state) == LINE_OPEN) {
+		lane->next = 0;
+		return;
+	}
+	lane->line = line;
+	lane->line_state = &j->lines[line];
+	lane->line_number = epoch >> 1;
+	atomic_store(&j->lines[line].state, LINE_OPEN);
+}
+
+static void recover_settle_line(struct line *state, uint32_t unused_from)
+{
+	uint32_t word;
+	uint64_t unused, dead;
+
+	state->dead_words = 0;
+	for (word = 0; word < MARKER_LINE_WORDS; word++) {
+		unused = unused_from >= (word + 1) * 64 ? 0 :
+			 unused_from <= word * 64       ? ~0ull :
+							  ~0ull << (unused_from & 63);
+		/* what neither lives nor may still be used */
+		dead = ~(state->committed[word] | unused) | state->dead[word];
+		state->claimed[word] = dead;
+		state->dead[word] = dead;
+		state->dead_words += dead == ~0ull;
+	}
+}
+
+static uint32_t recover_unused_from(const struct journal *j, uint32_t line)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		if (j->lanes[i].line == line)
+			return j->lanes[i].next;
+	return j->shared_lane.line == line ? j->shared_lane.next : SLOTS_PER_LINE;
+}
+
+void recover_settle_lines(struct recovery *r)
+{
+	struct journal *j = r->j;
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		recover_clean(r, &j->lanes[i], lane_media(j, i)->clean);
+	recover_clean(r, &j->shared_lane, state_media(j)->shared_clean);
+	for (i = 0; i < j->lines_used; i++)
+		if (j->lines[i].number)
+			recover_settle_line(&j->lines[i], recover_unused_from(j, i));
+	lines_settle(j);
+}

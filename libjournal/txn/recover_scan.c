@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reading a whole segment: one that is not sealed, or whose retire records
+ * are replayed.  Records are looked for at every 32 bytes, so that holes, torn
+ * writes and damage hide nothing behind them; the seeded checksums tell
+ * records from payload that looks like one.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "txn/found.h"
+#include "txn/line.h"
+#include "txn/recover.h"
+#include "txn/segment.h"
+#include "util/crc32c.h"
+
+/* the largest record, twice: read ahead, and never twice the same */
+#define WINDOW_BYTES (2u * LOG_BUFFER_BYTES)
+#define WINDOW_READS 4u
+
+struct window {
+	struct recovery *r;
+	uint32_t segment;
+	uint8_t *buffer;
+	uint64_t from, to; /* of the segment, in the buffer */
+	uint64_t limit;    /* records end here at the latest */
+};
+
+/* Return: @bytes at @at, or NULL when they cannot be read. */
+static const uint8_t *window_at(struct window *w, uint64_t at, uint64_t bytes)
+{
+	struct journal *j = w->r->j;
+	struct log_io io[WINDOW_READS];
+	uint64_t from = round_down(at, j->block_bytes), size, chunk;
+	uint32_t i, count = 0;
+
+	if (at >= w->from && at + bytes <= w->to)
+		return w->buffer + (at - w->from);
+	size = min_u64(WINDOW_BYTES, w->limit - from);
+	chunk = round_up((size + WINDOW_READS - 1) / WINDOW_READS, j->block_bytes);
+	for (i = 0; i * chunk < size; i++, count++)
+		io[i] = (struct log_io){
+			.offset = segment_base(j, w->segment) + from + i * chunk,
+			.buffer = w->buffer + i * chunk,
+			.bytes = (uint32_t)min_u64(chunk, size - i * chunk),
+		};
+	w->from = w->to = 0;
+	if (log_store_read(j->logs[segment_log(j, w->segment)], io, count))
+		for (i = 0; i < count; i++)
+			if (io[i].result) /* unreadable blocks hold no records */
+				memset(io[i].buffer, 0, io[i].bytes);
+	atomic_fetch_add(&w->r->bytes_read, size);
+	w->from = from;
+	w->to = from + size;
+	return at + bytes <= w->to ? w->buffer + (at - w->from) : NULL;
+}
+
+static int scan_keep(struct segment_scan *scan, const struct log_meta *meta, uint32_t offset,
+		     const uint8_t *payload, bool valid)
+{
+	uint32_t room = scan->room ? scan->room * 2 : 64;
+	uint32_t tail_bytes = recover_tail_bytes(meta);
+	struct scanned *records = scan->records;
+	uint8_t *tail = NULL;
+
+	if (scan->count == scan->room) {
+		records = realloc(records, room * sizeof(*records));
+		if (!records)
+			return -ENOMEM;
+		scan->records = records;
+		scan->room = room;
+	}
+	if (valid && tail_bytes) {
+		tail = malloc(tail_bytes);
+		if (!tail)
+			return -ENOMEM;
+		memcpy(tail, payload + meta->bytes - tail_bytes, tail_bytes);
+	}
+	records[scan->count++] = (struct scanned){ *meta, offset, valid, tail };
+	return 0;
+}
+
+/* Look for a record at @at; Return: where to look next, 0 on an error. */
+static uint64_t scan_step(struct window *w, struct segment_scan *scan, uint64_t at, int *error)
+{
+	const struct segment *segment = &w->r->j->segments.all[w->segment];
+	const uint8_t *bytes = window_at(w, at, LOG_RECORD_BYTES);
+	struct log_meta meta;
+	bool valid;
+	int bad;
+
+	if (!bytes)
+		return w->limit;
+	bad = log_record_decode((const struct log_record *)bytes, segment->seed, at,
+				w->limit - at, &meta);
+	if (bad) {
+		scan->torn |= bad == -EBADMSG;
+		return at + LOG_RECORD_ALIGN;
+	}
+	bytes = window_at(w, at, LOG_RECORD_BYTES + meta.bytes);
+	if (!bytes)
+		return w->limit;
+	valid = crc32c(segment->seed, bytes + LOG_RECORD_BYTES, meta.bytes) == meta.payload_crc;
+	*error = scan_keep(scan, &meta, (uint32_t)at, bytes + LOG_RECORD_BYTES, valid);
+	if (valid) {
+		scan->end = (uint32_t)round_up(at + log_record_bytes(meta.bytes),
+					       w->r->j->block_bytes);
+		scan->torn = false;
+	}
+	/* a bad payload may be a torn batch with whole records inside */
+	return valid ? at + log_record_bytes(meta.bytes) : at + LOG_RECORD_ALIGN;
+}
+
+int recover_scan(struct recovery *r, uint32_t segment)
+{
+	struct journal *j = r->j;
+	struct segment_scan *scan = &r->scans[segment];
+	struct window w = { .r = r, .segment = segment,
+			    .limit = j->segment_bytes - j->digest_bytes };
+	uint64_t at = j->block_bytes;
+	int error = 0;
+
+	if (scan->digest)
+		w.limit = get_le32(scan->digest->table_offset);
+	w.buffer = NULL;
+	if (posix_memalign((void **)&w.buffer, 4096, WINDOW_BYTES))
+		return journal_say(j, -ENOMEM, "no memory to recover");
+	scan->end = j->block_bytes;
+	while (at + LOG_RECORD_BYTES <= w.limit && !error)
+		at = scan_step(&w, scan, at, &error);
+	free(w.buffer);
+	return error ? journal_say(j, error, "no memory to recover") : 0;
+}
+
+/* ---- what the records say, once all are known ---- */
+
+static void scan_retires(struct recovery *r, const struct scanned *record)
+{
+	struct log_retire entry;
+	uint32_t i;
+
+	for (i = 0; i < record->meta.bytes / sizeof(entry); i++) {
+		memcpy(&entry, record->tail + i * sizeof(entry), sizeof(entry));
+		recover_retire(r, get_le32(entry.line), get_le64(entry.line_epoch),
+			       get_le32(entry.slot));
+	}
+}
+
+/* P10: what a later record's watermark covers was acknowledged. */
+static bool scan_was_acked(const struct recovery *r, const struct scanned *record)
+{
+	return record->meta.seq && record->meta.seq >> 32 == r->acked_max >> 32 &&
+	       record->meta.seq <= r->acked_max;
+}
+
+static int scan_enter(struct recovery *r, uint32_t segment, const struct scanned *record)
+{
+	bool known = record->valid || record->meta.type == LOG_EXTENT ||
+		     scan_was_acked(r, record) || r->scans[segment].digest;
+
+	if (!known) {
+		r->j->recovered.torn++;
+		return 0;
+	}
+	if (record->meta.type == LOG_RETIRE)
+		return 0;
+	return recover_record(r, segment, record->offset, &record->meta, record->tail,
+			      record->valid);
+}
+
+/* ---- gaps in the sequence ---- */
+
+static void scan_gap(struct recovery *r, uint32_t segment, uint64_t from, uint64_t to)
+{
+	struct journal *j = r->j;
+	uint64_t acked = r->acked_max;
+
+	/* sequences are not compared across incarnations */
+	if (from >= to || from >> 32 != to >> 32)
+		return;
+	if (acked >> 32 != from >> 32 || acked < from) {
+		j->recovered.torn += to - from;
+		return;
+	}
+	found_damage(j, 0, "%s: segment %u: records %llx to %llx were acknowledged and do not "
+		     "verify: transactions are lost, without a name",
+		     j->conf.logs[segment_log(j, segment)], segment, (unsigned long long)from,
+		     (unsigned long long)(min_u64(to, acked + 1) - 1));
+	j->recovered.lost_unnamed += min_u64(to, acked + 1) - from;
+}
+
+static void scan_gaps(struct recovery *r, uint32_t segment, uint64_t *expected)
+{
+	const struct segment_scan *scan = &r->scans[segment];
+	uint32_t i;
+
+	if (scan->kind != LOG_STREAM)
+		return;
+	*expected = scan->first_record_seq;
+	for (i = 0; i < scan->count; i++) {
+		scan_gap(r, segment, *expected, scan->records[i].meta.seq);
+		*expected = scan->records[i].meta.seq + 1;
+	}
+}
+
+static void scan_acked(struct recovery *r)
+{
+	const struct segment_scan *scan;
+	uint32_t i, k;
+
+	for (i = 0; i < r->order_count; i++) {
+		scan = &r->scans[r->order[i]];
+		for (k = 0; k < scan->count; k++)
+			if (scan->records[k].meta.acked > r->acked_max)
+				r->acked_max = scan->records[k].meta.acked;
+		/* a segment is left only when all in it was durable */
+		if (scan->kind == LOG_STREAM && scan->first_record_seq &&
+		    scan->first_record_seq - 1 > r->acked_max)
+			r->acked_max = scan->first_record_seq - 1;
+	}
+}
+
+int recover_scan_finish(struct recovery *r)
+{
+	const struct segment_scan *scan;
+	uint64_t expected = 0;
+	uint32_t i, k, number;
+	int error = 0;
+
+	scan_acked(r);
+	for (i = 0; i < r->order_count; i++) {
+		scan = &r->scans[r->order[i]];
+		for (k = 0; k < scan->count; k++)
+			if (scan->records[k].meta.type == LOG_RETIRE && scan->records[k].valid)
+				scan_retires(r, &scan->records[k]);
+	}
+	for (i = 0; i < r->order_count && !error; i++) {
+		number = r->order[i];
+		scan = &r->scans[number];
+		if (!scan->whole)
+			continue;
+		scan_gaps(r, number, &expected);
+		r->j->recovered.torn += scan->torn;
+		for (k = 0; k < scan->count && !error; k++)
+			error = scan_enter(r, number, &scan->records[k]);
+	}
+	return error;
+}
+
+/* The summary of a segment that was not sealed, again from its records. */
+int recover_reseal(struct recovery *r, uint32_t number)
+{
+	struct journal *j = r->j;
+	const struct segment_scan *scan = &r->scans[number];
+	struct segment *segment = &j->segments.all[number];
+	const struct scanned *record;
+	uint32_t i, flags;
+	int error = segment_reopen(j, segment);
+
+	for (i = 0; i < scan->count && !error; i++) {
+		record = &scan->records[i];
+		segment->last_record_seq = record->meta.seq;
+		if (record->meta.type == LOG_RETIRE) {
+			segment_note_retire(segment);
+			continue;
+		}
+		if (!record->valid)
+			continue;
+		flags = record->meta.type == LOG_DATA ? SUMMARY_SELF :
+			record->meta.extents         ? 0 :
+						       SUMMARY_PART;
+		error = segment_note(segment, record->meta.line, record->meta.line_epoch,
+				     record->meta.slot, record->meta.count, record->offset,
+				     (uint32_t)(log_record_bytes(record->meta.bytes) / 32) |
+					     flags);
+	}
+	segment->end = scan->end;
+	return error ? journal_say(j, -ENOMEM, "no memory to recover") : 0;
+}

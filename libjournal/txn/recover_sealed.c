@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Reading a sealed segment: its digest says which transactions have bytes in
+ * it, the markers which of those may be live, the table where they are.  Only
+ * these are read, in runs.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "txn/found.h"
+#include "txn/line.h"
+#include "txn/recover.h"
+#include "txn/segment.h"
+#include "util/crc32c.h"
+
+#define RUN_BYTES     LOG_BUFFER_BYTES
+#define RUN_GAP_BYTES 65536u /* read through: cheaper than one more request */
+#define RUNS          4u     /* in flight together */
+
+struct wanted {
+	uint32_t offset, bytes;
+	uint32_t line, slot;
+	uint64_t number;
+	bool self;
+};
+
+struct sealed {
+	struct recovery *r;
+	uint32_t segment;
+	struct wanted *wanted;
+	uint32_t count;
+};
+
+struct run {
+	uint32_t first, count; /* in wanted */
+	uint64_t from, to;     /* blocks of the segment */
+};
+
+static uint32_t sealed_candidates(struct recovery *r, const struct summary_head *digest)
+{
+	const struct summary_line *lines = (const struct summary_line *)(digest + 1);
+	uint32_t i, slot, count = 0;
+
+	for (i = 0; i < get_le32(digest->lines); i++)
+		for (slot = 0; slot < SLOTS_PER_LINE; slot++)
+			count += get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1 &&
+				 recover_may_live(r, get_le32(lines[i].line),
+						  get_le64(lines[i].epoch), slot);
+	return count;
+}
+
+static struct summary_entry *sealed_table(struct sealed *s, const struct summary_head *digest)
+{
+	struct journal *j = s->r->j;
+	uint32_t bytes = get_le32(digest->entries) * (uint32_t)sizeof(struct summary_entry);
+	struct log_io io = {
+		.offset = segment_base(j, s->segment) + get_le32(digest->table_offset),
+		.bytes = (uint32_t)round_up(bytes, j->block_bytes),
+	};
+
+	if (get_le32(digest->table_offset) % j->block_bytes ||
+	    get_le32(digest->table_offset) + io.bytes > j->segment_bytes ||
+	    posix_memalign(&io.buffer, 4096, io.bytes + j->block_bytes))
+		return NULL;
+	atomic_fetch_add(&s->r->bytes_read, io.bytes);
+	if (log_store_read(j->logs[segment_log(j, s->segment)], &io, 1) ||
+	    crc32c(j->segments.all[s->segment].seed, io.buffer, bytes) !=
+		    get_le32(digest->table_crc)) {
+		free(io.buffer);
+		return NULL;
+	}
+	return io.buffer;
+}
+
+static void sealed_want(struct sealed *s, const struct summary_line *line,
+			const struct summary_entry *entry, uint32_t slot)
+{
+	struct journal *j = s->r->j;
+	uint32_t size = get_le32(entry->size);
+	uint64_t offset = get_le32(entry->offset) * 32ull;
+	uint64_t bytes = (size & SUMMARY_SIZE) * 32ull;
+
+	if (!recover_may_live(s->r, get_le32(line->line), get_le64(line->epoch), slot) ||
+	    size & SUMMARY_PART || offset + bytes > j->segment_bytes)
+		return;
+	/* an extent whose bit is not set was never committed */
+	if (!(size & SUMMARY_SELF) &&
+	    (!j->bits_durable || !recover_bit_set(j, get_le32(line->line), slot)))
+		return;
+	s->wanted[s->count++] = (struct wanted){
+		.offset = (uint32_t)offset,
+		.bytes = (uint32_t)bytes,
+		.line = get_le32(line->line),
+		.slot = slot,
+		.number = get_le64(line->epoch),
+		.self = size & SUMMARY_SELF,
+	};
+}
+
+static int wanted_by_offset(const void *a, const void *b)
+{
+	const struct wanted *left = a, *right = b;
+
+	return left->offset < right->offset ? -1 : left->offset > right->offset;
+}
+
+static void sealed_want_all(struct sealed *s, const struct summary_head *digest,
+			    const struct summary_entry *table)
+{
+	const struct summary_line *lines = (const struct summary_line *)(digest + 1);
+	uint32_t i, slot, entry = 0;
+
+	for (i = 0; i < get_le32(digest->lines); i++)
+		for (slot = 0; slot < SLOTS_PER_LINE; slot++)
+			if (get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1)
+				sealed_want(s, &lines[i], &table[entry++], slot);
+	qsort(s->wanted, s->count, sizeof(*s->wanted), wanted_by_offset);
+}
+
+/* ---- reading ---- */
+
+static uint32_t sealed_run(const struct sealed *s, uint32_t first, struct run *run)
+{
+	const struct journal *j = s->r->j;
+	const struct wanted *w = &s->wanted[first];
+	uint32_t i;
+	uint64_t end;
+
+	run->first = first;
+	run->from = round_down(w->offset, j->block_bytes);
+	run->to = round_up(w->offset + (uint64_t)w->bytes, j->block_bytes);
+	for (i = first + 1; i < s->count; i++) {
+		w = &s->wanted[i];
+		end = round_up(w->offset + (uint64_t)w->bytes, j->block_bytes);
+		if (w->offset > run->to + RUN_GAP_BYTES || end - run->from > RUN_BYTES)
+			break;
+		run->to = max_u64(run->to, end);
+	}
+	run->count = i - first;
+	return i;
+}
+
+/* A record that does not verify: each transaction that it held is lost. */
+static void sealed_lose(struct sealed *s, const struct wanted *w)
+{
+	pthread_mutex_lock(&s->r->lock);
+	recover_lose(s->r, w->line, w->slot, WHY_RECORD);
+	pthread_mutex_unlock(&s->r->lock);
+}
+
+static int sealed_record(struct sealed *s, const struct wanted *w, const uint8_t *bytes)
+{
+	const struct segment *segment = &s->r->j->segments.all[s->segment];
+	const uint8_t *payload = bytes + LOG_RECORD_BYTES;
+	struct log_meta meta;
+
+	if (w->bytes < LOG_RECORD_BYTES ||
+	    log_record_decode((const struct log_record *)bytes, segment->seed, w->offset,
+			      w->bytes, &meta) ||
+	    crc32c(segment->seed, payload, meta.bytes) != meta.payload_crc ||
+	    meta.line != w->line || meta.line_epoch != w->number || w->slot < meta.slot ||
+	    w->slot >= meta.slot + meta.count) {
+		sealed_lose(s, w);
+		return 0;
+	}
+	return recover_record(s->r, s->segment, w->offset, &meta,
+			      payload + meta.bytes - recover_tail_bytes(&meta), true);
+}
+
+static int sealed_run_records(struct sealed *s, const struct run *run, const struct log_io *io)
+{
+	const struct wanted *w;
+	uint32_t i;
+	int error = 0;
+
+	for (i = run->first; i < run->first + run->count && !error; i++) {
+		w = &s->wanted[i];
+		if (io->result)
+			sealed_lose(s, w);
+		else if (i == run->first || w->offset != w[-1].offset)
+			error = sealed_record(s, w, (const uint8_t *)io->buffer +
+							    (w->offset - run->from));
+	}
+	return error;
+}
+
+static int sealed_read(struct sealed *s, uint8_t *buffers)
+{
+	struct journal *j = s->r->j;
+	struct log_io io[RUNS];
+	struct run runs[RUNS];
+	uint32_t i, count, next = 0;
+	int error = 0;
+
+	while (next < s->count && !error) {
+		for (count = 0; count < RUNS && next < s->count; count++) {
+			next = sealed_run(s, next, &runs[count]);
+			io[count] = (struct log_io){
+				.offset = segment_base(j, s->segment) + runs[count].from,
+				.buffer = buffers + (size_t)count * (RUN_BYTES + 8192),
+				.bytes = (uint32_t)(runs[count].to - runs[count].from),
+			};
+			atomic_fetch_add(&s->r->bytes_read, io[count].bytes);
+		}
+		(void)log_store_read(j->logs[segment_log(j, s->segment)], io, count);
+		for (i = 0; i < count && !error; i++)
+			error = sealed_run_records(s, &runs[i], &io[i]);
+	}
+	return error;
+}
+
+static int sealed_live(struct sealed *s, const struct summary_head *digest,
+		       const struct summary_entry *table)
+{
+	void *buffers = NULL;
+	int error;
+
+	sealed_want_all(s, digest, table);
+	if (!s->count)
+		return 0;
+	if (posix_memalign(&buffers, 4096, (size_t)RUNS * (RUN_BYTES + 8192)))
+		return -ENOMEM;
+	error = sealed_read(s, buffers);
+	free(buffers);
+	return error;
+}
+
+/* Its table is damaged: read it whole, and miss what is not found. */
+static int sealed_without_table(struct sealed *s, const struct summary_head *digest)
+{
+	const struct summary_line *lines = (const struct summary_line *)(digest + 1);
+	struct recovery *r = s->r;
+	struct segment_scan *scan = &r->scans[s->segment];
+	uint32_t i, slot;
+	int error = recover_scan(r, s->segment);
+
+	found_damage(r->j, 0, "%s: segment %u: its table is damaged, it is read whole",
+		     r->j->conf.logs[segment_log(r->j, s->segment)], s->segment);
+	for (i = 0; i < scan->count && !error; i++)
+		error = recover_record(r, s->segment, scan->records[i].offset,
+				       &scan->records[i].meta, scan->records[i].tail,
+				       scan->records[i].valid);
+	pthread_mutex_lock(&r->lock);
+	for (i = 0; i < get_le32(digest->lines) && !error && scan->kind == LOG_STREAM; i++)
+		for (slot = 0; slot < SLOTS_PER_LINE; slot++)
+			if (get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1 &&
+			    recover_may_live(r, get_le32(lines[i].line),
+					     get_le64(lines[i].epoch), slot))
+				recover_lose(r, get_le32(lines[i].line), slot, WHY_RECORD);
+	pthread_mutex_unlock(&r->lock);
+	return error;
+}
+
+int recover_sealed(struct recovery *r, uint32_t segment)
+{
+	const struct summary_head *digest = r->scans[segment].digest;
+	struct sealed s = { .r = r, .segment = segment };
+	uint32_t candidates = sealed_candidates(r, digest);
+	struct summary_entry *table;
+	int error;
+
+	if (!candidates)
+		return 0; /* nothing live: nothing more of it is read */
+	s.wanted = malloc(candidates * sizeof(*s.wanted));
+	if (!s.wanted)
+		return journal_say(r->j, -ENOMEM, "no memory to recover");
+	table = sealed_table(&s, digest);
+	error = table ? sealed_live(&s, digest, table) : sealed_without_table(&s, digest);
+	free(table);
+	free(s.wanted);
+	return error == -ENOMEM ? journal_say(r->j, error, "no memory to recover") : error;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Recovery of segments: what each one is, and which are read how. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "txn/found.h"
+#include "txn/recover.h"
+#include "txn/segment.h"
+#include "txn/stream.h"
+
+#define BATCH_SEGMENTS 32u
+#define LOOK_BYTES     4096u
+
+static uint32_t digest_whole_bytes(const struct journal *j, const struct summary_head *head)
+{
+	uint64_t bytes = sizeof(*head) +
+			 (uint64_t)get_le32(head->lines) * sizeof(struct summary_line);
+
+	return get_le32(head->magic) == SUMMARY_MAGIC && bytes <= j->digest_bytes ?
+		       (uint32_t)bytes :
+		       0;
+}
+
+/* A digest that begins with @head (LOOK_BYTES of it); the rest is read. */
+static struct summary_head *digest_load(struct recovery *r, uint32_t segment, uint32_t log,
+					uint64_t offset, const struct summary_head *head)
+{
+	struct journal *j = r->j;
+	uint32_t bytes = digest_whole_bytes(j, head);
+	struct log_io io = { .offset = offset, .bytes = j->digest_bytes };
+	struct summary_head *digest;
+
+	if (!bytes || posix_memalign(&io.buffer, 4096, j->digest_bytes))
+		return NULL;
+	if (bytes <= LOOK_BYTES) {
+		memcpy(io.buffer, head, bytes);
+	} else if (log_store_read(j->logs[log], &io, 1)) {
+		free(io.buffer);
+		return NULL;
+	}
+	digest = io.buffer;
+	if (summary_validate(digest, j->digest_bytes, j->segment_bytes, segment,
+			     j->geometry.nonce)) {
+		free(digest);
+		return NULL;
+	}
+	return digest;
+}
+
+/* the copy that does not lie in the segment */
+static struct summary_head *digest_second(struct recovery *r, uint32_t segment)
+{
+	struct journal *j = r->j;
+	uint32_t log = 0;
+	uint64_t offset = segment_digest_offset(j, segment, &log);
+	struct log_io io = { .offset = offset, .bytes = LOOK_BYTES };
+	struct summary_head *digest = NULL;
+
+	if (segment_digest_in_nvram(j)) {
+		if (posix_memalign(&io.buffer, 4096, j->digest_bytes))
+			return NULL;
+		memcpy(io.buffer, j->marker->map + offset, j->digest_bytes);
+		if (!summary_validate(io.buffer, j->digest_bytes, j->segment_bytes, segment,
+				      j->geometry.nonce))
+			return io.buffer;
+		free(io.buffer);
+		return NULL;
+	}
+	if (posix_memalign(&io.buffer, 4096, LOOK_BYTES))
+		return NULL;
+	if (!log_store_read(j->logs[log], &io, 1))
+		digest = digest_load(r, segment, log, offset, io.buffer);
+	free(io.buffer);
+	return digest;
+}
+
+static void segment_from_digest(struct segment_scan *scan, struct summary_head *digest)
+{
+	scan->seq = get_le64(digest->seq);
+	scan->kind = get_le16(digest->kind);
+	scan->first_record_seq = get_le64(digest->first_record_seq);
+	if (get_le16(digest->sealed))
+		scan->digest = digest;
+	else
+		free(digest);
+}
+
+/* The highest use that any copy speaks of counts: the others are older. */
+static void segment_look(struct recovery *r, uint32_t segment, const void *header,
+			 const void *digest_head)
+{
+	struct journal *j = r->j;
+	struct segment_scan *scan = &r->scans[segment];
+	struct log_segment_meta meta = { 0 };
+	uint32_t log = segment_log(j, segment);
+	uint64_t base = segment_base(j, segment);
+	bool header_good = !log_segment_decode(header, j->geometry.nonce, &meta) &&
+			   meta.segment == segment;
+	struct summary_head *first, *second = NULL;
+
+	first = digest_load(r, segment, log, base + j->segment_bytes - j->digest_bytes,
+			    digest_head);
+	if (first && header_good && get_le64(first->seq) != meta.seq) {
+		free(first); /* of an older use */
+		first = NULL;
+	}
+	if (!first || !header_good || j->found)
+		second = digest_second(r, segment);
+	if (header_good) {
+		scan->seq = meta.seq;
+		scan->kind = meta.kind;
+		scan->first_record_seq = meta.first_record_seq;
+	}
+	if (second && (!scan->seq || get_le64(second->seq) >= scan->seq)) {
+		if (!header_good || get_le64(second->seq) > meta.seq)
+			found_damage(j, 0, "%s: segment %u: its header is damaged, its digest "
+				     "stands in", j->conf.logs[log], segment);
+		scan->digest_bad = get_le16(second->sealed) && !first;
+		segment_from_digest(scan, second);
+		second = NULL;
+	}
+	free(second);
+	if (first && !scan->digest)
+		segment_from_digest(scan, first);
+	else
+		free(first);
+	if (scan->digest && scan->digest_bad)
+		found_damage(j, 0, "%s: segment %u: the digest at its end is damaged, the "
+			     "second copy stands in", j->conf.logs[log], segment);
+}
+
+/* Headers and the beginning of the digests of some segments of one log. */
+static int segments_look(struct recovery *r, uint32_t log, uint32_t from, uint32_t count,
+			 uint8_t *buffer)
+{
+	struct journal *j = r->j;
+	struct log_io io[2 * BATCH_SEGMENTS];
+	uint32_t i;
+	uint64_t base;
+	int error;
+
+	for (i = 0; i < count; i++) {
+		base = log_segment_offset(&j->log_geometry[log], from + i);
+		io[2 * i] = (struct log_io){ .offset = base,
+					     .buffer = buffer + 2ul * i * LOOK_BYTES,
+					     .bytes = LOOK_BYTES };
+		io[2 * i + 1] = (struct log_io){
+			.offset = base + j->segment_bytes - j->digest_bytes,
+			.buffer = buffer + (2ul * i + 1) * LOOK_BYTES,
+			.bytes = LOOK_BYTES,
+		};
+	}
+	error = log_store_read(j->logs[log], io, 2 * count);
+	for (i = 0; i < 2 * count; i++)
+		if (io[i].result) /* unreadable: as if damaged, its copy stands in */
+			memset(io[i].buffer, 0, LOOK_BYTES);
+	(void)error;
+	for (i = 0; i < count; i++)
+		segment_look(r, (from + i) * j->log_count + log, buffer + 2ul * i * LOOK_BYTES,
+			     buffer + (2ul * i + 1) * LOOK_BYTES);
+	r->bytes_read += 2ull * count * LOOK_BYTES;
+	return 0;
+}
+
+static int segments_look_all(struct recovery *r)
+{
+	struct journal *j = r->j;
+	uint32_t log, from, count, segments = j->log_geometry[0].segments;
+	void *buffer;
+	int error = 0;
+
+	if (posix_memalign(&buffer, 4096, 2ul * BATCH_SEGMENTS * LOOK_BYTES))
+		return journal_say(j, -ENOMEM, "no memory to recover");
+	for (log = 0; log < j->log_count && !error; log++)
+		for (from = 0; from < segments && !error; from += count) {
+			count = (uint32_t)min_u64(BATCH_SEGMENTS, segments - from);
+			error = segments_look(r, log, from, count, buffer);
+		}
+	free(buffer);
+	return error;
+}
+
+/* ---- order ---- */
+
+static int order_by_seq(const void *a, const void *b, void *context)
+{
+	const struct recovery *r = context;
+	uint64_t left = r->scans[*(const uint32_t *)a].seq;
+	uint64_t right = r->scans[*(const uint32_t *)b].seq;
+
+	return left < right ? -1 : left > right;
+}
+
+static void segments_order(struct recovery *r)
+{
+	struct journal *j = r->j;
+	struct segment_scan *scan;
+	struct segment *segment;
+	uint32_t i;
+
+	for (i = 0; i < j->segments.count; i++) {
+		scan = &r->scans[i];
+		segment = &j->segments.all[i];
+		if (!scan->seq)
+			continue;
+		r->order[r->order_count++] = i;
+		segment->seq = scan->seq;
+		segment->kind = scan->kind;
+		segment->first_record_seq = scan->first_record_seq;
+		segment->seed = log_seed(j->geometry.nonce, i, scan->seq);
+		/* a checkpoint knows nothing of what came after it */
+		scan->whole = !scan->digest ||
+			      (!j->bits_durable && scan->kind == LOG_STREAM &&
+			       scan->seq >= r->replay_seq);
+	}
+	qsort_r(r->order, r->order_count, sizeof(*r->order), order_by_seq, r);
+}
+
+/* Epochs that the log shows; with durable markers none may be news. */
+static int segments_epochs(struct recovery *r)
+{
+	const struct summary_line *lines;
+	const struct segment_scan *scan;
+	uint32_t i, k;
+	int error = 0;
+
+	for (i = 0; i < r->order_count; i++) {
+		scan = &r->scans[r->order[i]];
+		for (k = 0; scan->digest && k < get_le32(scan->digest->lines) && !error; k++) {
+			lines = (const struct summary_line *)(scan->digest + 1);
+			error = recover_epoch(r, get_le32(lines[k].line),
+					      get_le64(lines[k].epoch));
+		}
+		for (k = 0; k < scan->count && !error; k++)
+			if (scan->records[k].meta.type != LOG_RETIRE)
+				error = recover_epoch(r, scan->records[k].meta.line,
+						      scan->records[k].meta.line_epoch);
+	}
+	return error;
+}
+
+static uint32_t segments_pick(struct recovery *r, uint32_t *picked, bool whole)
+{
+	uint32_t i, count = 0;
+
+	for (i = 0; i < r->order_count; i++)
+		if (r->scans[r->order[i]].whole == whole)
+			picked[count++] = r->order[i];
+	return count;
+}
+
+int recover_segments(struct recovery *r)
+{
+	struct journal *j = r->j;
+	uint32_t *picked = calloc(j->segments.count, sizeof(*picked)), count;
+	int error = picked ? segments_look_all(r) : -ENOMEM;
+
+	if (!error) {
+		segments_order(r);
+		count = segments_pick(r, picked, true);
+		error = recover_parallel(r, picked, count, recover_scan);
+	}
+	if (!error)
+		error = segments_epochs(r);
+	if (!error)
+		error = recover_scan_finish(r);
+	if (!error) {
+		count = segments_pick(r, picked, false);
+		error = recover_parallel(r, picked, count, recover_sealed);
+	}
+	free(picked);
+	return error;
+}
+
+/* ---- going on ---- */
+
+/* The newest segment of each kind that is not sealed goes on as its head. */
+static bool segment_goes_on(struct recovery *r, uint32_t number, struct segment **head)
+{
+	struct journal *j = r->j;
+	const struct segment_scan *scan = &r->scans[number];
+	struct segment *segment = &j->segments.all[number];
+
+	if (scan->digest || scan->digest_bad || *head)
+		return false;
+	*head = segment;
+	return true;
+}
+
+static int segment_settle(struct recovery *r, uint32_t number)
+{
+	struct journal *j = r->j;
+	const struct segment_scan *scan = &r->scans[number];
+	struct segment *segment = &j->segments.all[number];
+	int error = 0;
+
+	if (!scan->digest || scan->digest_bad)
+		error = recover_reseal(r, number);
+	if (error)
+		return error;
+	if (!scan->digest || scan->digest_bad)
+		return segment_seal(j, segment);
+	atomic_store(&segment->state, SEGMENT_SEALED);
+	segment_hold(segment, 1); /* so that the release decides whether it is dead */
+	segment_release(j, segment, 1);
+	return 0;
+}
+
+int recover_heads(struct recovery *r)
+{
+	struct journal *j = r->j;
+	uint32_t i, number;
+	int error = 0;
+
+	j->recovering = false;
+	for (i = j->segments.count; i--;)
+		if (!r->scans[i].seq)
+			segment_push_free(j, &j->segments.all[i]);
+	for (i = r->order_count; i-- && !error;) {
+		number = r->order[i];
+		if (segment_goes_on(r, number, r->scans[number].kind == LOG_STREAM ?
+						       &j->stream.segment :
+						       &j->extents.segment))
+			error = recover_reseal(r, number);
+		else
+			error = segment_settle(r, number);
+	}
+	return error;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Recovery of the stage: each lane's ring from its tail (P5).  The first
+ * position without a record that verifies is the end, or the torn record of a
+ * commit in flight, unless a record of a later position verifies: then it is
+ * damage, and recovery goes on there.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "format/group.h"
+#include "txn/checkpoint.h"
+#include "txn/found.h"
+#include "txn/lane.h"
+#include "txn/line.h"
+#include "txn/recover.h"
+#include "util/crc32c.h"
+
+static const uint8_t *lane_at(const struct lane *lane, uint64_t position)
+{
+	return lane->ring + position % lane->ring_bytes;
+}
+
+/* Return: 0, -ENODATA, -EBADMSG the header, or -EIO the payload does not verify */
+static int stage_look(const struct lane *lane, uint64_t position, struct stage_meta *meta)
+{
+	const uint8_t *at = lane_at(lane, position);
+	struct stage_record header;
+	int error;
+
+	memcpy(&header, at, sizeof(header));
+	error = stage_decode(&header, lane->seed, position,
+			     lane->ring_bytes - position % lane->ring_bytes, meta);
+	if (error || meta->type == STAGE_VOID)
+		return error;
+	return crc32c(lane->seed, at + STAGE_HEADER_BYTES, meta->bytes) == meta->payload_crc ?
+		       0 :
+		       -EIO;
+}
+
+/* The next position in (@position, tail + ring) whose header verifies. */
+static uint64_t stage_later(const struct lane *lane, uint64_t position)
+{
+	uint64_t end = lane->tail + lane->ring_bytes;
+	struct stage_meta meta;
+	int error;
+
+	for (position += STAGE_ALIGN; position < end; position += STAGE_ALIGN) {
+		error = stage_look(lane, position, &meta);
+		if (!error || error == -EIO)
+			return position;
+	}
+	return 0;
+}
+
+/* a line that does not exist, or an epoch that it has not: nothing is live */
+static void stage_members(struct recovery *r, const struct lane *lane,
+			  const struct stage_meta *meta, bool valid)
+{
+	const uint8_t *payload = lane_at(lane, meta->position) + STAGE_HEADER_BYTES;
+	uint32_t i, offset, bytes, slot = id_slot(meta->id);
+
+	for (i = 0; i < meta->count; i++) {
+		if (!recover_may_live(r, meta->line, id_number(meta->id), slot + i))
+			continue;
+		if (valid && !group_find(payload, meta->bytes, meta->count, i, &offset, &bytes))
+			recover_insert(r, meta->line, slot + i,
+				       where_stage(lane->index, meta->position), bytes,
+				       (uint32_t)(stage_record_bytes(meta->bytes) / 32),
+				       meta->time_ns);
+		else
+			recover_lose(r, meta->line, slot + i, WHY_STAGE);
+	}
+}
+
+/* What is taken over may be in caches only, of a process that was killed before
+ * its fence: written back here, fenced before anything is served (P7). */
+static void stage_keep(struct recovery *r, struct lane *lane, const struct stage_meta *meta)
+{
+	uint64_t bytes = stage_record_bytes(meta->bytes);
+
+	if (!r->j->read_only)
+		nv_flush(r->j->marker, lane_at(lane, meta->position),
+			 meta->type == STAGE_VOID ? STAGE_HEADER_BYTES : bytes);
+	lane_advance(lane, meta->type == STAGE_VOID ? 0 : meta->id,
+		     meta->type == STAGE_VOID ? 0 : meta->count, bytes);
+}
+
+static void stage_damage(struct recovery *r, struct lane *lane, uint64_t to)
+{
+	struct journal *j = r->j;
+
+	found_damage(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not verify, "
+		     "but what follows does: acknowledged transactions are lost, without a name",
+		     j->conf.marker, lane->index, (unsigned long long)lane->head,
+		     (unsigned long long)to);
+	j->recovered.lost_unnamed++;
+	/* a void stretch in the queue, in steps that its units can count */
+	lane_advance(lane, 0, 0, to - lane->head);
+	lane->head_offset = lane->head % lane->ring_bytes;
+}
+
+/* Return: whether there is a record at the head, taken into the queue. */
+static bool recover_ring_record(struct recovery *r, struct lane *lane)
+{
+	struct stage_meta meta;
+	uint64_t later;
+	int error = stage_look(lane, lane->head, &meta);
+
+	if (!error || (error == -EIO && stage_later(lane, lane->head))) {
+		/* a whole header with a bad payload, and not the last: damage by name */
+		if (meta.type == STAGE_DATA)
+			stage_members(r, lane, &meta, !error);
+		stage_keep(r, lane, &meta);
+		return true;
+	}
+	later = stage_later(lane, lane->head);
+	if (!later || r->j->writer_pid) {
+		r->j->recovered.torn += error != -ENODATA;
+		return false;
+	}
+	stage_damage(r, lane, later);
+	return true;
+}
+
+static int recover_ring(struct recovery *r, struct lane *lane)
+{
+	struct journal *j = r->j;
+
+	if (word_unseal(lane_media(j, lane->index)->tail, &lane->tail) ||
+	    lane->tail % STAGE_ALIGN)
+		return journal_say(j, -EUCLEAN, "%s: the tail of lane %u is damaged",
+				   j->conf.marker, lane->index);
+	lane->head = lane->tail;
+	lane->head_offset = lane->head % lane->ring_bytes;
+	lane->queue_head = lane->queue_tail;
+	while (lane->head - lane->tail < lane->ring_bytes)
+		if (!recover_ring_record(r, lane))
+			break;
+	return 0;
+}
+
+/* Beside a writer the tail may move while we read: what we then missed is read
+ * again, or is in the log, which is read after. */
+static bool recover_ring_moved(struct journal *j, const struct lane *lane)
+{
+	uint64_t tail;
+
+	return j->writer_pid && !word_unseal(lane_media(j, lane->index)->tail, &tail) &&
+	       tail != lane->tail;
+}
+
+#define RING_TRIES 64
+
+int recover_stage(struct recovery *r)
+{
+	struct journal *j = r->j;
+	uint32_t i, try;
+	int error = 0;
+
+	for (i = 0; i < j->lane_count && j->geometry.ring_bytes && !error; i++) {
+		try = 0;
+		do
+			error = recover_ring(r, &j->lanes[i]);
+		while (!error && recover_ring_moved(j, &j->lanes[i]) && ++try < RING_TRIES);
+	}
+	return error;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Retiring.  With durable bits:
+ *
+ *  1. claim the slot: of two who retire one id, one wins, the other is told
+ *     -ENOENT; readers stop finding it;
+ *  2. clear the retire bit on the medium; fence: the durable point;
+ *  3. give up the place it had, and count the slot as dead: only now can its
+ *     line be recycled (P1), after the fence of everyone who retired in it.
+ *
+ * Without (P11): the bit is cleared in the map, which the next checkpoint
+ * makes durable, and a retire record in the stream is the durable point.  The
+ * bit goes first, so that a checkpoint which ends the replay of the segment
+ * with the record already holds it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "txn/line.h"
+#include "txn/multi.h"
+#include "txn/segment.h"
+#include "txn/stream.h"
+
+static int retire_claim(struct journal *j, uint64_t id, uint32_t *line)
+{
+	uint32_t slot = id_slot(id);
+	uint64_t bit = 1ull << (slot & 63);
+	struct line *state;
+
+	*line = id_number(id) ? index_find(j, id_number(id)) : NO_LINE;
+	if (*line == NO_LINE)
+		return -ENOENT;
+	state = &j->lines[*line];
+	if (!(atomic_load_explicit(&state->committed[slot / 64], memory_order_acquire) & bit) ||
+	    atomic_fetch_or_explicit(&state->claimed[slot / 64], bit, memory_order_acq_rel) & bit)
+		return -ENOENT;
+	return 0;
+}
+
+static void retire_bit(struct journal *j, uint32_t line, uint32_t slot)
+{
+	struct marker_line *media = line_media(j, line);
+
+	nv_and8(j->marker, (uint64_t *)&media->retire[slot / 64], ~(1ull << (slot & 63)));
+}
+
+/* Durably retired: nobody needs its bytes. */
+static void retire_done(struct journal *j, uint32_t line, uint32_t slot)
+{
+	struct slot *entry = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
+	uint32_t units = entry->units;
+	/* against destage, which moves it by compare-and-swap: one of us two
+	 * gives up the segment */
+	uint64_t where = atomic_exchange_explicit(&entry->where, 0, memory_order_acq_rel);
+
+	if (where_kind(where) == WHERE_LOG && where & WHERE_MULTI)
+		multi_drop(j, units);
+	else if (where_kind(where) == WHERE_LOG)
+		segment_release(j, &j->segments.all[where_segment(where)], 1);
+	line_dead(j, line, slot, 1);
+}
+
+static int retire_allowed(struct journal *j)
+{
+	if (j->read_only)
+		return journal_say(j, -EROFS, "the journal is open read-only");
+	return journal_failed(j) ? -EIO : 0;
+}
+
+static int retire_unknown(struct journal *j, uint64_t id)
+{
+	char text[JOURNAL_ID_CHARS];
+
+	journal_id_print(id, text);
+	return journal_say(j, -ENOENT, "%s: no such transaction, or already retired", text);
+}
+
+static int retire_one_by_bit(struct journal *j, uint64_t id)
+{
+	uint32_t line;
+	int error;
+
+	if (retire_claim(j, id, &line))
+		return retire_unknown(j, id);
+	retire_bit(j, line, id_slot(id));
+	/* the bit before the acknowledgement, and before the line is recycled */
+	error = nv_fence(j->marker);
+	if (error)
+		return journal_fail(j, error);
+	retire_done(j, line, id_slot(id));
+	count(j->counters, COUNT_RETIRES, 1);
+	return 0;
+}
+
+int journal_retire(struct journal *j, uint64_t id)
+{
+	int error = retire_allowed(j);
+
+	if (error)
+		return error;
+	if (j->bits_durable)
+		return retire_one_by_bit(j, id);
+	return journal_retire_many(j, &id, 1, NULL);
+}
+
+/* ids claimed by one call */
+struct retire_set {
+	uint64_t *ids;
+	uint32_t *lines;
+	size_t count;
+	uint64_t unknown; /* one that was not found, for the text */
+	bool some_unknown;
+};
+
+static int retire_claim_all(struct journal *j, const uint64_t *ids, size_t want, int *results,
+			    struct retire_set *set)
+{
+	uint32_t line;
+	size_t i;
+	int error;
+
+	set->ids = malloc(want * sizeof(*set->ids));
+	set->lines = malloc(want * sizeof(*set->lines));
+	if (!set->ids || !set->lines)
+		return journal_say(j, -ENOMEM, "no memory to retire %zu transactions", want);
+	for (i = 0; i < want; i++) {
+		error = retire_claim(j, ids[i], &line);
+		if (results)
+			results[i] = error;
+		if (error) {
+			set->unknown = ids[i];
+			set->some_unknown = true;
+			continue;
+		}
+		set->ids[set->count] = ids[i];
+		set->lines[set->count++] = line;
+	}
+	return 0;
+}
+
+/* Nothing happened: they are live again. */
+static void retire_unclaim(struct journal *j, const struct retire_set *set, size_t from)
+{
+	struct line *state;
+	uint32_t slot;
+	size_t i;
+
+	for (i = from; i < set->count; i++) {
+		slot = id_slot(set->ids[i]);
+		state = &j->lines[set->lines[i]];
+		__atomic_fetch_or((uint64_t *)&line_media(j, set->lines[i])->retire[slot / 64],
+				  1ull << (slot & 63), __ATOMIC_RELAXED);
+		atomic_fetch_and_explicit(&state->claimed[slot / 64], ~(1ull << (slot & 63)),
+					  memory_order_release);
+	}
+}
+
+#define RETIRES_PER_RECORD 1024u
+
+static int retire_append(struct journal *j, const struct retire_set *set, size_t from,
+			 size_t entries, uint64_t *seq)
+{
+	struct log_retire list[RETIRES_PER_RECORD];
+	struct stream_record record = {
+		.meta = { .type = LOG_RETIRE, .count = 1,
+			  .bytes = (uint32_t)(entries * sizeof(list[0])) },
+		.payload = list,
+	};
+	struct stream_place place;
+	size_t i;
+	int error;
+
+	for (i = 0; i < entries; i++)
+		list[i] = (struct log_retire){
+			.id = put_le64(set->ids[from + i]),
+			.line_epoch = put_le64(id_number(set->ids[from + i])),
+			.line = put_le32(set->lines[from + i]),
+			.slot = put_le32(id_slot(set->ids[from + i])),
+		};
+	error = stream_append(j, &record, true, &place);
+	if (!error)
+		*seq = place.seq;
+	return error;
+}
+
+static int retire_by_records(struct journal *j, const struct retire_set *set)
+{
+	size_t from, entries = 0;
+	uint64_t seq = 0;
+	int error = 0;
+
+	for (from = 0; from < set->count && !error; from += entries) {
+		entries = min_u64(set->count - from, RETIRES_PER_RECORD);
+		error = retire_append(j, set, from, entries, &seq);
+		if (error)
+			break;
+	}
+	if (error && !journal_failed(j)) {
+		retire_unclaim(j, set, from);
+		/* those before are on their way: they are undecided until durable */
+		if (from && !stream_wait(j, seq))
+			while (from--)
+				retire_done(j, set->lines[from], id_slot(set->ids[from]));
+		return error;
+	}
+	return error ? error : stream_wait(j, seq);
+}
+
+static int retire_set_durably(struct journal *j, const struct retire_set *set)
+{
+	size_t i;
+	int error;
+
+	for (i = 0; i < set->count; i++)
+		retire_bit(j, set->lines[i], id_slot(set->ids[i]));
+	if (!j->bits_durable)
+		return retire_by_records(j, set);
+	/* all the bits before the acknowledgement, and before a line is recycled */
+	error = nv_fence(j->marker);
+	return error ? journal_fail(j, error) : 0;
+}
+
+static int retire_claimed(struct journal *j, const struct retire_set *set)
+{
+	size_t i;
+	int error = set->count ? retire_set_durably(j, set) : 0;
+
+	if (error)
+		return error;
+	for (i = 0; i < set->count; i++)
+		retire_done(j, set->lines[i], id_slot(set->ids[i]));
+	count(j->counters, COUNT_RETIRES, set->count);
+	return set->some_unknown ? retire_unknown(j, set->unknown) : 0;
+}
+
+int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int *results)
+{
+	struct retire_set set = { 0 };
+	int error = retire_allowed(j);
+
+	if (error || !want)
+		return error;
+	error = retire_claim_all(j, ids, want, results, &set);
+	if (!error)
+		error = retire_claimed(j, &set);
+	free(set.ids);
+	free(set.lines);
+	return error;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/segment_seal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "txn/clock.h"
+#include "txn/segment.h"
+#include "txn/segment_notes.h"
+#include "util/crc32c.h"
+
+bool segment_digest_in_nvram(const struct journal *j)
+{
+	return j->geometry.digests != 0;
+}
+
+uint64_t segment_digest_offset(const struct journal *j, uint32_t number, uint32_t *log)
+{
+	if (segment_digest_in_nvram(j))
+		return j->geometry.digests_offset + (uint64_t)number * j->digest_bytes;
+	*log = (segment_log(j, number) + 1) % j->log_count;
+	return j->log_geometry[*log].digests_offset +
+	       (uint64_t)(number / j->log_count) * j->digest_bytes;
+}
+
+/* Return: zeroed memory fit for log I/O, or NULL. */
+static void *seal_buffer(uint64_t bytes)
+{
+	void *buffer;
+
+	if (posix_memalign(&buffer, 4096, bytes))
+		return NULL;
+	memset(buffer, 0, bytes);
+	return buffer;
+}
+
+static int segment_write(struct journal *j, uint32_t log, uint64_t offset, void *buffer,
+			 uint64_t bytes)
+{
+	struct log_io io = { .offset = offset, .buffer = buffer, .bytes = (uint32_t)bytes };
+	int error = log_store_write(j->logs[log], &io, 1, true);
+
+	return error ? journal_fail(j, error) : 0;
+}
+
+/* @digest is readable, in whole blocks */
+static int segment_write_second(struct journal *j, struct segment *segment, void *digest,
+				uint64_t bytes)
+{
+	uint32_t log;
+	uint64_t offset = segment_digest_offset(j, segment->number, &log);
+	int error;
+
+	if (!segment_digest_in_nvram(j))
+		return segment_write(j, log, offset, digest, bytes);
+	nv_copy(j->marker, j->marker->map + offset, digest, bytes);
+	/* before anything is acknowledged that only this digest could name */
+	error = nv_fence(j->marker);
+	return error ? journal_fail(j, error) : 0;
+}
+
+static void segment_head(const struct segment *segment, struct summary_head *head)
+{
+	head->seq = put_le64(segment->seq);
+	head->segment = put_le32(segment->number);
+	head->kind = put_le16((uint16_t)segment->kind);
+	head->end = put_le32(segment->end);
+	head->first_record_seq = put_le64(segment->first_record_seq);
+	head->last_record_seq = put_le64(segment->last_record_seq);
+}
+
+static void segment_header_encode(struct journal *j, struct segment *segment, void *buffer)
+{
+	struct log_segment_meta meta = {
+		.seq = segment->seq,
+		.segment = segment->number,
+		.kind = segment->kind,
+		.first_record_seq = segment->first_record_seq,
+		.opened_ns = clock_ns(),
+	};
+
+	memcpy(meta.uuid, j->geometry.uuid, sizeof(meta.uuid));
+	log_segment_encode(&meta, j->geometry.nonce, buffer);
+}
+
+int segment_write_header(struct journal *j, struct segment *segment)
+{
+	uint8_t *buffer = seal_buffer(2 * 4096);
+	struct summary_head *head = (struct summary_head *)(buffer + 4096);
+	int error;
+
+	if (!buffer)
+		return journal_say(j, -ENOMEM, "log: no memory for a segment's header");
+	segment_head(segment, head);
+	summary_seal(head, j->geometry.nonce);
+	error = segment_write_second(j, segment, head, 4096);
+	segment_header_encode(j, segment, buffer);
+	/* Durable before the first record: without it none of them verifies. */
+	if (!error)
+		error = segment_write(j, segment_log(j, segment->number),
+				      segment_base(j, segment->number), buffer, j->block_bytes);
+	free(buffer);
+	return error;
+}
+
+static void summary_encode(struct journal *j, struct segment *segment, uint32_t table_bytes,
+			   uint32_t table_room, uint8_t *buffer)
+{
+	struct segment_notes *notes = segment->notes;
+	struct summary_head *head = (struct summary_head *)(buffer + table_room);
+
+	notes_encode(notes, (struct summary_line *)(head + 1), (struct summary_entry *)buffer);
+	segment_head(segment, head);
+	head->sealed = put_le16(1);
+	head->lines = put_le32(notes->line_count);
+	head->entries = put_le32(table_bytes / (uint32_t)sizeof(struct summary_entry));
+	head->table_offset =
+		put_le32((uint32_t)(j->segment_bytes - j->digest_bytes - table_room));
+	head->table_crc = put_le32(crc32c(segment->seed, buffer, table_bytes));
+	head->retires = put_le32(notes->retires);
+	summary_seal(head, j->geometry.nonce);
+}
+
+/*
+ * Order: table and first digest, then the second digest.  A crash in between
+ * leaves the first one valid, or neither, and then the segment is read whole.
+ */
+int segment_write_summary(struct journal *j, struct segment *segment)
+{
+	uint32_t table_bytes = notes_table_bytes(segment->notes);
+	uint32_t table_room = (uint32_t)round_up(table_bytes, j->block_bytes);
+	uint64_t base = segment_base(j, segment->number);
+	uint8_t *buffer = seal_buffer(table_room + j->digest_bytes);
+	int error;
+
+	if (!buffer)
+		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
+	summary_encode(j, segment, table_bytes, table_room, buffer);
+	error = segment_write(j, segment_log(j, segment->number),
+			      base + j->segment_bytes - j->digest_bytes - table_room, buffer,
+			      table_room + j->digest_bytes);
+	if (!error)
+		error = segment_write_second(j, segment, buffer + table_room, j->digest_bytes);
+	free(buffer);
+	return error;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Writing a segment's header and its summary. */
+#ifndef TXN_SEGMENT_SEAL_H
+#define TXN_SEGMENT_SEAL_H
+
+#include "txn/journal_impl.h"
+
+/* header, and a digest of no lines in the second place; durable on return */
+int segment_write_header(struct journal *j, struct segment *segment);
+
+/* table and digest, and the digest's second copy; durable on return */
+int segment_write_summary(struct journal *j, struct segment *segment);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The stream: self-certifying records, group-committed.
+ *
+ * Records of all threads are copied into one batch while the batch before is
+ * being written; whoever finds no write under way leads: it writes the filled
+ * batch with one durable write, for itself and all who wait (P13 within a
+ * process).  Batches of one stream never overlap in time, so everything
+ * before a batch was durable when it was written: that is the watermark
+ * (P10) in each record.
+ */
+#ifndef TXN_STREAM_H
+#define TXN_STREAM_H
+
+#include "txn/journal_impl.h"
+
+/* @meta: all but seq, acked, payload_crc; bytes is payload plus tail */
+struct stream_record {
+	struct log_meta meta;
+	const void *payload;
+	const void *tail;
+	uint32_t tail_bytes;
+};
+
+struct stream_place {
+	struct segment *segment;
+	uint32_t offset;
+	uint64_t seq;
+};
+
+int stream_make(struct journal *j);
+void stream_free(struct journal *j);
+
+/* the largest payload of one record */
+static inline uint32_t stream_payload_max(void)
+{
+	return LOG_BUFFER_BYTES - LOG_RECORD_BYTES;
+}
+
+/**
+ * stream_append() - put a record into the batch that fills
+ * @reserved: may use the segments set aside
+ * A LOG_DATA record holds its segment from here on, for each transaction.
+ * Return: 0; -ENOSPC, -ENOMEM: nothing happened; or the sticky failure.
+ */
+int stream_append(struct journal *j, const struct stream_record *record, bool reserved,
+		  struct stream_place *place);
+
+/**
+ * stream_wait() - everything up to @seq is durable on return 0
+ */
+int stream_wait(struct journal *j, uint64_t seq);
+
+/* write what is in the batch and seal nothing: for close */
+int stream_drain(struct journal *j);
+
+#endif

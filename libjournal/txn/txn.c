@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The public calls on an open transaction. */
+#include <errno.h>
+
+#include "txn/segment.h"
+#include "txn/txn_impl.h"
+
+static const struct journal_txn_options default_options;
+
+/* Nothing is accepted that could not be finished. */
+static int txn_accept(struct journal *j, const struct journal_txn_options *options)
+{
+	if (j->read_only)
+		return journal_say(j, -EROFS, "the journal is open read-only");
+	if (journal_failed(j))
+		return -EIO;
+	if (options->bytes > JOURNAL_TXN_BYTES_MAX)
+		return journal_say(j, -EMSGSIZE, "a transaction of %llu bytes is over the limit "
+				   "of %u", (unsigned long long)options->bytes,
+				   JOURNAL_TXN_BYTES_MAX);
+	if (!j->bits_durable && (options->path == JOURNAL_PATH_STAGED ||
+				 options->path == JOURNAL_PATH_DIRECT))
+		return journal_say(j, -ENOTSUP, "staged and direct need NVRAM, and the markers "
+				   "are a file");
+	return 0;
+}
+
+/* A staged transaction has log room set aside for its destage (P8). */
+static bool txn_may_stage(const struct journal *j, const struct journal_txn_options *options)
+{
+	return j->stage_on && options->path <= JOURNAL_PATH_STAGED &&
+	       options->bytes <= j->stage_max_bytes &&
+	       atomic_load_explicit(&j->segments.free_count, memory_order_relaxed) >=
+		       j->segments.reserve;
+}
+
+int journal_begin(struct journal *j, const struct journal_txn_options *options,
+		  struct journal_txn **out)
+{
+	struct journal_txn *txn;
+	int error;
+
+	if (!options)
+		options = &default_options;
+	error = txn_accept(j, options);
+	if (error)
+		return error;
+	if (txn_may_stage(j, options)) {
+		error = txn_staged_begin(j, options, out);
+		if (error != -EAGAIN)
+			return error;
+	}
+	if (options->path == JOURNAL_PATH_STAGED)
+		return journal_say(j, options->bytes > j->stage_max_bytes ? -EMSGSIZE : -ENOSPC,
+				   "the stage has no room");
+	txn = txn_alloc(j);
+	if (!txn)
+		return journal_say(j, -ENOMEM, "no memory for a transaction");
+	txn->wanted = options->path;
+	txn->tag = options->tag;
+	txn->reference = options->reference;
+	*out = txn;
+	return 0;
+}
+
+static int txn_too_large(struct journal_txn *txn, uint64_t more)
+{
+	uint64_t total = txn->spilled + txn->fill + more;
+
+	if (total <= JOURNAL_TXN_BYTES_MAX)
+		return 0;
+	return journal_say(txn->j, -EMSGSIZE, "a transaction of %llu bytes is over the limit of "
+			   "%u", (unsigned long long)total, JOURNAL_TXN_BYTES_MAX);
+}
+
+/* Room for @more bytes where the transaction is, or move it to where there is. */
+static int txn_make_room(struct journal_txn *txn, uint64_t more)
+{
+	int error;
+
+	JASSERT(!txn->ended);
+	if (txn->error)
+		return txn->error;
+	if (txn->reserved && txn->lane)
+		txn_staged_reserved(txn);
+	else if (txn->reserved)
+		txn->fill += txn->reserved;
+	txn->reserved = 0;
+	if (txn->lane && txn_staged_fits(txn, txn->fill + more + txn_table_room(txn)))
+		return 0;
+	error = txn_too_large(txn, more);
+	if (!error && txn->lane && txn->wanted == JOURNAL_PATH_STAGED)
+		error = journal_say(txn->j, -EMSGSIZE, "more than the %llu bytes of stage that "
+				    "were asked for", (unsigned long long)txn->room);
+	else if (!error)
+		error = txn->lane ? txn_staged_spill(txn, more) : txn_buffered_room(txn, more);
+	txn->error = error;
+	return error;
+}
+
+int journal_append(struct journal_txn *txn, const void *data, size_t bytes)
+{
+	int error = txn_make_room(txn, bytes);
+
+	if (error)
+		return error;
+	if (txn->lane)
+		return txn_staged_append(txn, data, bytes);
+	txn->error = txn_buffered_append(txn, data, bytes);
+	return txn->error;
+}
+
+int journal_appendv(struct journal_txn *txn, const struct iovec *iov, int iov_count)
+{
+	int i, error = 0;
+
+	for (i = 0; i < iov_count && !error; i++)
+		error = journal_append(txn, iov[i].iov_base, iov[i].iov_len);
+	return error;
+}
+
+int journal_reserve(struct journal_txn *txn, size_t bytes, void **where)
+{
+	int error;
+
+	if (bytes > JOURNAL_RESERVE_MAX)
+		return journal_say(txn->j, -EMSGSIZE, "%zu bytes are more than fit in one piece "
+				   "(%u)", bytes, JOURNAL_RESERVE_MAX);
+	error = txn_make_room(txn, bytes);
+	if (error)
+		return error;
+	if (!txn->lane && txn->fill + bytes > txn->room) {
+		txn->error = txn_buffered_make_piece(txn, bytes);
+		if (txn->error)
+			return txn->error;
+	}
+	txn->reserved = bytes;
+	*where = txn->lane ? txn_staged_reserve(txn) :
+			     txn->base + LOG_RECORD_BYTES + txn->fill;
+	return 0;
+}
+
+int journal_group_next(struct journal_txn *txn)
+{
+	static const uint8_t zero[8];
+	uint64_t end;
+	int error;
+
+	if (txn->count + 1 == JOURNAL_GROUP_MAX)
+		return journal_say(txn->j, -E2BIG, "a group holds %u transactions",
+				   JOURNAL_GROUP_MAX);
+	/* room for the padding and for one more entry of the table */
+	error = txn_make_room(txn, 8 + (txn->count + 2) * 4);
+	if (!error && (txn->spilled || txn->extent_count))
+		error = journal_say(txn->j, -EMSGSIZE, "a group is limited to 1 MiB together");
+	if (error)
+		return error;
+	end = txn->fill;
+	txn->sizes[txn->count] = (uint32_t)(end - txn->start);
+	if (txn->lane)
+		txn_staged_append(txn, zero, -end & 7);
+	else
+		txn->error = txn_buffered_append(txn, zero, -end & 7);
+	txn->count++;
+	txn->start = txn->fill;
+	return txn->error;
+}
+
+static int txn_end(struct journal_txn *txn)
+{
+	int error = txn->ended ? txn->error : txn_make_room(txn, 0);
+
+	txn->ended = true;
+	return error;
+}
+
+int journal_prepare(struct journal_txn *txn)
+{
+	int error = txn_end(txn);
+
+	if (!error)
+		error = txn->lane ? txn_staged_prepare(txn) :
+				    txn_buffered_prepare(txn);
+	txn->error = error;
+	return error;
+}
+
+int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt)
+{
+	struct journal_receipt unused;
+	int error = txn_end(txn);
+
+	if (error) {
+		journal_abort(txn);
+		return error;
+	}
+	if (!receipt)
+		receipt = &unused;
+	if (txn->count)
+		count(txn->j->counters, COUNT_GROUPS, 1);
+	return txn->lane ? txn_staged_commit(txn, receipt) : txn_buffered_commit(txn, receipt);
+}
+
+int journal_abort(struct journal_txn *txn)
+{
+	count(txn->j->counters, COUNT_ABORTS, 1);
+	if (txn->lane)
+		txn_staged_abort(txn);
+	else
+		txn_buffered_abort(txn);
+	return 0;
+}
+
+int journal_put(struct journal *j, const void *data, size_t bytes,
+		struct journal_receipt *receipt)
+{
+	struct journal_txn_options options = { .bytes = bytes };
+	struct journal_txn *txn;
+	int error = journal_begin(j, &options, &txn);
+
+	if (error)
+		return error;
+	error = journal_append(txn, data, bytes);
+	if (error) {
+		journal_abort(txn);
+		return error;
+	}
+	return journal_commit(txn, receipt);
+}

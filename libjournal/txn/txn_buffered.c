@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Transactions that are gathered in memory: the direct and the synced path.
+ *
+ * Direct, the normal case:
+ *  1. the payload goes to the log as one extent, durable (or as several, then
+ *     one flush for each log they lie on);
+ *  2. its slot's commit bit is cleared, one fence: the durable point.
+ * A crash before 2 leaves an extent that nobody committed: ignored.
+ *
+ * Synced: the payload goes into the stream as a self-certifying record and
+ * the commit waits for the batch.  Earlier extents of a large one are flushed
+ * before, so that the record that certifies them never comes first.
+ *
+ * No room in the log: nothing was committed, the transaction is aborted and
+ * what it wrote is garbage of its segments.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "txn/clock.h"
+#include "txn/extent.h"
+#include "txn/line.h"
+#include "txn/multi.h"
+#include "txn/segment.h"
+#include "txn/stream.h"
+#include "txn/txn_impl.h"
+
+static bool txn_is_direct(const struct journal_txn *txn)
+{
+	return txn->j->bits_durable && txn->wanted != JOURNAL_PATH_SYNCED;
+}
+
+/* what one record holds, with room for the table of a large transaction */
+static uint64_t txn_piece_max(const struct journal_txn *txn)
+{
+	return round_down(extent_payload_max(txn->j) - 4096, 4096);
+}
+
+static uint8_t *txn_payload(const struct journal_txn *txn)
+{
+	return txn->base + LOG_RECORD_BYTES;
+}
+
+static int txn_use_large(struct journal_txn *txn)
+{
+	uint8_t *large = log_store_buffer(txn->j->logs[0]);
+
+	if (!large)
+		return journal_say(txn->j, -ENOMEM, "no memory for a transaction's buffer");
+	if (txn->fill)
+		memcpy(large + LOG_RECORD_BYTES, txn_payload(txn), txn->fill);
+	txn->large = large;
+	txn->base = large;
+	txn->room = txn_piece_max(txn);
+	return 0;
+}
+
+static int txn_use_small(struct journal_txn *txn)
+{
+	void *small = txn->small;
+
+	if (!small && posix_memalign(&small, 4096, TXN_SMALL_BYTES))
+		return journal_say(txn->j, -ENOMEM, "no memory for a transaction's buffer");
+	txn->small = small;
+	txn->base = small;
+	/* room for a group's table, and to pad to a block */
+	txn->room = TXN_SMALL_BYTES - 4096 - LOG_RECORD_BYTES;
+	return 0;
+}
+
+int txn_buffered_room(struct journal_txn *txn, uint64_t more)
+{
+	if (!txn->base && more <= TXN_SMALL_BYTES - 4096 - LOG_RECORD_BYTES)
+		return txn_use_small(txn);
+	if (txn->fill + more > txn->room && !txn->large)
+		return txn_use_large(txn);
+	return 0;
+}
+
+static void txn_meta(const struct journal_txn *txn, struct log_meta *meta)
+{
+	*meta = (struct log_meta){
+		.count = txn_group_count(txn),
+		.id = id_make(txn->number, txn->slot),
+		.line = txn->line,
+		.slot = txn->slot,
+		.line_epoch = txn->number,
+		.time_ns = txn->time_ns,
+		.tag = txn->tag,
+		.reference = txn->reference,
+		.bytes = (uint32_t)txn->fill,
+		.total_bytes = txn->spilled + txn->fill,
+	};
+}
+
+static int txn_remember_extent(struct journal_txn *txn, struct segment *segment,
+			       uint32_t offset)
+{
+	txn->extents[txn->extent_count++] = (uint64_t)segment->number << 32 | offset;
+	txn->flush_logs |= 1u << segment_log(txn->j, segment->number);
+	txn->last_segment = segment;
+	return 0;
+}
+
+static int txn_grow_extents(struct journal_txn *txn)
+{
+	uint32_t room = txn->extent_room ? txn->extent_room * 2 : 16;
+	uint64_t *grown;
+
+	if (txn->extent_count + 1 < txn->extent_room)
+		return 0;
+	grown = realloc(txn->extents, room * sizeof(*grown));
+	if (!grown)
+		return journal_say(txn->j, -ENOMEM, "no memory for a transaction's extents");
+	txn->extents = grown;
+	txn->extent_room = room;
+	return 0;
+}
+
+/* The buffer is full and more comes: it becomes an extent that is not the last. */
+static int txn_spill_piece(struct journal_txn *txn)
+{
+	struct log_meta meta;
+	struct segment *segment;
+	uint32_t offset;
+	int error = txn_take_slots(txn);
+
+	if (!error)
+		error = txn_grow_extents(txn);
+	if (error)
+		return error;
+	txn_meta(txn, &meta);
+	meta.type = LOG_EXTENT;
+	meta.extent = txn->extent_count;
+	error = extent_write(txn->j, &meta, txn->base, txn->last_segment, false, &segment,
+			     &offset);
+	if (error)
+		return error;
+	txn->spilled += txn->fill;
+	txn->fill = 0;
+	return txn_remember_extent(txn, segment, offset);
+}
+
+static int txn_group_too_large(struct journal_txn *txn)
+{
+	return journal_say(txn->j, -EMSGSIZE, "a group is limited to %llu bytes together",
+			   (unsigned long long)txn->room);
+}
+
+int txn_buffered_make_piece(struct journal_txn *txn, uint64_t more)
+{
+	JASSERT(more <= txn->room);
+	return txn->count ? txn_group_too_large(txn) : txn_spill_piece(txn);
+}
+
+int txn_buffered_append(struct journal_txn *txn, const void *data, size_t bytes)
+{
+	const uint8_t *from = data;
+	size_t take;
+	int error;
+
+	while (bytes) {
+		if (txn->fill == txn->room) {
+			error = txn->count ? txn_group_too_large(txn) :
+					     txn_spill_piece(txn);
+			if (error)
+				return error;
+		}
+		take = min_u64(bytes, txn->room - txn->fill);
+		memcpy(txn_payload(txn) + txn->fill, from, take);
+		txn->fill += take;
+		from += take;
+		bytes -= take;
+	}
+	return 0;
+}
+
+/* Add the table of the group, or of the extents, to the last record. */
+static void txn_finish(struct journal_txn *txn)
+{
+	__le32 table[JOURNAL_GROUP_MAX];
+	__le64 where;
+	uint32_t i, bytes;
+
+	if (txn->finished)
+		return;
+	txn->finished = true;
+	txn->time_ns = clock_ns();
+	txn->sizes[txn->count] = (uint32_t)(txn->spilled + txn->fill - txn->start);
+	bytes = txn_group_table(txn, table);
+	if (bytes) {
+		memset(txn_payload(txn) + txn->fill, 0, -txn->fill & 7);
+		txn->fill = round_up(txn->fill, 8);
+		memcpy(txn_payload(txn) + txn->fill, table, bytes);
+		txn->fill += bytes;
+	}
+	for (i = 0; i < txn->extent_count; i++, txn->fill += 8) {
+		where = put_le64(txn->extents[i]);
+		memcpy(txn_payload(txn) + txn->fill, &where, 8);
+	}
+}
+
+static void txn_final_meta(const struct journal_txn *txn, enum log_type type,
+			   struct log_meta *meta)
+{
+	txn_meta(txn, meta);
+	meta->type = type;
+	meta->extent = txn->extent_count;
+	meta->extents = txn->extent_count + 1;
+	meta->total_bytes = txn->count ? txn->fill :
+					 txn->spilled + txn->fill - 8ull * txn->extent_count;
+}
+
+static int txn_flush_logs(struct journal_txn *txn)
+{
+	uint32_t log;
+	int error = 0;
+
+	for (log = 0; log < txn->j->log_count && !error; log++)
+		if (txn->flush_logs & 1u << log)
+			error = log_store_flush(txn->j->logs[log]);
+	txn->flush_logs = 0;
+	return error ? journal_fail(txn->j, error) : 0;
+}
+
+/* Where the transaction is found: one record, or a list. */
+static int txn_locate(struct journal_txn *txn, uint32_t segment, uint32_t offset,
+		      uint64_t flags)
+{
+	struct multi *multi;
+	uint32_t units = (uint32_t)(log_record_bytes(txn->fill) / 32);
+	int error;
+
+	txn->where = where_log(segment, offset, flags);
+	txn->units = units;
+	if (!txn->extent_count)
+		return 0;
+	multi = multi_make(txn->extent_count + 1);
+	if (!multi)
+		return journal_say(txn->j, -ENOMEM, "no memory for a transaction's extents");
+	memcpy(multi->where, txn->extents, txn->extent_count * sizeof(*txn->extents));
+	multi->where[txn->extent_count] = (uint64_t)segment << 32 | offset;
+	multi->units = units;
+	error = multi_add(txn->j, multi, &txn->units);
+	if (error) {
+		free(multi);
+		return journal_say(txn->j, error, "no memory for a transaction's extents");
+	}
+	txn->where |= WHERE_MULTI;
+	return 0;
+}
+
+/* The whole payload durable in extents; the commit bit is all that is missing. */
+static int txn_direct_prepare(struct journal_txn *txn)
+{
+	struct log_meta meta;
+	struct segment *segment;
+	uint32_t offset;
+	int error = txn_take_slots(txn);
+
+	if (error)
+		return error;
+	txn_finish(txn);
+	txn_final_meta(txn, LOG_EXTENT, &meta);
+	error = extent_write(txn->j, &meta, txn->base, txn->last_segment, !txn->extent_count,
+			     &segment, &offset);
+	if (error)
+		return error;
+	if (txn->extent_count) {
+		txn->flush_logs |= 1u << segment_log(txn->j, segment->number);
+		error = txn_flush_logs(txn);
+	}
+	if (!error)
+		error = txn_locate(txn, segment->number, offset, WHERE_DIRECT);
+	if (error) {
+		if (segment != txn->last_segment)
+			segment_release(txn->j, segment, txn_group_count(txn));
+		return error;
+	}
+	txn_fill_slots(txn, txn->where, txn->units);
+	txn->prepared = true;
+	return 0;
+}
+
+int txn_buffered_prepare(struct journal_txn *txn)
+{
+	if (txn->prepared || !txn_is_direct(txn))
+		return 0;
+	return txn_direct_prepare(txn);
+}
+
+static int txn_direct_commit(struct journal_txn *txn)
+{
+	struct journal *j = txn->j;
+	struct marker_line *line;
+	int error = txn_buffered_prepare(txn);
+
+	if (error)
+		return error;
+	line = line_media(j, txn->line);
+	nv_and8(j->marker, (uint64_t *)&line->commit[txn->slot / 64],
+		~line_mask(txn->slot, txn_group_count(txn)));
+	/* The durable point: the bit before the acknowledgement; the extents were
+	 * durable before the bit was stored. */
+	error = nv_fence(j->marker);
+	if (error) {
+		txn->slots_taken = false; /* undecided: they stay taken */
+		return journal_fail(j, error);
+	}
+	count(j->counters, COUNT_DIRECT, txn_group_count(txn));
+	return 0;
+}
+
+static int txn_synced_commit(struct journal_txn *txn)
+{
+	struct stream_record record = { 0 };
+	struct stream_place place;
+	int error = txn_take_slots(txn);
+
+	if (error)
+		return error;
+	txn_finish(txn);
+	/* the extents before the record that certifies them, for recovery */
+	error = txn_flush_logs(txn);
+	if (error)
+		return error;
+	txn_final_meta(txn, LOG_DATA, &record.meta);
+	record.payload = txn_payload(txn);
+	error = stream_append(txn->j, &record, false, &place);
+	if (error)
+		return error;
+	error = txn_locate(txn, place.segment->number, place.offset, 0);
+	if (!error)
+		txn_fill_slots(txn, txn->where, txn->units);
+	/* it is in the batch and will be durable, whatever happens to us */
+	txn->slots_taken = false;
+	if (!error)
+		error = stream_wait(txn->j, place.seq);
+	else
+		journal_fail(txn->j, -EIO);
+	if (!error)
+		count(txn->j->counters, COUNT_SYNCED, txn_group_count(txn));
+	return error;
+}
+
+int txn_buffered_commit(struct journal_txn *txn, struct journal_receipt *receipt)
+{
+	struct journal *j = txn->j;
+	bool direct = txn_is_direct(txn);
+	int error = txn->base ? 0 : txn_buffered_room(txn, 0);
+
+	if (!error)
+		error = direct ? txn_direct_commit(txn) : txn_synced_commit(txn);
+	if (error) {
+		txn_buffered_abort(txn);
+		return error;
+	}
+	line_publish(&j->lines[txn->line], txn->slot, txn_group_count(txn));
+	*receipt = (struct journal_receipt){
+		.id = id_make(txn->number, txn->slot),
+		.count = txn_group_count(txn),
+		.path = direct ? JOURNAL_PATH_DIRECT : JOURNAL_PATH_SYNCED,
+		.survives = j->survives_log,
+	};
+	txn->slots_taken = false;
+	txn_free(txn);
+	return 0;
+}
+
+void txn_buffered_abort(struct journal_txn *txn)
+{
+	struct journal *j = txn->j;
+
+	if (journal_failed(j)) {
+		txn_free(txn); /* undecided: nothing that it took is given back */
+		return;
+	}
+	if (txn->prepared && txn->where & WHERE_MULTI)
+		multi_drop(j, txn->units);
+	else if (txn->prepared)
+		segment_release(j, &j->segments.all[where_segment(txn->where)],
+				txn_group_count(txn));
+	else if (txn->extent_count)
+		multi_release(j, txn->extents, txn->extent_count);
+	txn_drop_slots(txn);
+	txn_free(txn);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Slots of buffered transactions, and what a group adds to its payload. */
+#include "txn/line.h"
+#include "txn/txn_impl.h"
+
+int txn_take_slots(struct journal_txn *txn)
+{
+	struct journal *j = txn->j;
+	int error;
+
+	if (txn->slots_taken)
+		return 0;
+	pthread_mutex_lock(&j->shared_lane_lock);
+	error = line_take(j, &j->shared_lane, txn_group_count(txn), &txn->slot);
+	if (!error) {
+		txn->line = j->shared_lane.line;
+		txn->number = j->shared_lane.line_number;
+		txn->slots_taken = true;
+	}
+	pthread_mutex_unlock(&j->shared_lane_lock);
+	return error;
+}
+
+void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units)
+{
+	struct slot *slot = &txn->j->slots[(size_t)txn->line * SLOTS_PER_LINE + txn->slot];
+	uint32_t i;
+
+	for (i = 0; i <= txn->count; i++, slot++) {
+		atomic_store_explicit(&slot->where, where, memory_order_relaxed);
+		slot->time_ns = txn->time_ns;
+		slot->bytes = txn->sizes[i];
+		slot->units = units;
+	}
+}
+
+void txn_drop_slots(struct journal_txn *txn)
+{
+	if (txn->slots_taken)
+		line_dead(txn->j, txn->line, txn->slot, txn_group_count(txn));
+	txn->slots_taken = false;
+}
+
+uint32_t txn_group_table(const struct journal_txn *txn, __le32 table[JOURNAL_GROUP_MAX])
+{
+	uint32_t i;
+
+	if (!txn->count)
+		return 0;
+	for (i = 0; i <= txn->count; i++)
+		table[i] = put_le32(txn->sizes[i]);
+	return (txn->count + 1) * 4;
+}
