@@ -37,6 +37,8 @@ for library in libjournal.so libjournal.a; do
 	esac
 	verdict "$library exports nothing that is not in journal.h" \
 		"$(comm -13 <(echo "$declared") <(echo "$symbols") | grep .)"
+	verdict "$library exports everything that is in journal.h" \
+		"$(comm -23 <(echo "$declared") <(echo "$symbols") | grep .)"
 done
 if [ -e "$BUILD/libjournal-pmem.so" ]; then
 	verdict "libjournal-pmem.so exports its table alone" \
