@@ -102,6 +102,8 @@ static void journal_policy(struct journal *j, const struct journal_open_options 
 
 	j->segments.reserve = journal_reserve_segments(j);
 	j->stage_on = j->bits_durable && j->geometry.ring_bytes && !j->read_only;
+	/* a quarter of a ring, and what a log record holds at its destage */
+	wanted = (uint32_t)min_u64(wanted, LOG_BUFFER_BYTES / 2);
 	j->stage_max_bytes =
 		(uint32_t)min_u64(wanted, round_down(j->geometry.ring_bytes / 4, 64));
 	j->survives_staged = j->class_marker;
@@ -170,6 +172,7 @@ int journal_open(const char *dir, const struct journal_open_options *options,
 		return -ENOMEM;
 	memset(j, 0, sizeof(*j));
 	*journal = j;
+	journal_say(j, 0, "no error"); /* this address may have had another's */
 	error = journal_open_impl(j, dir, options ? options : &defaults);
 	if (error)
 		/* it serves only journal_error() and journal_close() from here on */

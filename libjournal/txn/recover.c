@@ -113,6 +113,7 @@ static void recovery_free(struct recovery *r)
 	}
 	free(r->scans);
 	free(r->order);
+	free(r->acked);
 	pthread_mutex_destroy(&r->lock);
 }
 

@@ -38,12 +38,17 @@ struct segment_scan {
 	uint64_t first_record_seq;
 	enum log_segment_kind kind;
 	bool whole;                  /* to be read whole */
-	bool digest_bad;             /* sealed once, and no copy of its digest verifies */
+	bool header_bad;             /* only its digest says what it is */
 	struct summary_head *digest; /* sealed: with its lines */
 	struct scanned *records;
 	uint32_t count, room;
 	uint32_t end; /* behind the last valid record */
 	bool torn;    /* something that is no record follows */
+};
+
+/* P10: everything up to seq was acknowledged, within its incarnation */
+struct watermark {
+	uint64_t seq;
 };
 
 struct recovery {
@@ -52,7 +57,8 @@ struct recovery {
 	uint64_t replay_seq;
 	uint64_t incarnation;
 	uint64_t seq_max; /* of segments */
-	uint64_t acked_max;
+	struct watermark *acked; /* by incarnation, ascending */
+	uint32_t acked_count;
 	uint32_t threads;
 	struct segment_scan *scans; /* one for each segment */
 	uint32_t *order;            /* segments in use, by seq */

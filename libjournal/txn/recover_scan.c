@@ -147,17 +147,46 @@ static void scan_retires(struct recovery *r, const struct scanned *record)
 	}
 }
 
+/* of the incarnation of @seq; 0: none */
+static uint64_t scan_watermark(const struct recovery *r, uint64_t seq)
+{
+	uint32_t i;
+
+	for (i = 0; i < r->acked_count; i++)
+		if (r->acked[i].seq >> 32 == seq >> 32)
+			return r->acked[i].seq;
+	return 0;
+}
+
+static int scan_raise_watermark(struct recovery *r, uint64_t acked)
+{
+	struct watermark *grown;
+	uint32_t i;
+
+	for (i = 0; i < r->acked_count; i++) {
+		if (r->acked[i].seq >> 32 != acked >> 32)
+			continue;
+		r->acked[i].seq = max_u64(r->acked[i].seq, acked);
+		return 0;
+	}
+	grown = realloc(r->acked, (r->acked_count + 1) * sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	r->acked = grown;
+	r->acked[r->acked_count++].seq = acked;
+	return 0;
+}
+
 /* P10: what a later record's watermark covers was acknowledged. */
 static bool scan_was_acked(const struct recovery *r, const struct scanned *record)
 {
-	return record->meta.seq && record->meta.seq >> 32 == r->acked_max >> 32 &&
-	       record->meta.seq <= r->acked_max;
+	return record->meta.seq && record->meta.seq <= scan_watermark(r, record->meta.seq);
 }
 
 static int scan_enter(struct recovery *r, uint32_t segment, const struct scanned *record)
 {
 	bool known = record->valid || record->meta.type == LOG_EXTENT ||
-		     scan_was_acked(r, record) || r->scans[segment].digest;
+		     scan_was_acked(r, record);
 
 	if (!known) {
 		r->j->recovered.torn++;
@@ -174,12 +203,12 @@ static int scan_enter(struct recovery *r, uint32_t segment, const struct scanned
 static void scan_gap(struct recovery *r, uint32_t segment, uint64_t from, uint64_t to)
 {
 	struct journal *j = r->j;
-	uint64_t acked = r->acked_max;
+	uint64_t acked = scan_watermark(r, from);
 
 	/* sequences are not compared across incarnations */
 	if (from >= to || from >> 32 != to >> 32)
 		return;
-	if (acked >> 32 != from >> 32 || acked < from) {
+	if (acked < from) {
 		j->recovered.torn += to - from;
 		return;
 	}
@@ -204,21 +233,22 @@ static void scan_gaps(struct recovery *r, uint32_t segment, uint64_t *expected)
 	}
 }
 
-static void scan_acked(struct recovery *r)
+static int scan_acked(struct recovery *r)
 {
 	const struct segment_scan *scan;
 	uint32_t i, k;
+	int error = 0;
 
-	for (i = 0; i < r->order_count; i++) {
+	for (i = 0; i < r->order_count && !error; i++) {
 		scan = &r->scans[r->order[i]];
-		for (k = 0; k < scan->count; k++)
-			if (scan->records[k].meta.acked > r->acked_max)
-				r->acked_max = scan->records[k].meta.acked;
+		for (k = 0; k < scan->count && !error; k++)
+			if (scan->records[k].meta.acked)
+				error = scan_raise_watermark(r, scan->records[k].meta.acked);
 		/* a segment is left only when all in it was durable */
-		if (scan->kind == LOG_STREAM && scan->first_record_seq &&
-		    scan->first_record_seq - 1 > r->acked_max)
-			r->acked_max = scan->first_record_seq - 1;
+		if (!error && scan->kind == LOG_STREAM && scan->first_record_seq)
+			error = scan_raise_watermark(r, scan->first_record_seq - 1);
 	}
+	return error ? journal_say(r->j, error, "no memory to recover") : 0;
 }
 
 int recover_scan_finish(struct recovery *r)
@@ -226,10 +256,9 @@ int recover_scan_finish(struct recovery *r)
 	const struct segment_scan *scan;
 	uint64_t expected = 0;
 	uint32_t i, k, number;
-	int error = 0;
+	int error = scan_acked(r);
 
-	scan_acked(r);
-	for (i = 0; i < r->order_count; i++) {
+	for (i = 0; i < r->order_count && !error; i++) {
 		scan = &r->scans[r->order[i]];
 		for (k = 0; k < scan->count; k++)
 			if (scan->records[k].meta.type == LOG_RETIRE && scan->records[k].valid)
@@ -260,7 +289,8 @@ int recover_reseal(struct recovery *r, uint32_t number)
 
 	for (i = 0; i < scan->count && !error; i++) {
 		record = &scan->records[i];
-		segment->last_record_seq = record->meta.seq;
+		if (record->valid)
+			segment->last_record_seq = record->meta.seq;
 		if (record->meta.type == LOG_RETIRE) {
 			segment_note_retire(segment);
 			continue;

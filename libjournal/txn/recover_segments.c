@@ -86,6 +86,35 @@ static void segment_from_digest(struct segment_scan *scan, struct summary_head *
 		free(digest);
 }
 
+/*
+ * What the second digest adds.  Header before second digest, and first digest
+ * before second: so where the second is ahead of either, that one is damaged.
+ */
+static void segment_second(struct recovery *r, uint32_t segment, bool header_good,
+			   const struct summary_head *first, struct summary_head *second)
+{
+	struct journal *j = r->j;
+	struct segment_scan *scan = &r->scans[segment];
+	const char *name = j->conf.logs[segment_log(j, segment)];
+
+	if (!second || get_le64(second->seq) < scan->seq) {
+		if (j->found && first && !second)
+			found_remark(j, 0, "%s: segment %u: the second copy of its digest does "
+				     "not verify", name, segment);
+		free(second);
+		return;
+	}
+	if (!header_good || get_le64(second->seq) > scan->seq) {
+		scan->header_bad = true;
+		found_damage(j, 0, "%s: segment %u: its header is damaged, the second copy of "
+			     "its digest stands in", name, segment);
+	}
+	if (get_le16(second->sealed) && !first)
+		found_damage(j, 0, "%s: segment %u: the digest at its end is damaged, the "
+			     "second copy stands in", name, segment);
+	segment_from_digest(scan, second);
+}
+
 /* The highest use that any copy speaks of counts: the others are older. */
 static void segment_look(struct recovery *r, uint32_t segment, const void *header,
 			 const void *digest_head)
@@ -112,22 +141,11 @@ static void segment_look(struct recovery *r, uint32_t segment, const void *heade
 		scan->kind = meta.kind;
 		scan->first_record_seq = meta.first_record_seq;
 	}
-	if (second && (!scan->seq || get_le64(second->seq) >= scan->seq)) {
-		if (!header_good || get_le64(second->seq) > meta.seq)
-			found_damage(j, 0, "%s: segment %u: its header is damaged, its digest "
-				     "stands in", j->conf.logs[log], segment);
-		scan->digest_bad = get_le16(second->sealed) && !first;
-		segment_from_digest(scan, second);
-		second = NULL;
-	}
-	free(second);
+	segment_second(r, segment, header_good, first, second);
 	if (first && !scan->digest)
 		segment_from_digest(scan, first);
 	else
 		free(first);
-	if (scan->digest && scan->digest_bad)
-		found_damage(j, 0, "%s: segment %u: the digest at its end is damaged, the "
-			     "second copy stands in", j->conf.logs[log], segment);
 }
 
 /* Headers and the beginning of the digests of some segments of one log. */
@@ -282,7 +300,7 @@ static bool segment_goes_on(struct recovery *r, uint32_t number, struct segment 
 	const struct segment_scan *scan = &r->scans[number];
 	struct segment *segment = &j->segments.all[number];
 
-	if (scan->digest || scan->digest_bad || *head)
+	if (scan->digest || scan->header_bad || *head)
 		return false;
 	*head = segment;
 	return true;
@@ -295,12 +313,10 @@ static int segment_settle(struct recovery *r, uint32_t number)
 	struct segment *segment = &j->segments.all[number];
 	int error = 0;
 
-	if (!scan->digest || scan->digest_bad)
+	if (!scan->digest) {
 		error = recover_reseal(r, number);
-	if (error)
-		return error;
-	if (!scan->digest || scan->digest_bad)
-		return segment_seal(j, segment);
+		return error ? error : segment_seal(j, segment);
+	}
 	atomic_store(&segment->state, SEGMENT_SEALED);
 	segment_hold(segment, 1); /* so that the release decides whether it is dead */
 	segment_release(j, segment, 1);

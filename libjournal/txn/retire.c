@@ -64,7 +64,7 @@ static int retire_allowed(struct journal *j)
 {
 	if (j->read_only)
 		return journal_say(j, -EROFS, "the journal is open read-only");
-	return journal_failed(j) ? -EIO : 0;
+	return journal_failed(j) ? journal_fail(j, -EIO) : 0;
 }
 
 static int retire_unknown(struct journal *j, uint64_t id)

@@ -92,14 +92,15 @@ int segment_write_header(struct journal *j, struct segment *segment)
 
 	if (!buffer)
 		return journal_say(j, -ENOMEM, "log: no memory for a segment's header");
+	segment_header_encode(j, segment, buffer);
 	segment_head(segment, head);
 	summary_seal(head, j->geometry.nonce);
-	error = segment_write_second(j, segment, head, 4096);
-	segment_header_encode(j, segment, buffer);
-	/* Durable before the first record: without it none of them verifies. */
+	/* Both durable before the first record: without them none verifies.  The
+	 * header first: a second copy that is ahead of it then tells of damage. */
+	error = segment_write(j, segment_log(j, segment->number),
+			      segment_base(j, segment->number), buffer, j->block_bytes);
 	if (!error)
-		error = segment_write(j, segment_log(j, segment->number),
-				      segment_base(j, segment->number), buffer, j->block_bytes);
+		error = segment_write_second(j, segment, head, 4096);
 	free(buffer);
 	return error;
 }

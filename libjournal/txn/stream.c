@@ -215,7 +215,8 @@ int stream_append(struct journal *j, const struct stream_record *record, bool re
 	uint32_t transactions = record->meta.type == LOG_DATA ? record->meta.count : 0;
 	int error;
 
-	JASSERT(need <= LOG_BUFFER_BYTES);
+	/* or no fresh segment would ever do */
+	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(j));
 	pthread_mutex_lock(&s->lock);
 	error = s->error;
 	if (!error)

@@ -13,7 +13,7 @@ static int txn_accept(struct journal *j, const struct journal_txn_options *optio
 	if (j->read_only)
 		return journal_say(j, -EROFS, "the journal is open read-only");
 	if (journal_failed(j))
-		return -EIO;
+		return journal_fail(j, -EIO);
 	if (options->bytes > JOURNAL_TXN_BYTES_MAX)
 		return journal_say(j, -EMSGSIZE, "a transaction of %llu bytes is over the limit "
 				   "of %u", (unsigned long long)options->bytes,
