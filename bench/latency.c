@@ -82,6 +82,37 @@ static void open_case(struct bench_case *bench, const struct bench_plan *plan,
 		leave_out(bench, result, "left out");
 }
 
+/* bytes mapped, from the first number of statm */
+static uint64_t mapped_bytes(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	uint64_t pages = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%" SCNu64, &pages) != 1)
+		pages = 0;
+	(void)fclose(file);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* All that is mapped by now: no page fault is measured later.  Maps that are
+ * large and mostly empty may be more than there is memory. */
+static void lock_memory(void)
+{
+	uint64_t free_bytes = (uint64_t)sysconf(_SC_AVPHYS_PAGES) *
+			      (uint64_t)sysconf(_SC_PAGESIZE);
+	const char *why = NULL;
+
+	if (mapped_bytes() > free_bytes / 2)
+		why = "more is mapped than half of what is free";
+	else if (mlockall(MCL_CURRENT))
+		why = strerror(errno);
+	if (why)
+		fprintf(stderr, "bench: memory is not locked (%s): the tails may hold page "
+			"faults\n", why);
+}
+
 static void open_all(struct suite *suite)
 {
 	const char *only = suite->env->options.only;
@@ -90,10 +121,7 @@ static void open_all(struct suite *suite)
 	for (i = 0; i < bench_plan_count && !interrupted; i++)
 		if (is_selected(only, bench_plans[i].method->name))
 			open_case(&suite->cases[i], &bench_plans[i], suite->env);
-	/* all that is mapped by now: no page fault is measured later */
-	if (mlockall(MCL_CURRENT))
-		fprintf(stderr, "bench: memory cannot be locked (%s): the tails may hold page "
-			"faults\n", strerror(errno));
+	lock_memory();
 }
 
 static void close_all(struct suite *suite)
