@@ -258,10 +258,7 @@ static int group_fill(struct bench_worker *worker, struct journal_txn *txn)
 
 static int group_before(struct bench_worker *worker)
 {
-	struct journal_txn_options options = {
-		.path = worker->bench->path,
-		.bytes = (uint64_t)worker->bench->payload_bytes * worker->bench->batch,
-	};
+	struct journal_txn_options options = { .path = worker->bench->path };
 	struct ids *ids = ids_of(worker);
 	int result = journal_begin(journal_of(worker), &options, &ids->txn);
 
