@@ -213,7 +213,7 @@ $(BUILD)/jnl: $(TOOL_OBJECTS) $(INTERNAL) $(BUILD)/sources
 
 TESTLIB := $(BUILD)/tests/libtest.a
 TOOLLIB := $(BUILD)/tests/libtools.a
-tests: $(TEST_PROGRAMS)
+tests: $(TEST_PROGRAMS) bench-programs
 
 $(TESTLIB): $(call objects,$(TESTLIB_SOURCES)) $(BUILD)/sources
 	$(archive)
