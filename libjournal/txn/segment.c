@@ -124,7 +124,7 @@ int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
 	struct segment *segment = segment_pop(j, reserved);
 	int error;
 
-	if (!segment && !j->bits_durable) {
+	if (!segment && segments_pending(j)) {
 		error = checkpoint(j);
 		if (error)
 			return error;
