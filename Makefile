@@ -75,6 +75,8 @@ HAVE := $(shell { for h in $(OPTIONAL); do \
 have = $(if $(filter $(1),$(HAVE)),$(2))
 
 LIB_LDLIBS := $(call have,liburing.h,-luring) $(call have,isa-l.h,-lisal) -ldl
+# only in the command: the library depends on neither it nor its like
+TOOL_LDLIBS := -ljson-c
 BENCH_LDLIBS := $(call have,sqlite3.h,-lsqlite3) $(call have,lmdb.h,-llmdb) \
 	$(call have,rocksdb/c.h,-lrocksdb) $(call have,libpmemlog.h,-lpmemlog) \
 	$(call have,libpmemobj.h,-lpmemobj) $(call have,libpmem.h,-lpmem) -ljson-c
@@ -112,6 +114,9 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB_OBJECTS := $(call objects,$(LIB_SOURCES))
 TOOL_OBJECTS := $(call objects,$(TOOL_SOURCES))
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
+# what tests of the shell and the demonstration run: programs as a user writes them
+HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard tests/integration/*.c))
+HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_SOURCES))
 
 VERSION := $(shell sed -n 's/^$(HASH)define JOURNAL_VERSION_\(MAJOR\|MINOR\) *//p' \
 	libjournal/include/journal.h | tr '\n' '.')0
@@ -204,7 +209,8 @@ $(BUILD)/libjournal-pmem.so: $(call objects,$(MODULE_SOURCES)) $(INTERNAL) \
 
 $(BUILD)/jnl: $(TOOL_OBJECTS) $(INTERNAL) $(BUILD)/sources
 	$(call say,LD,$@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(TOOL_OBJECTS) $(INTERNAL) $(LIB_LDLIBS) $(LDLIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(TOOL_OBJECTS) $(INTERNAL) \
+		$(TOOL_LDLIBS) $(LIB_LDLIBS) $(LDLIBS)
 
 # ---- tests -----------------------------------------------------------------
 # Every test is linked with all of tests/lib, the tools without their main, and
@@ -213,7 +219,7 @@ $(BUILD)/jnl: $(TOOL_OBJECTS) $(INTERNAL) $(BUILD)/sources
 
 TESTLIB := $(BUILD)/tests/libtest.a
 TOOLLIB := $(BUILD)/tests/libtools.a
-tests: $(TEST_PROGRAMS) bench-programs
+tests: $(TEST_PROGRAMS) $(HELPERS) bench-programs
 
 $(TESTLIB): $(call objects,$(TESTLIB_SOURCES)) $(BUILD)/sources
 	$(archive)
@@ -228,7 +234,13 @@ $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TESTLIB) $(TOOLLIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../..' \
 		-o $@ $< $(TESTLIB) $(TOOLLIB) $(INTERNAL) \
-		-lcmocka $(LIB_LDLIBS) $(LDLIBS)
+		-lcmocka $(TOOL_LDLIBS) $(LIB_LDLIBS) $(LDLIBS)
+
+$(HELPERS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libjournal.so
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../..' \
+		-o $@ $< -L$(BUILD) -ljournal $(LDLIBS)
 
 # Set-up first, then a second make that sees what was installed.  A test that
 # does not compile is reported as failed; the others still run.
@@ -276,7 +288,7 @@ coverage: need-coverage
 
 demo: need-demo
 	+$(Q)$(AGAIN) run-demo
-run-demo: all
+run-demo: all $(HELPERS)
 	$(Q)BUILD=$(abspath $(BUILD)) tests/integration/demo.sh
 
 bench: need-bench
