@@ -23,6 +23,8 @@ struct bench_case;
  * @timed_ns:  of this slice: inside op() alone
  * @begin_ns, @end_ns: of this slice: first clock before, last clock after
  * @ns:        one sample per operation of this slice, @count of them
+ *
+ * Alone in its cache lines: threads that share nothing else are measured.
  */
 struct bench_worker {
 	struct bench_case *bench;
@@ -33,7 +35,7 @@ struct bench_worker {
 	uint64_t *ns;
 	size_t count;
 	int error;
-};
+} __attribute__((aligned(128)));
 
 /* what per_s counts: operations by the time inside op(), or by the time on the
  * wall, with before() and after() and the clock in it */

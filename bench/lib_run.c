@@ -148,9 +148,10 @@ int run_case_init(struct bench_case *bench, unsigned int slices)
 {
 	unsigned int i;
 
-	bench->workers = calloc(bench->threads, sizeof(*bench->workers));
+	bench->workers = aligned_alloc(128, bench->threads * sizeof(*bench->workers));
 	if (!bench->workers)
 		return -ENOMEM;
+	memset(bench->workers, 0, bench->threads * sizeof(*bench->workers));
 	for (i = 0; i < bench->threads; i++) {
 		struct bench_worker *worker = &bench->workers[i];
 
