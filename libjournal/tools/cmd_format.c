@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* jnl format: makes a journal. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "jnl.h"
+#include "progress.h"
+#include "words.h"
+
+enum format_key {
+	FORMAT_MARKER = 'm',
+	FORMAT_LOG = 'l',
+	FORMAT_SIZE = 's',
+	FORMAT_REQUIRE = 'r',
+	FORMAT_FORCE = 'f',
+	FORMAT_ASSUME_MARKER = 256,
+	FORMAT_ASSUME_LOG,
+	FORMAT_GROUP,
+	FORMAT_MODE,
+};
+
+struct format {
+	const char *dir;
+	char marker[PATH_MAX];
+	char paths[JOURNAL_LOGS_MAX][PATH_MAX];
+	const char *logs[JOURNAL_LOGS_MAX];
+	struct journal_format_options options;
+	bool refused; /* an option does not make sense, and it has been said why */
+};
+
+static const struct argp_option format_options[] = {
+	{ "marker", FORMAT_MARKER, "URI", 0,
+	  "where the markers are: file:PATH, pmem:PATH or sim:PATH (default: file: in DIR); "
+	  "a pmem: file that is not there is made, 64M large", 0 },
+	{ "log", FORMAT_LOG, "PATH", 0,
+	  "log directory or block device (default: DIR); may be given several times", 0 },
+	{ "size", FORMAT_SIZE, "BYTES", 0,
+	  "of the log; takes K, M, G, T (default: 1G, or a tenth of the free space if that "
+	  "is less)", 0 },
+	{ "require", FORMAT_REQUIRE, "CLASS", 0,
+	  "refuse media that survive less: process, os or power (default: power)", 0 },
+	{ "assume-marker", FORMAT_ASSUME_MARKER, "CLASS", 0,
+	  "what the marker medium survives, whatever the evidence", 0 },
+	{ "assume-log", FORMAT_ASSUME_LOG, "CLASS", 0,
+	  "what the log media survive, whatever the evidence", 0 },
+	{ "group", FORMAT_GROUP, "G", 0, "group that may use the journal", 0 },
+	{ "mode", FORMAT_MODE, "M", 0, "permission bits of its files, octal (default: 0600)", 0 },
+	{ "force", FORMAT_FORCE, NULL, 0, "write over an existing journal or other content", 0 },
+	{ 0 },
+};
+
+/* A journal outlives the directory that this command was called in. */
+static bool format_absolute(const char *path, char absolute[PATH_MAX])
+{
+	char here[PATH_MAX];
+
+	if (*path == '/' || !*path)
+		return snprintf(absolute, PATH_MAX, "%s", path) < PATH_MAX;
+	return getcwd(here, sizeof(here)) &&
+	       snprintf(absolute, PATH_MAX, "%s/%s", here, path) < PATH_MAX;
+}
+
+static void format_class(struct argp_state *state, const char *option, const char *value,
+			 enum journal_class *class)
+{
+	if (words_class(value, class))
+		arguments_refuse(state, "--%s %s: it is process, os or power", option, value);
+}
+
+/* Zero means the default to the library; nobody who writes it means that. */
+static void format_size(struct argp_state *state, struct format *format, const char *value)
+{
+	int err = words_size(value, &format->options.log_bytes);
+
+	if (err == -EINVAL)
+		arguments_refuse(state, "--size %s: no size: a number, then K, M, G, T or nothing",
+				 value);
+	if (err || !format->options.log_bytes) {
+		jnl_error("--size %s: not sensible", value);
+		format->refused = true;
+	}
+}
+
+static void format_group(struct format *format, const char *value)
+{
+	if (words_group(value, &format->options.group)) {
+		jnl_error("--group %s: no such group", value);
+		format->refused = true;
+	}
+	format->options.group_set = 1;
+}
+
+static void format_mode(struct argp_state *state, struct format *format, const char *value)
+{
+	if (words_mode(value, &format->options.mode))
+		arguments_refuse(state, "--mode %s: no octal permission bits", value);
+	if (!format->options.mode) {
+		jnl_error("--mode %s: not sensible", value);
+		format->refused = true;
+	}
+}
+
+static void format_log(struct argp_state *state, struct format *format, const char *value)
+{
+	size_t n = format->options.log_count;
+
+	if (n == JOURNAL_LOGS_MAX)
+		arguments_refuse(state, "--log %s: at most %u are possible", value,
+				 JOURNAL_LOGS_MAX);
+	if (!*value || !format_absolute(value, format->paths[n]))
+		arguments_refuse(state, "--log %s: no path", value);
+	format->logs[n] = format->paths[n];
+	format->options.log_count++;
+}
+
+/* The path behind the scheme is made absolute; the rest is for the library. */
+static void format_marker(struct argp_state *state, struct format *format, const char *value)
+{
+	const char *colon = strchr(value, ':');
+	size_t scheme = colon ? (size_t)(colon + 1 - value) : 0;
+	char path[PATH_MAX];
+
+	if (!colon || !colon[1]) {
+		jnl_error("--marker %s: no marker URI: file:PATH, pmem:PATH or sim:PATH", value);
+		format->refused = true;
+		return;
+	}
+	if (!format_absolute(colon + 1, path) ||
+	    snprintf(format->marker, PATH_MAX, "%.*s%s", (int)scheme, value, path) >= PATH_MAX)
+		arguments_refuse(state, "--marker %s: the path is too long", value);
+	format->options.marker = format->marker;
+}
+
+static void format_dir(struct argp_state *state, struct format *format, const char *value)
+{
+	if (format->dir)
+		arguments_refuse(state, "one argument too many: %s", value);
+	format->dir = value;
+}
+
+static error_t format_parse(int key, char *value, struct argp_state *state)
+{
+	struct format *format = state->input;
+	struct journal_format_options *options = &format->options;
+
+	switch (key) {
+	case FORMAT_MARKER:
+		format_marker(state, format, value);
+		return 0;
+	case FORMAT_LOG:
+		format_log(state, format, value);
+		return 0;
+	case FORMAT_SIZE:
+		format_size(state, format, value);
+		return 0;
+	case FORMAT_REQUIRE:
+		format_class(state, "require", value, &options->require);
+		return 0;
+	case FORMAT_ASSUME_MARKER:
+		format_class(state, "assume-marker", value, &options->assume_marker);
+		return 0;
+	case FORMAT_ASSUME_LOG:
+		format_class(state, "assume-log", value, &options->assume_log);
+		return 0;
+	case FORMAT_GROUP:
+		format_group(format, value);
+		return 0;
+	case FORMAT_MODE:
+		format_mode(state, format, value);
+		return 0;
+	case FORMAT_FORCE:
+		options->force = 1;
+		return 0;
+	case ARGP_KEY_ARG:
+		format_dir(state, format, value);
+		return 0;
+	case ARGP_KEY_END:
+		if (!format->dir)
+			arguments_refuse(state, "DIR is missing");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp format_argp = {
+	.options = format_options,
+	.parser = format_parse,
+	.args_doc = "DIR",
+	.doc = "Make a journal in DIR.",
+	.children = arguments_common,
+};
+
+int cmd_format(int argc, char **argv)
+{
+	struct format format = { 0 };
+	struct progress progress;
+	char message[512] = "";
+	int err;
+
+	arguments_parse(&format_argp, argc, argv, &format);
+	if (format.refused)
+		return JNL_REFUSED;
+	format.options.logs = format.options.log_count ? format.logs : NULL;
+	progress_start(&progress, "zero-filling");
+	format.options.progress = progress_callback(&progress);
+	err = journal_format(format.dir, &format.options, message, sizeof(message));
+	progress_end(&progress);
+	if (!err)
+		return JNL_DONE;
+	jnl_error("%s", message);
+	return JNL_REFUSED;
+}

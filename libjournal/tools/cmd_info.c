@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* jnl info: geometry, media, health, counters. */
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "arguments.h"
+#include "jnl.h"
+#include "output.h"
+#include "words.h"
+
+/* The numbers of struct journal_info, by name: told alike as text and as JSON. */
+struct info_number {
+	const char *name;
+	size_t offset;
+	size_t bytes;
+};
+
+#define INFO_NUMBER(field) \
+	{ #field, offsetof(struct journal_info, field), sizeof(((struct journal_info *)0)->field) }
+
+struct info_part {
+	const char *name;
+	const struct info_number *numbers;
+};
+
+static const struct info_number info_geometry[] = {
+	INFO_NUMBER(lanes), INFO_NUMBER(lines), INFO_NUMBER(stage_bytes),
+	INFO_NUMBER(stage_max_bytes), INFO_NUMBER(segments), INFO_NUMBER(segment_bytes),
+	INFO_NUMBER(log_block_bytes), { 0 },
+};
+
+static const struct info_number info_now[] = {
+	INFO_NUMBER(live), INFO_NUMBER(live_bytes), INFO_NUMBER(lost), INFO_NUMBER(lost_unnamed),
+	INFO_NUMBER(segments_free), INFO_NUMBER(lines_free), INFO_NUMBER(staged_live),
+	INFO_NUMBER(staged_live_bytes), { 0 },
+};
+
+static const struct info_number info_counters[] = {
+	INFO_NUMBER(commits_staged), INFO_NUMBER(commits_direct), INFO_NUMBER(commits_synced),
+	INFO_NUMBER(commits_no_lane), INFO_NUMBER(groups), INFO_NUMBER(aborts),
+	INFO_NUMBER(retires), INFO_NUMBER(destaged), INFO_NUMBER(elided), INFO_NUMBER(log_writes),
+	INFO_NUMBER(log_bytes_written), INFO_NUMBER(log_flushes), INFO_NUMBER(log_dsyncs),
+	INFO_NUMBER(log_unsynced), INFO_NUMBER(log_reads), INFO_NUMBER(log_async),
+	INFO_NUMBER(checkpoints), INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles), { 0 },
+};
+
+static const struct info_number info_recovery[] = {
+	INFO_NUMBER(recovered), INFO_NUMBER(recovery_ns), INFO_NUMBER(recovery_log_bytes_read),
+	INFO_NUMBER(torn), { 0 },
+};
+
+static const struct info_part info_parts[] = {
+	{ "geometry", info_geometry },
+	{ "now", info_now },
+	{ "counters", info_counters },
+	{ "recovery", info_recovery },
+	{ 0 },
+};
+
+static uint64_t info_value(const struct journal_info *info, const struct info_number *number)
+{
+	const char *field = (const char *)info + number->offset;
+	uint64_t wide = 0;
+	uint32_t narrow;
+
+	if (number->bytes == sizeof(wide)) {
+		memcpy(&wide, field, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, field, sizeof(narrow));
+	return narrow;
+}
+
+/* ---- text ---------------------------------------------------------------- */
+
+static void info_medium_text(const char *what, const struct journal_medium *medium)
+{
+	printf("%s: %s\n", what, medium->name);
+	printf("  backend: %s\n", medium->backend);
+	printf("  routine: %s\n", medium->routine);
+	printf("  class: %s%s\n", words_class_name(medium->class),
+	       medium->assumed ? " (asserted by the user)" : "");
+	printf("  evidence: %s\n", medium->evidence);
+	printf("  bytes: %" PRIu64 "\n", medium->bytes);
+	printf("  health: %s\n", medium->failed ? strerror(medium->failed < 0 ? -medium->failed :
+							 medium->failed) : "good");
+}
+
+static void info_head_text(const struct journal_info *info)
+{
+	printf("uuid: %s\n", info->uuid);
+	printf("format: %" PRIu32 "\n", info->format_version);
+	printf("incarnation: %" PRIu32 "\n", info->incarnation);
+	printf("require: %s\n", words_class_name(info->require));
+	if (info->in_use_pid)
+		printf("in use by: pid %d\n", info->in_use_pid);
+	info_medium_text("marker", &info->marker);
+	for (uint32_t i = 0; i < info->log_count; i++)
+		info_medium_text("log", &info->logs[i]);
+}
+
+static void info_text(const struct journal_info *info)
+{
+	char time[WORDS_TIME_CHARS];
+
+	info_head_text(info);
+	for (const struct info_part *part = info_parts; part->name; part++) {
+		printf("%s:\n", part->name);
+		for (const struct info_number *number = part->numbers; number->name; number++)
+			printf("  %s: %" PRIu64 "\n", number->name, info_value(info, number));
+		if (part->numbers == info_now && info->staged_oldest_time_ns) {
+			words_time(info->staged_oldest_time_ns, time);
+			printf("  staged_oldest_time: %s\n", time);
+		}
+	}
+}
+
+/* ---- JSON ---------------------------------------------------------------- */
+
+static void info_add_text(struct json_object *object, const char *name, const char *text)
+{
+	json_object_object_add(object, name, json_object_new_string(text));
+}
+
+static void info_add_number(struct json_object *object, const char *name, uint64_t number)
+{
+	json_object_object_add(object, name, json_object_new_uint64(number));
+}
+
+static struct json_object *info_medium_json(const struct journal_medium *medium)
+{
+	struct json_object *object = json_object_new_object();
+
+	info_add_text(object, "name", medium->name);
+	info_add_text(object, "backend", medium->backend);
+	info_add_text(object, "routine", medium->routine);
+	info_add_text(object, "class", words_class_name(medium->class));
+	json_object_object_add(object, "assumed", json_object_new_boolean(medium->assumed));
+	info_add_text(object, "evidence", medium->evidence);
+	info_add_number(object, "bytes", medium->bytes);
+	json_object_object_add(object, "failed", json_object_new_boolean(medium->failed));
+	return object;
+}
+
+static void info_media_json(struct json_object *object, const struct journal_info *info)
+{
+	struct json_object *logs = json_object_new_array();
+
+	json_object_object_add(object, "marker", info_medium_json(&info->marker));
+	for (uint32_t i = 0; i < info->log_count; i++)
+		json_object_array_add(logs, info_medium_json(&info->logs[i]));
+	json_object_object_add(object, "logs", logs);
+}
+
+static struct json_object *info_json(const struct journal_info *info)
+{
+	struct json_object *object = json_object_new_object();
+	char time[WORDS_TIME_CHARS];
+
+	info_add_text(object, "uuid", info->uuid);
+	info_add_number(object, "format_version", info->format_version);
+	info_add_number(object, "incarnation", info->incarnation);
+	info_add_text(object, "require", words_class_name(info->require));
+	json_object_object_add(object, "in_use_pid", info->in_use_pid ?
+			       json_object_new_int(info->in_use_pid) : NULL);
+	info_media_json(object, info);
+	for (const struct info_part *part = info_parts; part->name; part++) {
+		struct json_object *numbers = json_object_new_object();
+
+		for (const struct info_number *number = part->numbers; number->name; number++)
+			info_add_number(numbers, number->name, info_value(info, number));
+		json_object_object_add(object, part->name, numbers);
+	}
+	words_time(info->staged_oldest_time_ns, time);
+	json_object_object_add(json_object_object_get(object, "now"), "staged_oldest_time",
+			       info->staged_oldest_time_ns ? json_object_new_string(time) : NULL);
+	return object;
+}
+
+static void info_print_json(const struct journal_info *info)
+{
+	struct json_object *object = info_json(info);
+
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
+						    JSON_C_TO_STRING_SPACED |
+						    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}
+
+int cmd_info(int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	struct journal_info info;
+	struct journal *journal;
+	int status = JNL_DONE;
+
+	arguments_dir(argc, argv,
+		      "Tell the geometry, media, durability class and evidence, persist routine, "
+		      "health and counters of the journal in DIR.",
+		      true, &arguments);
+	journal = jnl_open(arguments.dir, JOURNAL_RDONLY);
+	if (!journal)
+		return JNL_REFUSED;
+	if (journal_info(journal, &info)) {
+		jnl_error("%s", journal_error(journal));
+		return jnl_close(journal, JNL_REFUSED);
+	}
+	if (arguments.json)
+		info_print_json(&info);
+	else
+		info_text(&info);
+	if (output_flush())
+		status = JNL_REFUSED;
+	return jnl_close(journal, status);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* jnl ls: the live transactions. */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdio.h>
+
+#include "arguments.h"
+#include "jnl.h"
+#include "output.h"
+#include "words.h"
+
+static void ls_text(const struct journal_entry *entry, const char *id, const char *time)
+{
+	printf("%s %10" PRIu64 " %s %s %s\n", id, entry->bytes, time,
+	       words_state_name(entry->state), words_path_name(entry->path));
+}
+
+static int ls_json(const struct journal_entry *entry, const char *id, const char *time)
+{
+	struct json_object *object = json_object_new_object();
+
+	if (!object)
+		return -ENOMEM;
+	json_object_object_add(object, "id", json_object_new_string(id));
+	json_object_object_add(object, "bytes", json_object_new_uint64(entry->bytes));
+	json_object_object_add(object, "time",
+			       entry->time_ns ? json_object_new_string(time) : NULL);
+	json_object_object_add(object, "state",
+			       json_object_new_string(words_state_name(entry->state)));
+	json_object_object_add(object, "path",
+			       json_object_new_string(words_path_name(entry->path)));
+	fputs(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN), stdout);
+	json_object_put(object);
+	return 0;
+}
+
+/* The array is written entry by entry: a journal may hold millions. */
+static int ls_entries(struct journal *journal, bool json)
+{
+	struct journal_entry entry = { 0 };
+	const char *separator = "[";
+	uint64_t after = 0;
+	int err;
+
+	while (!(err = journal_next(journal, after, &entry)) && !ferror(stdout)) {
+		char id[JOURNAL_ID_CHARS], time[WORDS_TIME_CHARS];
+
+		journal_id_print(entry.id, id);
+		words_time(entry.time_ns, time);
+		if (json) {
+			fputs(separator, stdout);
+			err = ls_json(&entry, id, time);
+		} else {
+			ls_text(&entry, id, time);
+		}
+		if (err)
+			return err;
+		separator = ",\n";
+		after = entry.id;
+	}
+	if (json)
+		fputs(after ? "]\n" : "[]\n", stdout);
+	return err == -ENOENT ? 0 : err;
+}
+
+/* What was lost together with its id cannot be listed, and must not be silent. */
+static void ls_unnamed(struct journal *journal, const char *dir)
+{
+	struct journal_info info;
+
+	if (journal_info(journal, &info) || !info.lost_unnamed)
+		return;
+	jnl_error("%s: %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with them", dir,
+		  info.lost_unnamed);
+}
+
+int cmd_ls(int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	struct journal *journal;
+	int status = JNL_DONE;
+
+	arguments_dir(argc, argv,
+		      "List the live transactions of the journal in DIR: id, bytes, time, state "
+		      "(live, or lost: damaged on its medium) and where it is.",
+		      true, &arguments);
+	journal = jnl_open(arguments.dir, JOURNAL_RDONLY);
+	if (!journal)
+		return JNL_REFUSED;
+	if (ls_entries(journal, arguments.json)) {
+		jnl_error("%s", journal_error(journal));
+		status = JNL_REFUSED;
+	}
+	if (output_flush())
+		status = JNL_REFUSED;
+	ls_unnamed(journal, arguments.dir);
+	return jnl_close(journal, status);
+}

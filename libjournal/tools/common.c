@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "jnl.h"
+#include "output.h"
+#include "progress.h"
+
+/* One write, so that lines of several processes on one stderr stay whole. */
+void jnl_error(const char *format, ...)
+{
+	char text[1024] = "jnl: ";
+	size_t used = strlen(text);
+	size_t room = sizeof(text) - used - 1;
+	va_list args;
+	int wanted;
+
+	va_start(args, format);
+	wanted = vsnprintf(text + used, room, format, args);
+	va_end(args);
+	if (wanted > 0)
+		used += (size_t)wanted < room ? (size_t)wanted : room - 1;
+	text[used++] = '\n';
+	(void)output_write(STDERR_FILENO, text, used);
+}
+
+struct journal *jnl_open(const char *dir, unsigned int flags)
+{
+	struct progress progress;
+	struct journal_open_options options = { .flags = flags };
+	struct journal *journal = NULL;
+	int err;
+
+	progress_start(&progress, "recovering");
+	options.progress = progress_callback(&progress);
+	err = journal_open(dir, &options, &journal);
+	progress_end(&progress);
+	if (!err)
+		return journal;
+	jnl_error("%s", journal_error(journal));
+	(void)journal_close(journal);
+	return NULL;
+}
+
+int jnl_close(struct journal *journal, int status)
+{
+	int err = journal_close(journal);
+
+	if (!err)
+		return status;
+	/* the sticky error has been told where it happened, if it did here */
+	if (status == JNL_DONE) {
+		jnl_error("closing the journal: %s", strerror(-err));
+		return JNL_REFUSED;
+	}
+	return status;
+}

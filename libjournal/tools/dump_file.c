@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The file of checkpoints, and the marker medium in the one in force. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "dump.h"
+#include "format/checkpoint.h"
+
+struct dump_slot {
+	uint64_t generation; /* 0: no whole head */
+	uint64_t bytes;
+};
+
+static void dump_head(unsigned int slot, unsigned int copy, const struct checkpoint_head *head,
+		      uint64_t capacity, struct dump_slot *found)
+{
+	uint64_t generation, bytes;
+	uint32_t crc;
+
+	printf("  checkpoint %c, head %u: ", "AB"[slot], copy);
+	switch (checkpoint_head_decode(head, capacity, &generation, &bytes, &crc)) {
+	case CHECKPOINT_NEVER:
+		printf("never written\n");
+		return;
+	case CHECKPOINT_BAD:
+		printf("does not verify\n");
+		return;
+	case CHECKPOINT_WHOLE:
+		break;
+	}
+	printf("generation %" PRIu64 ", %" PRIu64 " bytes, checksum %08" PRIx32 "\n", generation,
+	       bytes, crc);
+	if (generation > found->generation)
+		*found = (struct dump_slot){ generation, bytes };
+}
+
+static int dump_slot(const struct dump_source *source, unsigned int slot, uint64_t capacity,
+		     struct dump_slot *found)
+{
+	*found = (struct dump_slot){ 0 };
+	for (unsigned int copy = 0; copy < 2; copy++) {
+		struct checkpoint_head head;
+		int err = dump_read(source, checkpoint_slot_offset(slot, capacity) +
+				    copy * CHECKPOINT_BLOCK_BYTES, &head, sizeof(head));
+
+		if (err)
+			return err;
+		dump_head(slot, copy, &head, capacity, found);
+	}
+	return 0;
+}
+
+static int dump_checkpoints(const struct dump_source *source, uint64_t capacity)
+{
+	struct dump_slot slots[CHECKPOINT_SLOTS];
+	struct dump_source inner = *source;
+	unsigned int newest = 0;
+
+	for (unsigned int i = 0; i < CHECKPOINT_SLOTS; i++) {
+		int err = dump_slot(source, i, capacity, &slots[i]);
+
+		if (err)
+			return err;
+		if (slots[i].generation > slots[newest].generation)
+			newest = i;
+	}
+	if (!slots[newest].generation)
+		return 0;
+	printf("  in checkpoint %c, the newest:\n", "AB"[newest]);
+	inner.base = source->base + checkpoint_slot_offset(newest, capacity) +
+		     CHECKPOINT_HEAD_BYTES;
+	inner.bytes = capacity;
+	/* what was never used is not written: a checkpoint is a prefix */
+	inner.there = slots[newest].bytes;
+	return dump_marker(&inner);
+}
+
+int dump_file(const struct dump_source *source)
+{
+	struct checkpoint_file file;
+	uint64_t capacity;
+	int err = dump_read(source, 0, &file, sizeof(file));
+
+	if (err)
+		return err;
+	err = checkpoint_file_decode(&file, true, &capacity);
+	if (err) {
+		printf("  head of the file: %s\n",
+		       err == -EPROTO ? "other version or feature" : "does not verify");
+		return 0;
+	}
+	printf("  head of the file: version %" PRIu32 ", capacity %" PRIu64 "\n",
+	       get_le32(file.version), capacity);
+	return dump_checkpoints(source, capacity);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the commands of jnl share. */
+#ifndef TOOLS_JNL_H
+#define TOOLS_JNL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "journal.h"
+
+/* exit statuses: a contract, scripts rely on it */
+enum jnl_exit {
+	JNL_DONE = 0,    /* done */
+	JNL_REFUSED = 1, /* refused or failed */
+	JNL_USAGE = 2,   /* the command line does not make sense */
+	JNL_DAMAGE = 3,  /* damage found */
+};
+
+struct jnl_command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+int cmd_format(int argc, char **argv);
+int cmd_put(int argc, char **argv);
+int cmd_ls(int argc, char **argv);
+int cmd_cat(int argc, char **argv);
+int cmd_retire(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_info(int argc, char **argv);
+int cmd_dump(int argc, char **argv);
+
+/* "jnl: what: why" on stderr, in one write */
+__attribute__((format(printf, 1, 2)))
+void jnl_error(const char *format, ...);
+
+/**
+ * jnl_open() - journal_open() with its error told on stderr and progress shown
+ * Return: the handle, or NULL.
+ */
+struct journal *jnl_open(const char *dir, unsigned int flags);
+
+/* journal_close() with its error told; Return: @status, or JNL_REFUSED */
+int jnl_close(struct journal *journal, int status);
+
+#endif
