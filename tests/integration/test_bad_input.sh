@@ -1,0 +1,375 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Bad input gets a clear error that names the thing and the reason, exit 1, and
+# nothing is changed.
+. "$(dirname "$0")/../lib/common.sh"
+
+j=$scratch/j
+
+# Every byte and name under a folder, but for the note of who holds the lock.
+all_of()
+{
+	(
+		cd "$1"
+		find . ! -path './.*' ! -name lock -type f -exec sha256sum {} + | sort
+		find . ! -path './.*' | sort
+	)
+}
+
+# refused JOURNAL PATTERN COMMAND...: exit 1, says so, and changes nothing
+refused()
+{
+	local dir=$1 pattern=$2
+	shift 2
+	all_of "$dir" >"$scratch/before"
+	expect 1 "$@"
+	says "$pattern"
+	[ ! -s "$out" ] || wrong "prints something: $(cat "$out")"
+	all_of "$dir" >"$scratch/after"
+	same "$scratch/before" "$scratch/after"
+}
+
+# The same for a command that may write, and has opened the journal: it holds what
+# it held.
+keeps() # keeps JOURNAL PATTERN COMMAND...
+{
+	local dir=$1 pattern=$2
+	shift 2
+	"$JNL" ls "$dir" >"$scratch/before"
+	expect 1 "$@"
+	says "$pattern"
+	[ ! -s "$out" ] || wrong "prints something: $(cat "$out")"
+	"$JNL" ls "$dir" >"$scratch/after"
+	same "$scratch/before" "$scratch/after"
+}
+
+log_of() { "$JNL" info --json "$1" | jq -r '.logs[0].name'; }
+marker_of() { "$JNL" info --json "$1" | jq -r '.marker.name' | sed 's/^[a-z]*://'; }
+
+no_journal_there()
+{
+	mkdir "$scratch/empty"
+	for c in "put" "ls" "cat" "retire" "check" "info" "dump"; do
+		id=
+		[ $c != cat ] && [ $c != retire ] || id=1-1
+		# shellcheck disable=SC2086
+		refused "$scratch/empty" "$scratch/empty" "$JNL" $c "$scratch/empty" $id
+		# shellcheck disable=SC2086
+		expect 1 "$JNL" $c "$scratch/not there" $id
+		says "$scratch/not there"
+	done
+}
+
+# overwrite AT BYTES FILE
+overwrite() { head -c "$2" /dev/urandom | dd of="$3" bs=1 seek="$1" conv=notrunc status=none; }
+
+superblocks_are_there_twice()
+{
+	journal "$j.twice" --marker "sim:$scratch/twice"
+	echo text | "$JNL" put "$j.twice" >"$scratch/id"
+	overwrite 8 100 "$scratch/twice"
+	overwrite 8 100 "$(log_of "$j.twice")"
+	expect 0 "$JNL" cat "$j.twice" "$(cat "$scratch/id")"
+	printed text
+}
+
+# wreck FILE OFFSET BYTES, then each command is refused
+wrecked()
+{
+	local dir=$1 file=$2
+	for c in put ls info; do
+		refused "$dir" "$file|$dir" "$JNL" $c "$dir"
+	done
+	local got=0
+	"$JNL" check "$dir" >"$out" 2>"$err" </dev/null || got=$?
+	[ $got = 3 ] || [ $got = 1 ] || wrong "check exits $got"
+	says "$file|$dir"
+	"$JNL" dump "$dir" >"$out" 2>"$err" || true
+	grep -q superblock "$out" || wrong "dump shows nothing: $(cat "$out" "$err")"
+}
+
+wrong_superblocks_of_the_log()
+{
+	local log
+	journal "$j.log"
+	log=$(log_of "$j.log")
+	overwrite 0 8192 "$log"
+	wrecked "$j.log" "$log"
+}
+
+wrong_superblocks_of_the_markers()
+{
+	journal "$j.marker" --marker "sim:$scratch/marker"
+	overwrite 0 8192 "$scratch/marker"
+	wrecked "$j.marker" "$scratch/marker"
+}
+
+wrong_checkpoints()
+{
+	local marker
+	journal "$j.file"
+	marker=$(marker_of "$j.file")
+	overwrite 0 "$(stat -c %s "$marker")" "$marker"
+	for c in put ls info; do
+		refused "$j.file" "$marker|$j.file" "$JNL" $c "$j.file"
+	done
+}
+
+truncated_media()
+{
+	local log
+	journal "$j.short" --marker "sim:$scratch/short"
+	log=$(log_of "$j.short")
+	cp "$log" "$scratch/whole"
+	truncate -s 5000 "$log"
+	refused "$j.short" "$log" "$JNL" ls "$j.short"
+	truncate -s 0 "$log"
+	refused "$j.short" "$log" "$JNL" ls "$j.short"
+	rm "$log"
+	refused "$j.short" "$log" "$JNL" ls "$j.short"
+	cp "$scratch/whole" "$log"
+	expect 0 "$JNL" ls "$j.short"
+	truncate -s 5000 "$scratch/short"
+	refused "$j.short" "$scratch/short" "$JNL" ls "$j.short"
+	truncate -s 0 "$scratch/short"
+	refused "$j.short" "$scratch/short" "$JNL" put "$j.short"
+	rm "$scratch/short"
+	refused "$j.short" "$scratch/short" "$JNL" put "$j.short"
+}
+
+# The version stands behind the 8 bytes of magic; its checksum is in the
+# layout tests' hands, so here only: it is never taken for something else.
+other_version()
+{
+	local log
+	journal "$j.version"
+	log=$(log_of "$j.version")
+	printf '\x07' | dd of="$log" bs=1 seek=8 conv=notrunc status=none
+	printf '\x07' | dd of="$log" bs=1 seek=4104 conv=notrunc status=none
+	refused "$j.version" 'version' "$JNL" ls "$j.version"
+	refused "$j.version" 'version' "$JNL" put "$j.version"
+}
+
+other_uuid()
+{
+	journal "$j.one"
+	journal "$j.two"
+	cp "$(log_of "$j.two")" "$(log_of "$j.one")"
+	refused "$j.one" 'uuid|another journal|different journal|other journal' "$JNL" ls "$j.one"
+	refused "$j.one" 'uuid|another journal|different journal|other journal' "$JNL" put "$j.one"
+}
+
+wrong_configuration()
+{
+	journal "$j.conf"
+	cp "$j.conf/journal.conf" "$scratch/conf"
+	for text in "" "garbage" "$(head -c 3000 /dev/urandom | base64)"; do
+		echo "$text" >"$j.conf/journal.conf"
+		refused "$j.conf" 'journal.conf' "$JNL" ls "$j.conf"
+		refused "$j.conf" 'journal.conf' "$JNL" put "$j.conf"
+	done
+	cp "$scratch/conf" "$j.conf/journal.conf"
+	expect 0 "$JNL" check "$j.conf"
+}
+
+below_the_required_class()
+{
+	[ "$(stat -f -c %T /dev/shm)" = tmpfs ] || wrong "/dev/shm is no tmpfs"
+	goes "/dev/shm/jnl.$$.class"
+	mkdir "/dev/shm/jnl.$$.class"
+	for class in "" "--require power" "--require os"; do
+		# shellcheck disable=SC2086
+		refused "/dev/shm/jnl.$$.class" 'tmpfs' "$JNL" format "/dev/shm/jnl.$$.class/j" \
+			--size 16M $class
+	done
+	expect 0 "$JNL" format "/dev/shm/jnl.$$.class/j" --size 16M --require process
+	# formatted for more elsewhere, and the medium is then found to give less
+	expect 0 "$JNL" format "$j.class" --size 16M --assume-log power --assume-marker power \
+		--log "/dev/shm/jnl.$$.class"
+}
+
+not_writable()
+{
+	mkdir "$scratch/locked"
+	journal "$j.locked"
+	if [ "$(id -u)" = 0 ]; then
+		# root is let through by permissions, but not by a read-only file
+		expect 1 "$JNL" format /proc/journal --require process
+		says '/proc/journal'
+		return
+	fi
+	chmod 500 "$scratch/locked"
+	refused "$scratch/locked" 'locked.*Permission denied' "$JNL" format "$scratch/locked/j" \
+		--require process
+	chmod 700 "$scratch/locked"
+}
+
+a_file_is_no_directory()
+{
+	mkdir "$scratch/plain"
+	echo text >"$scratch/plain/text"
+	for c in "format --require process" ls put info check dump; do
+		# shellcheck disable=SC2086
+		refused "$scratch/plain" "$scratch/plain/text" "$JNL" $c "$scratch/plain/text"
+	done
+}
+
+disk_full_while_formatting()
+{
+	mkdir "$scratch/small"
+	if ! mount -t tmpfs -o size=8M none "$scratch/small" 2>/dev/null; then
+		echo "cannot mount a small tmpfs"
+		exit 1
+	fi
+	trap 'umount "$scratch/small"' EXIT
+	expect 1 "$JNL" format "$scratch/small/j" --size 64M --require process
+	says 'No space left|does not fit|free'
+	[ -z "$(find "$scratch/small" -type f)" ] || wrong "leaves behind $(find "$scratch/small")"
+}
+
+sizes_that_make_no_sense()
+{
+	mkdir "$scratch/sizes"
+	for size in 0 1 4K 100K 9999999T 99999999999999999999; do
+		refused "$scratch/sizes" 'sens|space|fit' "$JNL" format \
+			"$scratch/sizes/j" --require process --size $size
+	done
+}
+
+already_there()
+{
+	journal "$j.there"
+	echo text | "$JNL" put "$j.there" >"$scratch/id"
+	refused "$j.there" 'already|exists' "$JNL" format "$j.there" --require process --size 16M
+	# other content where the markers should go
+	echo "something of value" >"$scratch/value"
+	mkdir "$scratch/valuable"
+	refused "$scratch/valuable" "$scratch/value" "$JNL" format "$scratch/valuable/j" --size 16M \
+		--require process --marker "sim:$scratch/value"
+	[ "$(cat "$scratch/value")" = "something of value" ]
+	expect 0 "$JNL" format "$j.there" --require process --size 16M --force
+	expect 0 "$JNL" ls "$j.there"
+	printed ""
+	# the journal before never comes back
+	expect 1 "$JNL" cat "$j.there" "$(cat "$scratch/id")"
+}
+
+unknown_marker()
+{
+	mkdir "$scratch/uri"
+	for uri in nosuch:x sim: pmem: "" /path; do
+		refused "$scratch/uri" "marker|${uri:-.}" "$JNL" format "$scratch/uri/j" --size 16M \
+			--require process --marker "$uri"
+	done
+}
+
+unknown_ids()
+{
+	journal "$j.ids"
+	local none="''"
+	mapfile -t ids < <(printf 'a\nb\nc\n' | "$JNL" put "$j.ids" --as lines)
+	expect 0 "$JNL" retire "$j.ids" "${ids[1]}"
+	for c in cat retire; do
+		for id in "${ids[1]}" nonsense "" - 0 "$(printf '%0100d' 1)"; do
+			[ $c$id = retire- ] || keeps "$j.ids" "^jnl: ${id:-$none}: .*" "$JNL" $c "$j.ids" "$id"
+		done
+	done
+	# the rest is done
+	expect 1 "$JNL" cat "$j.ids" "${ids[0]}" "${ids[1]}" x "${ids[2]}"
+	printed ac
+	[ "$(wc -l <"$err")" = 2 ]
+	expect 1 "$JNL" retire "$j.ids" "${ids[0]}" "${ids[1]}" "${ids[0]}"
+	printed "${ids[0]}"
+	says "${ids[1]}: no such transaction"
+	says "${ids[0]}: no such transaction"
+	[ "$(ids_of "$j.ids")" = "${ids[2]}" ]
+	got=0
+	printf 'x\n%s\n%s' "${ids[0]}" "${ids[2]}" | "$JNL" retire "$j.ids" - >"$out" 2>"$err" || got=$?
+	[ $got = 1 ]
+	printed "${ids[2]}"
+	expect 0 "$JNL" retire "$j.ids" - </dev/null
+}
+
+over_the_limit()
+{
+	journal "$j.limit"
+	{ echo small; head -c 70000000 /dev/zero; echo; echo never; } |
+		{ "$JNL" put "$j.limit" --as lines >"$out" 2>"$err" || echo $? >"$scratch/got"; }
+	[ "$(cat "$scratch/got")" = 1 ]
+	says 'message 2, byte 67108870: the message is over the limit of 67108864 bytes'
+	[ "$(ids_of "$j.limit")" = "$(cat "$out")" ]
+	expect 0 "$JNL" cat "$j.limit" "$(cat "$out")"
+	printed small
+}
+
+malformed_input()
+{
+	journal "$j.bad"
+	printf 'MAIL FROM:<>\nRCPT TO:<a>\nDATA\n1\n.\nMAIL FROM:<>\nDATA\n' >"$scratch/bad"
+	expect 1 "$JNL" put "$j.bad" --as bsmtp "$scratch/bad"
+	says "$scratch/bad: message 2, byte 47: DATA without RCPT"
+	[ "$(ids_of "$j.bad")" = "$(cat "$out")" ] # the first one stays committed
+	[ -n "$(cat "$out")" ]
+	printf 'Subject: no mbox\n' >"$scratch/bad"
+	keeps "$j.bad" 'message 1, byte 0: no mbox' "$JNL" put "$j.bad" --as mbox "$scratch/bad"
+	keeps "$j.bad" "$scratch/none: No such file" "$JNL" put "$j.bad" "$scratch/none"
+	keeps "$j.bad" "$scratch: .*Is a directory" "$JNL" put "$j.bad" "$scratch"
+}
+
+journal_full()
+{
+	journal "$j.full"
+	head -c 1000000 /dev/urandom >"$scratch/million"
+	: >"$scratch/ids"
+	while "$JNL" put "$j.full" "$scratch/million" >>"$scratch/ids" 2>"$err"; do
+		[ "$(wc -l <"$scratch/ids")" -lt 100 ] || wrong "100 MB go into 16M"
+	done
+	says 'message 1, .*full'
+	[ "$(wc -l <"$scratch/ids")" -ge 5 ] || wrong "full after $(wc -l <"$scratch/ids")"
+	ids_of "$j.full" >"$scratch/listed"
+	same "$scratch/ids" "$scratch/listed"
+	expect 0 "$JNL" check "$j.full"
+	expect 0 "$JNL" cat "$j.full" "$(tail -n 1 "$scratch/ids")"
+	same "$out" "$scratch/million"
+	# full is no dead end
+	"$JNL" retire "$j.full" - <"$scratch/ids" >"$out"
+	same "$out" "$scratch/ids"
+	expect 0 "$JNL" put "$j.full" "$scratch/million"
+}
+
+permissions_for_others()
+{
+	mkdir "$scratch/modes"
+	for mode in 0666 0602 777; do
+		refused "$scratch/modes" 'mode' "$JNL" format "$scratch/modes/j" --size 16M \
+			--require process --mode $mode
+	done
+	refused "$scratch/modes" 'no such group' "$JNL" format "$scratch/modes/j" --group "no group"
+}
+
+it "no journal there" no_journal_there
+it "superblocks are there twice" superblocks_are_there_twice
+it "wrong superblocks of the log" wrong_superblocks_of_the_log
+it "wrong superblocks of the markers" wrong_superblocks_of_the_markers
+it "wrong checkpoints" wrong_checkpoints
+it "truncated or missing media" truncated_media
+it "other version" other_version
+it "other uuid of log and markers" other_uuid
+it "wrong configuration" wrong_configuration
+it "medium below the required class" below_the_required_class
+it "directory not writable" not_writable
+it "a file is no directory" a_file_is_no_directory
+if [ "$(id -u)" = 0 ]; then
+	it "disk full while formatting" disk_full_while_formatting
+else
+	skip "disk full while formatting" "mounting a small file system needs root"
+fi
+it "sizes that make no sense" sizes_that_make_no_sense
+it "journal or other content already there" already_there
+it "unknown marker" unknown_marker
+it "unknown ids" unknown_ids
+it "message over the limit" over_the_limit
+it "malformed input" malformed_input
+it "journal full" journal_full
+it "permissions for others" permissions_for_others
+done_testing

@@ -1,0 +1,280 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The good path of every command, and what every command does with a wrong line.
+. "$(dirname "$0")/../lib/common.sh"
+
+j=$scratch/j
+
+format_put_ls_cat_retire()
+{
+	journal "$j"
+	printed ""
+	head -c 100000 /dev/urandom >"$scratch/in"
+	expect 0 "$JNL" put "$j" "$scratch/in"
+	id=$(cat "$out")
+	[[ $id =~ ^[0-9a-f-]+$ ]] || wrong "no id: $id"
+	expect 0 "$JNL" ls "$j"
+	[[ $(cat "$out") =~ ^"$id"\ +100000\ 2[0-9-]*T[0-9:.]*Z\ live\ [a-z]+$ ]] || wrong "$(cat "$out")"
+	expect 0 "$JNL" cat "$j" "$id"
+	same "$out" "$scratch/in"
+	expect 0 "$JNL" retire "$j" "$id"
+	printed "$id"
+	expect 0 "$JNL" ls "$j"
+	printed ""
+	expect 0 "$JNL" check "$j"
+}
+
+ids_are_in_order_and_never_come_twice()
+{
+	journal "$j.order"
+	seq 1 300 >"$scratch/seq"
+	"$JNL" put "$j.order" --as lines "$scratch/seq" >"$scratch/ids"
+	[ "$(wc -l <"$scratch/ids")" = 300 ]
+	ids_of "$j.order" >"$scratch/listed"
+	same "$scratch/ids" "$scratch/listed"
+	xargs -n 1 "$JNL" cat "$j.order" <"$scratch/ids" | tr -d '\n' >"$scratch/cat"
+	tr -d '\n' <"$scratch/seq" >"$scratch/wanted"
+	same "$scratch/cat" "$scratch/wanted"
+	"$JNL" retire "$j.order" - <"$scratch/ids" >"$scratch/retired"
+	same "$scratch/ids" "$scratch/retired"
+	echo again | "$JNL" put "$j.order" >>"$scratch/ids"
+	[ -z "$(sort "$scratch/ids" | uniq -d)" ]
+}
+
+several_ids_in_one_call()
+{
+	journal "$j.several"
+	mapfile -t ids < <(printf 'one\ntwo\nthree\n' | "$JNL" put "$j.several" --as lines)
+	expect 0 "$JNL" cat "$j.several" "${ids[2]}" "${ids[0]}" "${ids[2]}"
+	printed threeonethree
+	expect 0 "$JNL" cat -- "$j.several" "${ids[1]}"
+	printed two
+	expect 0 "$JNL" retire "$j.several" "${ids[@]}"
+	printed "$(printf '%s\n' "${ids[@]}")"
+}
+
+each_form()
+{
+	local as
+	journal "$j.forms"
+	printf 'From a\nbody\n>From b\n\nFrom c\nlast\n' >"$scratch/mbox"
+	printf 'HELO x\r\nMAIL FROM:<>\r\nRCPT TO:<x>\r\nDATA\r\nhi\r\n.\r\nQUIT\r\n' >"$scratch/bsmtp"
+	for as in raw lines mbox bsmtp; do
+		"$JNL" put "$j.forms" --as $as "$scratch/mbox" >"$out" 2>"$err" || [ $as = bsmtp ]
+		[ $as != raw ] || [ "$(wc -l <"$out")" = 1 ]
+		[ $as != lines ] || [ "$(wc -l <"$out")" = 6 ]
+		[ $as != mbox ] || [ "$(wc -l <"$out")" = 2 ]
+	done
+	says 'message 1, byte 0: no SMTP command: "From a"'
+	id=$("$JNL" put --as=mbox "$j.forms" "$scratch/mbox" | head -n 1)
+	expect 0 "$JNL" cat "$j.forms" "$id"
+	printed "$(printf 'body\nFrom b\n')"
+	id=$("$JNL" put "$j.forms" - --as bsmtp <"$scratch/bsmtp")
+	expect 0 "$JNL" cat "$j.forms" "$id"
+	printf 'MAIL FROM:<>\r\nRCPT TO:<x>\r\nDATA\r\nhi\r\n.\r\n' >"$scratch/wanted"
+	same "$out" "$scratch/wanted"
+}
+
+the_empty_message_is_one()
+{
+	journal "$j.empty"
+	id=$("$JNL" put "$j.empty" </dev/null)
+	expect 0 "$JNL" cat "$j.empty" "$id"
+	printed ""
+	expect 0 "$JNL" put "$j.empty" --as lines </dev/null
+	printed ""
+	[ "$("$JNL" ls "$j.empty" --json | jq '.[0].bytes')" = 0 ]
+	expect 0 "$JNL" retire "$j.empty" "$id"
+}
+
+json_is_json()
+{
+	journal "$j.json"
+	expect 0 "$JNL" ls "$j.json" --json
+	[ "$(jq -c . "$out")" = "[]" ]
+	printf 'a\nbb\n' | "$JNL" put "$j.json" --as lines >"$scratch/ids"
+	expect 0 "$JNL" ls --json "$j.json"
+	[ "$(jq -r '.[].id' "$out")" = "$(cat "$scratch/ids")" ]
+	[ "$(jq -c '[.[].bytes]' "$out")" = "[1,2]" ]
+	jq -e 'all(.state == "live" and (.time | test("^2.*Z$")) and (.path | length > 0))' "$out"
+	expect 0 "$JNL" check --json "$j.json"
+	jq -e '.clean and (.findings | type == "array")' "$out"
+	expect 0 "$JNL" info --json "$j.json"
+	jq -e '.now.live == 2 and .now.live_bytes == 3 and .now.lost == 0' "$out"
+	jq -e '.require == "process" and (.marker.evidence | length > 0)' "$out"
+	jq -e '(.logs | length) == 1 and (.logs[0].routine | length > 0)' "$out"
+	jq -e '(.uuid | length) == 36 and .in_use_pid == null' "$out"
+}
+
+info_and_dump_for_people()
+{
+	journal "$j.info"
+	echo x | "$JNL" put "$j.info" >"$scratch/id"
+	expect 0 "$JNL" info "$j.info"
+	grep -q '^uuid: ' "$out"
+	grep -q '^  evidence: .' "$out"
+	grep -q '^  live: 1$' "$out"
+	expect 0 "$JNL" dump "$j.info"
+	grep -q 'superblock 0: version' "$out"
+	grep -q 'superblock 1: version' "$out"
+	grep -Eq 'segment [0-9]+: (stream|extents)' "$out"
+	grep -q ' data ' "$out"
+}
+
+# An id is told when its message is durable, not when the input ends.
+ids_come_at_once()
+{
+	local in
+	journal "$j.once"
+	mkfifo "$scratch/fifo"
+	"$JNL" put "$j.once" --as lines <"$scratch/fifo" >"$scratch/ids" &
+	ends $!
+	exec {in}>"$scratch/fifo"
+	echo first >&"$in"
+	until_or_end $! lines_at_least 1 "$scratch/ids"
+	expect 0 "$JNL" cat "$j.once" "$(head -n 1 "$scratch/ids")"
+	printed first
+	echo second >&"$in"
+	exec {in}>&-
+	wait $!
+	[ "$(wc -l <"$scratch/ids")" = 2 ]
+}
+
+retiring_goes_with_what_is_there()
+{
+	local in
+	journal "$j.there"
+	mapfile -t ids < <(seq 1 100 | "$JNL" put "$j.there" --as lines)
+	mkfifo "$scratch/there"
+	"$JNL" retire "$j.there" - <"$scratch/there" >"$scratch/retired" &
+	ends $!
+	exec {in}>"$scratch/there"
+	printf '%s\n%s %s' "${ids[0]}" "${ids[1]}" "${ids[2]:0:3}" >&"$in"
+	until_or_end $! lines_at_least 2 "$scratch/retired"
+	printf '%s\n' "${ids[2]:3}" "${ids[@]:3:96}" >&"$in"
+	printf '%s' "${ids[99]}" >&"$in"
+	exec {in}>&-
+	wait $!
+	[ "$(cat "$scratch/retired")" = "$(printf '%s\n' "${ids[@]}")" ]
+	[ -z "$(ids_of "$j.there")" ]
+}
+
+sizes_and_logs()
+{
+	mkdir "$scratch/l1" "$scratch/l2"
+	expect 0 "$JNL" format "$j.logs" --size 32M --require process --log "$scratch/l1" \
+		--log "$scratch/l2" --mode 0600
+	seq 1 50 | "$JNL" put "$j.logs" --as lines >"$scratch/ids"
+	[ "$(ids_of "$j.logs" | wc -l)" = 50 ]
+	[ "$("$JNL" info --json "$j.logs" | jq '.logs | length')" = 2 ]
+	expect 0 "$JNL" check "$j.logs"
+}
+
+# a class asserted by the user is stored, and shown as that
+assertions_are_shown()
+{
+	expect 0 "$JNL" format "$j.assume" --size 16M --assume-log power --assume-marker power
+	"$JNL" info --json "$j.assume" | jq -e '.logs[0].class == "power" and .logs[0].assumed'
+	"$JNL" info --json "$j.assume" | jq -e '.require == "power"'
+}
+
+commands="format put ls cat retire check info dump"
+
+help_everywhere()
+{
+	expect 0 "$JNL" --help
+	cp "$out" "$scratch/help"
+	expect 0 "$JNL" help
+	same "$out" "$scratch/help"
+	for c in $commands; do
+		grep -q "^  $c " "$scratch/help" || wrong "--help does not know $c"
+		expect 0 "$JNL" "$c" --help
+		grep -q "^Usage: jnl $c " "$out" || wrong "$(cat "$out")"
+		cp "$out" "$scratch/one"
+		expect 0 "$JNL" help "$c"
+		same "$out" "$scratch/one"
+	done
+	expect 0 "$JNL" --version
+	grep -Eqx 'jnl [0-9]+\.[0-9]+' "$out"
+}
+
+wrong_lines_exit_2()
+{
+	journal "$j.lines"
+	expect 2 "$JNL"
+	expect 2 "$JNL" serve-me
+	says 'serve-me: no such command'
+	expect 2 "$JNL" help serve-me
+	for c in $commands; do
+		expect 2 "$JNL" "$c"
+		says "$c: DIR is missing"
+		printed ""
+		expect 2 "$JNL" "$c" --no-such "$j.lines"
+		says "$c: unrecognized option '--no-such'"
+	done
+	for c in ls check info dump format; do
+		expect 2 "$JNL" "$c" "$j.lines" more
+		says "$c: one argument too many: more"
+	done
+	expect 2 "$JNL" put "$j.lines" a b
+	expect 2 "$JNL" put "$j.lines" --as pdf
+	says 'put: --as pdf: it is raw, lines, mbox or bsmtp'
+	expect 2 "$JNL" cat "$j.lines"
+	says 'cat: ID is missing'
+	expect 2 "$JNL" retire "$j.lines"
+	expect 2 "$JNL" dump --json "$j.lines"
+	expect 2 "$JNL" format "$j.lines" --require most
+	says 'format: --require most: it is process, os or power'
+	expect 2 "$JNL" format "$j.lines" --size big
+	expect 2 "$JNL" format "$j.lines" --mode rw
+	expect 2 "$JNL" format "$j.lines" --size
+	expect 0 "$JNL" check "$j.lines"
+}
+
+output_that_is_lost_is_a_failure()
+{
+	[ -w /dev/full ] || wrong "there is no /dev/full"
+	journal "$j.full"
+	for c in "put $j.full" "--help" "put --help" "--version" "ls --json $j.full" "info $j.full" \
+		"dump $j.full" "check --json $j.full"; do
+		local got=0
+		# shellcheck disable=SC2086
+		echo text | "$JNL" $c >/dev/full 2>"$err" || got=$?
+		[ $got = 1 ] || wrong "jnl $c >/dev/full exits $got"
+		says 'standard output: No space left on device'
+	done
+	id=$(ids_of "$j.full" | head -n 1)
+	[ -n "$id" ] # the message itself was committed
+	for c in cat retire; do
+		local got=0
+		"$JNL" $c "$j.full" "$id" >/dev/full 2>"$err" || got=$?
+		[ $got = 1 ]
+		says 'standard output: No space left on device'
+	done
+	local got=0
+	"$JNL" put "$j.full" --as lines <<<x >&- 2>"$err" || got=$?
+	[ $got = 1 ] || wrong "a closed stdout: exits $got"
+	says 'standard output: '
+	set -o pipefail
+	got=0
+	{ yes | head -n 1000 | "$JNL" put "$j.full" --as lines 2>"$err" || echo $? >"$scratch/got"; } |
+		head -n 1 >"$out"
+	[ "$(cat "$scratch/got")" = 1 ]
+	says 'standard output: Broken pipe'
+}
+
+it "format, put, ls, cat, retire, check" format_put_ls_cat_retire
+it "ids are in order and never come twice" ids_are_in_order_and_never_come_twice
+it "several ids in one call" several_ids_in_one_call
+it "put takes raw, lines, mbox, bsmtp" each_form
+it "the empty message is one" the_empty_message_is_one
+it "--json is JSON" json_is_json
+it "info and dump are for people" info_and_dump_for_people
+it "ids come at once" ids_come_at_once
+it "retiring goes with what is there" retiring_goes_with_what_is_there
+it "sizes and logs" sizes_and_logs
+it "assertions are shown" assertions_are_shown
+it "help everywhere" help_everywhere
+it "wrong lines exit 2" wrong_lines_exit_2
+it "output that is lost is a failure" output_that_is_lost_is_a_failure
+done_testing

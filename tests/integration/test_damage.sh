@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Damage to what was acknowledged is named by id, exit 3; all else is readable.
+. "$(dirname "$0")/../lib/common.sh"
+
+logs_of() { "$JNL" info --json "$1" | jq -r '.logs[].name'; }
+
+# damage DIR TEXT: overwrite TEXT in the log, wherever it stands
+damage()
+{
+	local file at found=0
+	for file in $(logs_of "$1"); do
+		for at in $(LC_ALL=C grep -abo -- "$2" "$file" | cut -d : -f 1); do
+			printf 'XXXX' | dd of="$file" bs=1 seek="$at" conv=notrunc status=none
+			found=1
+		done
+	done
+	[ $found = 1 ] || wrong "$2 does not stand in the log"
+}
+
+# five messages of a size that is not staged, so that the log holds them
+five_messages() # five_messages DIR together|apart
+{
+	local n
+	for n in 1 2 3 4 5; do
+		{ echo "payload-$n-of-five"; head -c 40000 /dev/zero | tr '\0' "$n"; echo; } >"$scratch/p$n"
+		echo "From $n"
+		cat "$scratch/p$n"
+		echo
+	done >"$scratch/mbox"
+	if [ "$2" = together ]; then
+		"$JNL" put "$1" --as mbox "$scratch/mbox"
+	else
+		for n in 1 2 3 4 5; do
+			"$JNL" put "$1" "$scratch/p$n"
+		done
+	fi
+}
+
+damaged_payloads() # damaged_payloads KIND together|apart
+{
+	local kind=$1 j=$scratch/j.$1.$2
+	# shellcheck disable=SC2046
+	journal "$j" $(marker_option "$kind" "damage.$2")
+	five_messages "$j" "$2" >"$scratch/ids.$kind.$2"
+	mapfile -t ids <"$scratch/ids.$kind.$2"
+	damage "$j" payload-2-of-five
+
+	expect 3 "$JNL" check "$j"
+	grep -q "^damage: .*${ids[1]}" "$out" || wrong "check does not name it: $(cat "$out")"
+	for n in 0 2 3 4; do
+		! grep -q "damage: ${ids[$n]}" "$out" || wrong "check names another: $(cat "$out")"
+	done
+	expect 3 "$JNL" check --json "$j"
+	jq -e --arg id "${ids[1]}" '(.clean | not) and any(.findings[]; .damage and .id == $id)' "$out"
+
+	expect 3 "$JNL" cat "$j" "${ids[1]}"
+	says "${ids[1]}: COMMITTED_BUT_LOST"
+	printed ""
+	expect 3 "$JNL" cat "$j" "${ids[0]}" "${ids[1]}" "${ids[2]}" nonsense
+	cat "$scratch/p1" "$scratch/p3" >"$scratch/rest"
+	same "$out" "$scratch/rest"
+
+	expect 0 "$JNL" ls --json "$j"
+	[ "$(jq length "$out")" = 5 ] || wrong "$(cat "$out")"
+	[ "$(jq -r '.[] | select(.state == "lost") | .id' "$out")" = "${ids[1]}" ] ||
+		wrong "lost are: $(cat "$out")"
+	"$JNL" info --json "$j" | jq -e '.now.lost == 1 and .now.live == 4'
+
+	# the journal goes on
+	expect 0 "$JNL" put "$j" "$scratch/p1"
+	expect 0 "$JNL" retire "$j" "${ids[1]}"
+	printed "${ids[1]}"
+	expect 0 "$JNL" check "$j"
+	expect 1 "$JNL" cat "$j" "${ids[1]}"
+	for n in 1 3 4 5; do
+		expect 0 "$JNL" cat "$j" "${ids[$((n - 1))]}"
+		same "$out" "$scratch/p$n"
+	done
+}
+
+check_changes_nothing()
+{
+	local j=$scratch/j.file.together
+	(cd "$j" && find . -type f -exec sha256sum {} +) >"$scratch/before"
+	damage "$j" payload-4-of-five
+	(cd "$j" && find . -type f -exec sha256sum {} +) >"$scratch/before"
+	expect 3 "$JNL" check "$j"
+	expect 3 "$JNL" cat "$j" "${ids[3]}"
+	expect 0 "$JNL" ls "$j"
+	expect 0 "$JNL" dump "$j"
+	(cd "$j" && find . -type f -exec sha256sum {} +) >"$scratch/after"
+	same "$scratch/before" "$scratch/after"
+}
+
+for kind in $markers; do
+	if why=$(have_marker $kind); then
+		it "damaged payloads, $kind" damaged_payloads $kind together
+	else
+		skip "damaged payloads, $kind" "$why"
+	fi
+done
+mapfile -t ids <"$scratch/ids.file.together"
+it "reading and checking change nothing" check_changes_nothing
+done_testing

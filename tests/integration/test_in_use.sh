@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# One process writes; a second one is told so; readers read beside it.
+. "$(dirname "$0")/../lib/common.sh"
+
+# a writer that has the journal open, and goes on when told to
+writer_starts() # writer_starts DIR
+{
+	rm -f "$scratch/fifo"
+	mkfifo "$scratch/fifo"
+	"$JNL" put "$1" --as lines <"$scratch/fifo" >"$scratch/ids" 2>"$scratch/writer.err" &
+	writer=$!
+	ends $writer
+	exec {in}>"$scratch/fifo"
+}
+
+writer_ends()
+{
+	exec {in}>&-
+	wait "$writer"
+	[ ! -s "$scratch/writer.err" ]
+}
+
+told() # told COUNT LINES...: the writer has committed COUNT messages
+{
+	printf '%s\n' "${@:2}" >&"$in"
+	until_or_end "$writer" lines_at_least "$1" "$scratch/ids"
+	lines_at_least "$1" "$scratch/ids" || wrong "the writer ended: $(cat "$scratch/writer.err")"
+}
+
+a_second_writer_is_refused() # a_second_writer_is_refused KIND
+{
+	local j=$scratch/j.$1
+	# shellcheck disable=SC2046
+	journal "$j" $(marker_option "$1" use)
+	writer_starts "$j"
+	told 1 first
+	id=$(cat "$scratch/ids")
+	expect 1 "$JNL" put "$j" </dev/null
+	says "in use by pid $writer"
+	expect 1 "$JNL" retire "$j" "$id"
+	says "in use by pid $writer"
+	printed ""
+	expect 1 "$JNL" format "$j" --size 16M --require process --force
+	says "in use"
+	told 2 second
+	writer_ends
+	expect 0 "$JNL" retire "$j" "$id"
+}
+
+readers_read_beside_it() # readers_read_beside_it KIND
+{
+	local j=$scratch/r.$1
+	# shellcheck disable=SC2046
+	journal "$j" $(marker_option "$1" read)
+	echo before | "$JNL" put "$j" >"$scratch/first"
+	writer_starts "$j"
+	told 2 one two
+	expect 0 "$JNL" ls "$j"
+	cut -d ' ' -f 1 "$out" >"$scratch/listed"
+	cat "$scratch/first" "$scratch/ids" >"$scratch/wanted"
+	same "$scratch/listed" "$scratch/wanted"
+	# shellcheck disable=SC2046
+	expect 0 "$JNL" cat "$j" $(cat "$scratch/wanted")
+	printed "$(printf 'before\nonetwo')"
+	expect 0 "$JNL" check "$j"
+	expect 0 "$JNL" info --json "$j"
+	jq -e --argjson pid "$writer" '.in_use_pid == $pid and .now.live == 3' "$out"
+	expect 0 "$JNL" dump "$j"
+	told 3 three
+	expect 0 "$JNL" cat "$j" "$(tail -n 1 "$scratch/ids")"
+	printed three
+	writer_ends
+	expect 0 "$JNL" check "$j"
+	[ "$(ids_of "$j" | wc -l)" = 4 ]
+}
+
+# the lock goes with its process, however that ends
+a_killed_writer_leaves_no_lock()
+{
+	local j=$scratch/lock
+	journal "$j"
+	writer_starts "$j"
+	told 1 first
+	kill -9 "$writer"
+	wait "$writer" || true
+	exec {in}>&-
+	expect 0 "$JNL" put "$j" </dev/null
+	[ "$(ids_of "$j" | wc -l)" = 2 ]
+}
+
+for kind in $markers; do
+	if why=$(have_marker $kind); then
+		it "a second writer is refused, $kind" a_second_writer_is_refused $kind
+		it "readers read beside it, $kind" readers_read_beside_it $kind
+	else
+		skip "in use, $kind" "$why"
+	fi
+done
+it "a killed writer leaves no lock" a_killed_writer_leaves_no_lock
+done_testing
