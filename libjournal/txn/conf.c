@@ -80,18 +80,34 @@ static int conf_marker(struct conf *conf, const char *dir, const char *value,
 static int conf_log(struct conf *conf, const char *dir, const char *value,
 		    struct message *message)
 {
-	if (conf->log_count == JOURNAL_LOGS_MAX)
+	if (conf->log_count == JOURNAL_LOGS_MAX || !*value)
 		return -EINVAL;
 	return conf_path(dir, value, conf->logs[conf->log_count++], message);
+}
+
+static int conf_version(struct conf *conf, const char *value)
+{
+	size_t digits = strspn(value, "0123456789");
+
+	if (!digits || value[digits])
+		return -EINVAL;
+	conf->has_format = true;
+	return strtoul(value, NULL, 10) == FORMAT_VERSION ? 0 : -EPROTO;
+}
+
+static int conf_uuid(struct conf *conf, const char *value)
+{
+	conf->has_uuid = true;
+	return uuid_parse(value, conf->uuid);
 }
 
 static int conf_set(struct conf *conf, const char *dir, const char *key, const char *value,
 		    struct message *message)
 {
 	if (!strcmp(key, "format"))
-		return strtoul(value, NULL, 10) == FORMAT_VERSION ? 0 : -EPROTO;
+		return conf_version(conf, value);
 	if (!strcmp(key, "uuid"))
-		return uuid_parse(value, conf->uuid);
+		return conf_uuid(conf, value);
 	if (!strcmp(key, "marker"))
 		return conf_marker(conf, dir, value, message);
 	if (!strcmp(key, "log"))
@@ -145,23 +161,27 @@ int conf_parse(char *text, const char *dir, struct conf *conf, struct message *m
 	memset(conf, 0, sizeof(*conf));
 	while (!error && (line = strsep(&text, "\n")))
 		error = conf_line(conf, dir, line, ++number, message);
-	if (!error && (!conf->marker[0] || !conf->log_count || !conf->require))
-		error = message_set(message, -EUCLEAN, "%s/" CONF_NAME ": marker, log or "
-				    "require is missing", dir);
+	if (!error && (!conf->has_format || !conf->has_uuid || !conf->marker[0] ||
+		       !conf->log_count || !conf->require))
+		error = message_set(message, -EUCLEAN, "%s/" CONF_NAME ": format, uuid, marker, "
+				    "log or require is missing", dir);
 	return error;
 }
 
 static int conf_read_fd(int fd, const char *dir, struct conf *conf, struct message *message)
 {
-	char *text = malloc(CONF_BYTES_MAX + 1);
+	char *text = malloc(CONF_BYTES_MAX + 2);
 	ssize_t got;
 	int error;
 
 	if (!text)
 		return message_set(message, -ENOMEM, "no memory");
-	got = read(fd, text, CONF_BYTES_MAX);
+	got = read(fd, text, CONF_BYTES_MAX + 1);
 	if (got < 0) {
 		error = message_errno(message, -errno, "%s/" CONF_NAME, dir);
+	} else if (got > (ssize_t)CONF_BYTES_MAX) {
+		error = message_set(message, -EUCLEAN, "%s/" CONF_NAME ": is over %u bytes", dir,
+				    CONF_BYTES_MAX);
 	} else if (memchr(text, '\0', (size_t)got)) {
 		error = message_set(message, -EUCLEAN, "%s/" CONF_NAME ": is no text", dir);
 	} else {
@@ -196,6 +216,30 @@ static const char *conf_relative(const char *dir, const char *path)
 	size_t length = strlen(dir);
 
 	return !strncmp(path, dir, length) && path[length] == '/' ? path + length + 1 : path;
+}
+
+/* a value that would be read as another one is not written */
+static bool conf_printable(const char *dir, const char *path)
+{
+	const char *value = conf_relative(dir, path);
+	size_t length = strlen(value);
+
+	return length && !strchr(value, '\n') && !strchr(" \t\r", value[0]) &&
+	       !strchr(" \t\r", value[length - 1]);
+}
+
+static int conf_check_paths(const char *dir, const struct conf *conf, struct message *message)
+{
+	const char *path = strchr(conf->marker, ':') + 1;
+	uint32_t i;
+
+	for (i = 0; conf_printable(dir, path); i++) {
+		if (i == conf->log_count)
+			return 0;
+		path = conf->logs[i];
+	}
+	return message_set(message, -EINVAL, "%s: a path with a line break, or with a space at "
+			   "its end, cannot be kept in " CONF_NAME, path);
 }
 
 static int conf_print(FILE *file, const char *dir, const struct conf *conf)
@@ -237,8 +281,10 @@ int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
 {
 	char path[PATH_MAX], temporary[PATH_MAX];
 	FILE *file;
-	int fd, error = conf_path(dir, CONF_NAME, path, message);
+	int fd, error = conf_check_paths(dir, conf, message);
 
+	if (!error)
+		error = conf_path(dir, CONF_NAME, path, message);
 	if (!error)
 		error = conf_path(dir, CONF_NAME ".new", temporary, message);
 	if (error)

@@ -15,6 +15,7 @@
 #define TXN_CONF_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,7 @@ struct conf {
 	enum journal_class require;
 	enum journal_class assume_marker;
 	enum journal_class assume_log;
+	bool has_format, has_uuid; /* while parsing */
 };
 
 /* @text: as read, NUL-terminated; changed by parsing.
