@@ -39,8 +39,14 @@ static int recover_state(struct recovery *r)
  * before its fence or flush.  Durable before anybody is told (P7). */
 static int recover_make_durable(struct journal *j)
 {
+	uint64_t lines = marker_line_offset(&j->geometry, j->lines_used);
 	uint32_t log;
-	int error = nv_fence(j->marker);
+	int error;
+
+	/* the words and bits that it was decided by; records: recover_stage.c */
+	nv_flush(j->marker, j->marker->map + j->geometry.state_offset,
+		 lines - j->geometry.state_offset);
+	error = nv_fence(j->marker);
 
 	for (log = 0; log < j->log_count && !error; log++)
 		error = log_store_flush(j->logs[log]);
@@ -55,6 +61,7 @@ static int recover_erase_clean(struct journal *j)
 	for (i = 0; i < j->lane_count; i++)
 		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean, WORD_ERASED);
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean, WORD_ERASED);
+	recover_scrub_stage(j);
 	/* before the first slot is taken (P1: a slot is used once per epoch) */
 	return nv_fence(j->marker);
 }

@@ -43,7 +43,6 @@ struct segment_scan {
 	struct scanned *records;
 	uint32_t count, room;
 	uint32_t end; /* behind the last valid record */
-	bool torn;    /* something that is no record follows */
 };
 
 /* P10: everything up to seq was acknowledged, within its incarnation */
@@ -102,6 +101,8 @@ int recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
 
 /* recover_stage.c */
 int recover_stage(struct recovery *r);
+/* no torn record may come back; durable with the next fence */
+void recover_scrub_stage(struct journal *j);
 
 /* recover_segments.c */
 int recover_segments(struct recovery *r);

@@ -94,20 +94,17 @@ static uint64_t scan_step(struct window *w, struct segment_scan *scan, uint64_t 
 		return w->limit;
 	bad = log_record_decode((const struct log_record *)bytes, segment->seed, at,
 				w->limit - at, &meta);
-	if (bad) {
-		scan->torn |= bad == -EBADMSG;
+	/* a header that fails may be torn, or of an older use of the segment */
+	if (bad)
 		return at + LOG_RECORD_ALIGN;
-	}
 	bytes = window_at(w, at, LOG_RECORD_BYTES + meta.bytes);
 	if (!bytes)
 		return w->limit;
 	valid = crc32c(segment->seed, bytes + LOG_RECORD_BYTES, meta.bytes) == meta.payload_crc;
 	*error = scan_keep(scan, &meta, (uint32_t)at, bytes + LOG_RECORD_BYTES, valid);
-	if (valid) {
+	if (valid)
 		scan->end = (uint32_t)round_up(at + log_record_bytes(meta.bytes),
 					       w->r->j->block_bytes);
-		scan->torn = false;
-	}
 	/* a bad payload may be a torn batch with whole records inside */
 	return valid ? at + log_record_bytes(meta.bytes) : at + LOG_RECORD_ALIGN;
 }
@@ -122,7 +119,8 @@ int recover_scan(struct recovery *r, uint32_t segment)
 	int error = 0;
 
 	if (scan->digest)
-		w.limit = get_le32(scan->digest->table_offset);
+		w.limit = round_down(min_u64(w.limit, get_le32(scan->digest->table_offset)),
+				     j->block_bytes);
 	w.buffer = NULL;
 	if (posix_memalign((void **)&w.buffer, 4096, WINDOW_BYTES))
 		return journal_say(j, -ENOMEM, "no memory to recover");
@@ -183,10 +181,28 @@ static bool scan_was_acked(const struct recovery *r, const struct scanned *recor
 	return record->meta.seq && record->meta.seq <= scan_watermark(r, record->meta.seq);
 }
 
+/* What a digest names did verify when the segment was sealed. */
+static bool scan_is_named(const struct segment_scan *scan, const struct log_meta *meta)
+{
+	const struct summary_line *line;
+	uint32_t i;
+
+	if (!scan->digest)
+		return false;
+	line = (const struct summary_line *)(scan->digest + 1);
+	for (i = 0; i < get_le32(scan->digest->lines); i++, line++)
+		if (get_le32(line->line) == meta->line &&
+		    get_le64(line->epoch) == meta->line_epoch)
+			return get_le64(line->used[meta->slot / 64]) >> (meta->slot & 63) & 1;
+	return false;
+}
+
 static int scan_enter(struct recovery *r, uint32_t segment, const struct scanned *record)
 {
 	bool known = record->valid || record->meta.type == LOG_EXTENT ||
-		     scan_was_acked(r, record);
+		     scan_was_acked(r, record) ||
+		     (record->meta.type == LOG_DATA &&
+		      scan_is_named(&r->scans[segment], &record->meta));
 
 	if (!known) {
 		r->j->recovered.torn++;
@@ -270,7 +286,6 @@ int recover_scan_finish(struct recovery *r)
 		if (!scan->whole)
 			continue;
 		scan_gaps(r, number, &expected);
-		r->j->recovered.torn += scan->torn;
 		for (k = 0; k < scan->count && !error; k++)
 			error = scan_enter(r, number, &scan->records[k]);
 	}

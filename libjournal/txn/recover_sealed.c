@@ -82,8 +82,12 @@ static void sealed_want(struct sealed *s, const struct summary_line *line,
 	uint64_t bytes = (size & SUMMARY_SIZE) * 32ull;
 
 	if (!recover_may_live(s->r, get_le32(line->line), get_le64(line->epoch), slot) ||
-	    size & SUMMARY_PART || offset + bytes > j->segment_bytes)
+	    size & SUMMARY_PART)
 		return;
+	if (bytes > RUN_BYTES || offset + bytes > j->segment_bytes) {
+		offset = 0; /* where no record is: lost */
+		bytes = LOG_RECORD_BYTES;
+	}
 	/* an extent whose bit is not set was never committed */
 	if (!(size & SUMMARY_SELF) &&
 	    (!j->bits_durable || !recover_bit_set(j, get_le32(line->line), slot)))

@@ -293,6 +293,17 @@ int recover_segments(struct recovery *r)
 
 /* ---- going on ---- */
 
+/* A torn record is never written over in this use of its segment: the same
+ * payload at the same place could make it whole. */
+static bool segment_torn(const struct segment_scan *scan)
+{
+	uint32_t i;
+
+	for (i = 0; i < scan->count && scan->records[i].valid; i++)
+		;
+	return i < scan->count;
+}
+
 /* The newest segment of each kind that is not sealed goes on as its head. */
 static bool segment_goes_on(struct recovery *r, uint32_t number, struct segment **head)
 {
@@ -300,7 +311,7 @@ static bool segment_goes_on(struct recovery *r, uint32_t number, struct segment 
 	const struct segment_scan *scan = &r->scans[number];
 	struct segment *segment = &j->segments.all[number];
 
-	if (scan->digest || scan->header_bad || *head)
+	if (scan->digest || scan->header_bad || *head || segment_torn(scan))
 		return false;
 	*head = segment;
 	return true;

@@ -152,6 +152,22 @@ static bool recover_ring_moved(struct journal *j, const struct lane *lane)
 
 #define RING_TRIES 64
 
+/* What was torn must stay so.  Its header may be whole: if the next commit at
+ * this position brought the same payload and was given up, header and payload
+ * would fit together, and a later recovery would take it for committed. */
+void recover_scrub_stage(struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count && j->geometry.ring_bytes; i++) {
+		struct lane *lane = &j->lanes[i];
+		struct stage_meta meta;
+
+		if (stage_look(lane, lane->head, &meta) != -ENODATA)
+			nv_store8(j->marker, (uint64_t *)(lane->ring + lane->head_offset), 0);
+	}
+}
+
 int recover_stage(struct recovery *r)
 {
 	struct journal *j = r->j;
