@@ -71,7 +71,8 @@ static void what_makes_no_sense(void **state)
 {
 	static const char *const lines[] = {
 		"nonsense", "nonsense = 1", "= 1", "uuid = 0123", "uuid = " UUID "0",
-		"uuid = 0123456789abcdef0123456789abcdef0123", "uuid = 01234567-89AB-cdef-0123-456789abcdef",
+		"uuid = 0123456789abcdef0123456789abcdef0123",
+		"uuid = 01234567-89AB-cdef-0123-456789abcdef",
 		"marker = markers", "require = always", "require =", "assume-log = unset",
 		"assume-marker = ", "format", "format = ", "format = zero", "log = ",
 	};
