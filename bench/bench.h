@@ -21,7 +21,7 @@ struct bench_case;
  * @sequence:  operations since the case was opened; the method may use it
  * @state:     the method's own, per thread
  * @timed_ns:  of this slice: inside op() alone
- * @begin_ns, @end_ns: of this slice: first clock before, last clock after
+ * @begin_ns, @end_ns: of this slice, or of its cycles: first and last clock
  * @ns:        one sample per operation of this slice, @count of them
  *
  * Alone in its cache lines: threads that share nothing else are measured.
@@ -37,9 +37,10 @@ struct bench_worker {
 	int error;
 } __attribute__((aligned(128)));
 
-/* what per_s counts: operations by the time inside op(), or by the time on the
- * wall, with before() and after() and the clock in it */
-enum bench_rate { RATE_OPERATION, RATE_WALL };
+/* what per_s counts: operations by the time inside op(); by the time on the wall,
+ * with before() and after() and the clock in it; or as many calls of cycle(), with
+ * nothing else between them, by the time on the wall */
+enum bench_rate { RATE_OPERATION, RATE_WALL, RATE_CYCLE };
 
 /**
  * struct bench_method - how a transaction is made durable; all but op() may be NULL
@@ -49,6 +50,7 @@ enum bench_rate { RATE_OPERATION, RATE_WALL };
  * @slice_begin, @slice_end: per slice and worker, in its thread, not timed
  * @before, @after: around every operation, in no latency
  * @op:          the operation that is timed
+ * @cycle:       for RATE_CYCLE: a whole life, called as often again as op() was
  * @close:       always called after open(), failed or not
  */
 struct bench_method {
@@ -60,6 +62,7 @@ struct bench_method {
 	int (*slice_begin)(struct bench_worker *worker);
 	int (*before)(struct bench_worker *worker);
 	int (*op)(struct bench_worker *worker);
+	int (*cycle)(struct bench_worker *worker);
 	int (*after)(struct bench_worker *worker);
 	int (*slice_end)(struct bench_worker *worker);
 	void (*close)(struct bench_case *bench);

@@ -73,8 +73,31 @@ static int operations(struct bench_worker *worker)
 	return result;
 }
 
-/* The first barrier lets all begin at once; the second keeps the untimed work
- * of one thread from disturbing the last operations of another. */
+/* Both loops begin and end their time with one clock, all threads together: the
+ * barrier after keeps the untimed work of one from disturbing the last
+ * operations of another. */
+static void together(struct bench_worker *worker, pthread_barrier_t *some,
+		     int (*loop)(struct bench_worker *))
+{
+	(void)pthread_barrier_wait(some);
+	worker->begin_ns = clock_ns();
+	if (!worker->error)
+		worker->error = loop(worker);
+	worker->end_ns = clock_ns();
+	(void)pthread_barrier_wait(some);
+}
+
+static int cycles(struct bench_worker *worker)
+{
+	const struct bench_method *method = worker->bench->method;
+	int result = 0;
+	size_t i;
+
+	for (i = 0; i < worker->count && !result; i++)
+		result = method->cycle(worker);
+	return result;
+}
+
 static void slice(struct bench_worker *worker, pthread_barrier_t *some)
 {
 	const struct bench_method *method = worker->bench->method;
@@ -82,14 +105,11 @@ static void slice(struct bench_worker *worker, pthread_barrier_t *some)
 	worker->count = 0;
 	worker->timed_ns = 0;
 	worker->error = method->slice_begin ? method->slice_begin(worker) : 0;
-	(void)pthread_barrier_wait(some);
-	worker->begin_ns = clock_ns();
-	if (!worker->error)
-		worker->error = operations(worker);
-	worker->end_ns = clock_ns();
-	(void)pthread_barrier_wait(some);
+	together(worker, some, operations);
 	if (method->slice_end && !worker->error)
 		worker->error = method->slice_end(worker);
+	if (method->rate == RATE_CYCLE)
+		together(worker, some, cycles);
 }
 
 static void *thread_main(void *argument)
@@ -189,7 +209,7 @@ static double rate(const struct bench_case *bench, size_t count)
 		end = worker->end_ns > end ? worker->end_ns : end;
 		timed += worker->timed_ns;
 	}
-	span = bench->method->rate == RATE_WALL ? end - begin : timed / bench->threads;
+	span = bench->method->rate == RATE_OPERATION ? timed / bench->threads : end - begin;
 	return span ? (double)count * bench->batch * 1e9 / (double)span : 0;
 }
 
