@@ -49,7 +49,7 @@ for source in tests/fuzz/fuzz_*.c; do
 	mkdir "$work/$target.corpus"
 	echo "# $target: seed $seed, $seconds s"
 	if build "$target" >"$work/$target.log" 2>&1 &&
-		TMPDIR=$work "$work/$target" -seed="$seed" -max_total_time="$seconds" -max_len=256 \
+		TMPDIR=$work "$work/$target" -seed="$seed" -max_total_time="$seconds" -max_len=256 -len_control=0 \
 			-rss_limit_mb=1024 -timeout=20 -artifact_prefix="$work/$target-" \
 			"$work/$target.corpus" >>"$work/$target.log" 2>&1; then
 		echo "ok - $target: $(sed -n 's/^Done \([0-9]* runs\).*/\1/p' "$work/$target.log")"
