@@ -60,7 +60,9 @@ struct marker_super {
 /* the state line */
 struct marker_state {
 	__le64 incarnation; /* sealed: of ids, raised durably by every writing open */
-	__le64 replay_seq;  /* sealed: checkpointed stores: first segment to replay */
+	/* checkpointed stores: first segment to replay.  Not sealed: 64 bits long,
+	 * and under the checkpoint's checksum */
+	__le64 replay_seq;
 	__le64 shared_clean; /* as marker_lane.clean, of the lane of buffered transactions */
 	uint8_t reserved[40];
 };

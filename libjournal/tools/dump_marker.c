@@ -76,7 +76,7 @@ static int marker_state_dump(const struct dump_source *source, const struct mark
 		return err;
 	printf("  state:");
 	word_show("incarnation", state.incarnation);
-	word_show("replay_seq", state.replay_seq);
+	printf(" replay_seq %" PRIu64, get_le64(state.replay_seq));
 	printf("\n");
 	return 0;
 }

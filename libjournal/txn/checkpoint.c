@@ -19,7 +19,7 @@ static int checkpoint_write(struct journal *j)
 	/* Every retire record of an older segment had its bit cleared in the map
 	 * before it was appended, so the map holds it (retire.c). */
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->replay_seq,
-		  (uint64_t)word_seal(replay));
+		  (uint64_t)put_le64(replay));
 	error = marker_store_checkpoint(j->marker, checkpoint_bytes(j));
 	if (error)
 		return journal_fail(j, error);

@@ -135,7 +135,7 @@ static int make_marker_write(struct make *m)
 	int error;
 
 	nv_store8(store, (uint64_t *)&state->incarnation, (uint64_t)word_seal(0));
-	nv_store8(store, (uint64_t *)&state->replay_seq, (uint64_t)word_seal(0));
+	nv_store8(store, (uint64_t *)&state->replay_seq, 0);
 	for (i = 0; i < m->geometry.lanes; i++)
 		nv_store8(store, (uint64_t *)&make_lane(m, i)->tail, (uint64_t)word_seal(0));
 	/* what the superblock vouches for, before the superblock */

@@ -27,10 +27,9 @@ static int recover_state(struct recovery *r)
 	struct journal *j = r->j;
 	int error = word_unseal(state_media(j)->incarnation, &r->incarnation);
 
-	if (!error)
-		error = word_unseal(state_media(j)->replay_seq, &r->replay_seq);
 	if (error)
 		return journal_say(j, -EUCLEAN, "%s: the state line is damaged", j->conf.marker);
+	r->replay_seq = get_le64(state_media(j)->replay_seq);
 	j->incarnation = r->incarnation;
 	return 0;
 }
