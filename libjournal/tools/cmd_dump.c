@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * jnl dump: the configuration, then each medium that it names.  Nothing is opened as a journal: what no open would accept is
- * what one wants to look at.
+ * jnl dump: the configuration, then each medium that it names.  Nothing is
+ * opened as a journal: what no open would accept is what one wants to look at.
  */
 #include <errno.h>
 #include <limits.h>
