@@ -102,6 +102,7 @@ struct stream {
 	uint64_t next_seq;
 	uint64_t written_seq; /* all up to it are in a batch handed to the store */
 	_Atomic uint64_t durable_seq;
+	uint64_t before_seq; /* the watermark of the writer before, for the first records */
 	int error;
 };
 

@@ -79,6 +79,7 @@ static int recover_become_writer(struct recovery *r)
 	j->segments.next_seq = j->incarnation << 32;
 	j->stream.next_seq = j->incarnation << 32 | 1;
 	atomic_store(&j->stream.durable_seq, j->incarnation << 32);
+	j->stream.before_seq = r->served_seq;
 	error = recover_heads(r);
 	j->recovering = false;
 	return error ? error : checkpoint(j);

@@ -58,6 +58,7 @@ struct recovery {
 	uint64_t seq_max; /* of segments */
 	struct watermark *acked; /* by incarnation, ascending */
 	uint32_t acked_count;
+	uint64_t served_seq; /* what the writer before has acknowledged, see scan_served() */
 	uint32_t threads;
 	struct segment_scan *scans; /* one for each segment */
 	uint32_t *order;            /* segments in use, by seq */

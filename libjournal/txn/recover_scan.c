@@ -208,6 +208,10 @@ static int scan_enter(struct recovery *r, uint32_t segment, const struct scanned
 		r->j->recovered.torn++;
 		return 0;
 	}
+	if (record->meta.type == LOG_RETIRE && !record->valid)
+		found_damage(r->j, 0, "%s: segment %u: a retire record was acknowledged and does "
+			     "not verify: what it retired may be back",
+			     r->j->conf.logs[segment_log(r->j, segment)], segment);
 	if (record->meta.type == LOG_RETIRE)
 		return 0;
 	return recover_record(r, segment, record->offset, &record->meta, record->tail,
@@ -267,6 +271,35 @@ static int scan_acked(struct recovery *r)
 	return error ? journal_say(r->j, error, "no memory to recover") : 0;
 }
 
+/*
+ * P10 across incarnations: up to which record all of the last writer's are
+ * there.  The next writer's first record says so as its watermark; nothing else
+ * would ever vouch for the last records before a close, and damage to them
+ * would pass for a commit that was in flight.  What lies behind a hole is left
+ * out: the hole may be torn, and must not become damage.  Sealed segments need
+ * no watermark: their digest vouches for what it names.
+ */
+static uint64_t scan_served(const struct recovery *r)
+{
+	const struct segment_scan *scan;
+	uint64_t served = 0, seq;
+	uint32_t i, k;
+
+	for (i = 0; i < r->order_count; i++) {
+		scan = &r->scans[r->order[i]];
+		if (scan->kind == LOG_STREAM && scan->first_record_seq)
+			served = max_u64(served, scan->first_record_seq - 1);
+		for (k = 0; scan->kind == LOG_STREAM && k < scan->count; k++) {
+			seq = scan->records[k].meta.seq;
+			served = max_u64(served, scan_watermark(r, seq));
+			if (scan->records[k].valid &&
+			    (seq == served + 1 || (seq >> 32 > served >> 32 && (uint32_t)seq == 1)))
+				served = seq;
+		}
+	}
+	return served;
+}
+
 int recover_scan_finish(struct recovery *r)
 {
 	const struct segment_scan *scan;
@@ -289,6 +322,7 @@ int recover_scan_finish(struct recovery *r)
 		for (k = 0; k < scan->count && !error; k++)
 			error = scan_enter(r, number, &scan->records[k]);
 	}
+	r->served_seq = scan_served(r);
 	return error;
 }
 
@@ -310,7 +344,8 @@ int recover_reseal(struct recovery *r, uint32_t number)
 			segment_note_retire(segment);
 			continue;
 		}
-		if (!record->valid)
+		/* what was acknowledged and is lost keeps its name (P10) */
+		if (!record->valid && !scan_was_acked(r, record))
 			continue;
 		flags = record->meta.type == LOG_DATA ? SUMMARY_SELF :
 			record->meta.extents         ? 0 :

@@ -184,6 +184,8 @@ static void stream_place(struct journal *j, const struct stream_record *record,
 	place->seq = s->next_seq++;
 	meta.seq = place->seq;
 	meta.acked = atomic_load_explicit(&s->durable_seq, memory_order_relaxed);
+	if (!(uint32_t)meta.acked) /* nothing of our own yet */
+		meta.acked = s->before_seq;
 	memcpy(at + LOG_RECORD_BYTES, record->payload, head);
 	if (record->tail_bytes)
 		memcpy(at + LOG_RECORD_BYTES + head, record->tail, record->tail_bytes);

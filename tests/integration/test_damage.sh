@@ -79,6 +79,27 @@ damaged_payloads() # damaged_payloads KIND together|apart
 	done
 }
 
+# Its place is taken from dump: no text stands in it that could be looked for.
+a_damaged_retire_record_is_damage()
+{
+	local j=$scratch/retires at
+	journal "$j"
+	mapfile -t ids < <(seq 1 5 | "$JNL" put "$j" --as lines)
+	expect 0 "$JNL" retire "$j" "${ids[0]}"
+	expect 0 "$JNL" put "$j" </dev/null
+	at=$("$JNL" dump "$j" | perl -ne '
+		($size, $base) = ($1, $2) if /segments of (\d+) at (\d+)/;
+		$segment = $1 if /^  segment (\d+):/;
+		print $base + $segment * $size + $1 if /^ +(\d+): retire /')
+	[ -n "$at" ] || wrong "dump shows no retire record"
+	printf 'XXXX' | dd of="$(logs_of "$j")" bs=1 seek=$((at + 96)) conv=notrunc status=none
+	expect 3 "$JNL" check "$j"
+	grep -q '^damage: .*retire' "$out" || wrong "$(cat "$out")"
+	for n in 1 2 3 4; do
+		expect 0 "$JNL" cat "$j" "${ids[$n]}"
+	done
+}
+
 check_changes_nothing()
 {
 	local j=$scratch/j.file.together
@@ -96,10 +117,13 @@ check_changes_nothing()
 for kind in $markers; do
 	if why=$(have_marker $kind); then
 		it "damaged payloads, $kind" damaged_payloads $kind together
+		it "damaged payloads, each put by a process of its own, $kind" \
+			damaged_payloads $kind apart
 	else
 		skip "damaged payloads, $kind" "$why"
 	fi
 done
 mapfile -t ids <"$scratch/ids.file.together"
+it "a damaged retire record is damage" a_damaged_retire_record_is_damage
 it "reading and checking change nothing" check_changes_nothing
 done_testing
