@@ -34,11 +34,14 @@ static int extents_roll(struct journal *j)
 		pthread_cond_wait(&x->idle, &x->lock);
 	pthread_mutex_unlock(&x->lock);
 	error = segment_take(j, LOG_EXTENTS, false, 0, &fresh);
-	if (!error && old)
-		error = segment_seal(j, old);
 	pthread_mutex_lock(&x->lock);
-	if (!error)
+	if (!error) {
+		/* first: sealed and dead, the old one may be taken at once */
 		x->segment = fresh;
+		pthread_mutex_unlock(&x->lock);
+		error = old ? segment_seal(j, old) : 0;
+		pthread_mutex_lock(&x->lock);
+	}
 	x->rolling = false;
 	pthread_cond_broadcast(&x->idle);
 	return error;

@@ -63,7 +63,7 @@ struct segment {
 	uint64_t first_record_seq;
 	uint64_t last_record_seq;
 	uint32_t number;
-	uint32_t seed;
+	_Atomic uint32_t seed; /* readers of what was here before may look meanwhile */
 	uint32_t end; /* next free byte, on a block */
 	enum log_segment_kind kind;
 	_Atomic int state;
@@ -98,6 +98,7 @@ struct stream {
 	struct batch batch[2];
 	uint32_t filling;
 	bool writing; /* a leader writes the other batch, or rolls the segment */
+	bool rolling; /* nothing joins the batch: its segment is being left */
 	struct segment *segment;
 	uint64_t next_seq;
 	uint64_t written_seq; /* all up to it are in a batch handed to the store */

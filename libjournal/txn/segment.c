@@ -103,6 +103,8 @@ void segments_free_pending(struct journal *j, uint32_t pending)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/* Take a free one; the order of uses is drawn with it, for two heads may roll
+ * at a time. */
 static struct segment *segment_pop(struct journal *j, bool reserved)
 {
 	struct segments *s = &j->segments;
@@ -113,6 +115,7 @@ static struct segment *segment_pop(struct journal *j, bool reserved)
 	if (s->free_count > keep) {
 		segment = &s->all[s->free[s->free_count - 1]];
 		atomic_fetch_sub_explicit(&s->free_count, 1, memory_order_relaxed);
+		segment->seq = s->next_seq++;
 	}
 	pthread_mutex_unlock(&s->lock);
 	return segment;
@@ -135,7 +138,6 @@ int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
 				   "that are not retired, the rest is set aside to retire "
 				   "and destage them",
 				   j->segments.count - j->segments.free_count, j->segments.count);
-	segment->seq = j->segments.next_seq++;
 	segment->first_record_seq = first_record_seq;
 	segment->last_record_seq = 0;
 	segment->kind = kind;

@@ -102,6 +102,20 @@ static int stream_checkpoint(struct journal *j)
 	return error;
 }
 
+/* Seal the segment that is no head any more.  The lock is dropped meanwhile:
+ * others may fill the batch, nobody writes it. */
+static int stream_leave(struct journal *j, struct segment *old)
+{
+	int error;
+
+	if (!old)
+		return 0;
+	pthread_mutex_unlock(&j->stream.lock);
+	error = segment_seal(j, old);
+	pthread_mutex_lock(&j->stream.lock);
+	return error;
+}
+
 /* Lead: go on in a fresh segment.  Called with the lock, nothing in the batch. */
 static int stream_roll(struct journal *j, bool reserved)
 {
@@ -111,16 +125,20 @@ static int stream_roll(struct journal *j, bool reserved)
 	int error;
 
 	s->writing = true;
+	s->rolling = true;
 	pthread_mutex_unlock(&s->lock);
 	/* first the new one: when the log is full, the old one stays the head */
 	error = segment_take(j, LOG_STREAM, reserved, first, &fresh);
-	if (!error && old)
-		error = segment_seal(j, old);
 	pthread_mutex_lock(&s->lock);
+	s->rolling = false;
 	if (!error) {
+		/* before the old one is sealed: dead, it may be taken at once, and a
+		 * checkpoint must not take that use of it for the head's */
 		stream_switch(j, fresh);
-		error = stream_checkpoint(j);
+		error = stream_leave(j, old);
 	}
+	if (!error)
+		error = stream_checkpoint(j);
 	s->writing = false;
 	pthread_cond_broadcast(&s->done);
 	return error;
@@ -131,7 +149,7 @@ static bool stream_fits(const struct journal *j, uint32_t need, uint32_t transac
 	const struct stream *s = &j->stream;
 	const struct batch *batch = &s->batch[s->filling];
 
-	return s->segment && batch->used + need <= LOG_BUFFER_BYTES &&
+	return s->segment && !s->rolling && batch->used + need <= LOG_BUFFER_BYTES &&
 	       segment_fits(j, s->segment, s->segment->end + batch->used, need, transactions);
 }
 
