@@ -121,6 +121,33 @@ static struct segment *segment_pop(struct journal *j, bool reserved)
 	return segment;
 }
 
+static int segments_full(struct journal *j)
+{
+	return journal_say(j, -ENOSPC, "log: full: %u of %u segments hold transactions "
+			   "that are not retired, the rest is set aside to retire "
+			   "and destage them",
+			   j->segments.count - j->segments.free_count, j->segments.count);
+}
+
+static bool segments_scarce(const struct journal *j)
+{
+	return atomic_load_explicit(&j->segments.free_count, memory_order_relaxed) <
+	       j->segments.reserve;
+}
+
+int segments_admit(struct journal *j)
+{
+	int error = 0;
+
+	if (!segments_scarce(j))
+		return 0;
+	if (segments_pending(j))
+		error = checkpoint(j);
+	if (error)
+		return error;
+	return segments_scarce(j) ? segments_full(j) : 0;
+}
+
 int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
 		 uint64_t first_record_seq, struct segment **out)
 {
@@ -134,10 +161,7 @@ int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
 		segment = segment_pop(j, reserved);
 	}
 	if (!segment)
-		return journal_say(j, -ENOSPC, "log: full: %u of %u segments hold transactions "
-				   "that are not retired, the rest is set aside to retire "
-				   "and destage them",
-				   j->segments.count - j->segments.free_count, j->segments.count);
+		return segments_full(j);
 	segment->first_record_seq = first_record_seq;
 	segment->last_record_seq = 0;
 	segment->kind = kind;

@@ -31,6 +31,14 @@ int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
 		 uint64_t first_record_seq, struct segment **segment);
 
 /**
+ * segments_admit() - whether the log takes data that may not use what is set aside
+ * A head that was opened from the reserve is for retire records and destage: data
+ * in it would pin it, and a full log could then not even retire any more.
+ * Return: 0, -ENOSPC, or the sticky failure of a checkpoint.
+ */
+int segments_admit(struct journal *j);
+
+/**
  * segment_fits() - whether a record of @bytes at @offset leaves room for the
  * summary, with its transactions noted
  */

@@ -233,8 +233,10 @@ int stream_append(struct journal *j, const struct stream_record *record, bool re
 	struct stream *s = &j->stream;
 	uint32_t need = (uint32_t)log_record_bytes(record->meta.bytes);
 	uint32_t transactions = record->meta.type == LOG_DATA ? record->meta.count : 0;
-	int error;
+	int error = reserved ? 0 : segments_admit(j);
 
+	if (error)
+		return error;
 	/* or no fresh segment would ever do */
 	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(j));
 	pthread_mutex_lock(&s->lock);
