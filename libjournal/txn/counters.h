@@ -11,13 +11,12 @@
 #include <stdint.h>
 
 enum counter {
-	COUNT_STAGED,
 	COUNT_DIRECT,
 	COUNT_SYNCED,
 	COUNT_NO_LANE,
 	COUNT_GROUPS,
 	COUNT_ABORTS,
-	COUNT_RETIRES,
+	COUNT_RETIRES, /* in lines that are finished; line_retired() has the others */
 	COUNT_DESTAGED,
 	COUNT_ELIDED,
 	COUNT_LINES,

@@ -8,12 +8,16 @@
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/segment.h"
+#include "txn/slots.h"
 #include "txn/stream.h"
 #include "util/crc32c.h"
 
 /* one transaction on its way */
 struct destage_move {
 	struct slot *slot;
+	struct line *line;
+	uint64_t number;
+	uint32_t at; /* slot in the line */
 	uint64_t from, to;
 	uint32_t units;
 	struct segment *segment;
@@ -76,6 +80,9 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 	run->last_seq = place.seq;
 	run->moves[run->count++] = (struct destage_move){
 		.slot = &j->slots[(size_t)line * SLOTS_PER_LINE + at],
+		.line = &j->lines[line],
+		.number = id_number(meta->id),
+		.at = at,
 		.from = where_stage(run->lane->index, meta->position),
 		.to = where_log(place.segment->number, place.offset, 0),
 		.units = (uint32_t)(log_record_bytes(bytes) / 32),
@@ -109,8 +116,19 @@ static int destage_record(struct destage_run *run, const struct staged *staged,
 	return error;
 }
 
-/* The copies are durable: from here on they are read, unless the transaction
- * was retired meanwhile. */
+/* Retired meanwhile, and perhaps its line was recycled since: the number is
+ * taken away before the claims are. */
+static bool destage_too_late(const struct destage_move *move)
+{
+	return atomic_load(&move->line->claimed[move->at / 64]) >> (move->at & 63) & 1 ||
+	       atomic_load(&move->line->number) != move->number;
+}
+
+/*
+ * The copies are durable: from here on they are read.  One that is retired at
+ * the same time claims first and reads where after; we write where first and
+ * read the claim after: at least one of us sees the other and releases.
+ */
 static void destage_publish(struct destage_run *run)
 {
 	struct destage_move *move;
@@ -122,10 +140,10 @@ static void destage_publish(struct destage_run *run)
 		from = move->from;
 		/* readers look at where again after they read units */
 		move->slot->units = move->units;
-		if (!atomic_compare_exchange_strong_explicit(&move->slot->where, &from,
-							     move->to, memory_order_acq_rel,
-							     memory_order_relaxed))
+		if (!atomic_compare_exchange_strong(&move->slot->where, &from, move->to))
 			segment_release(run->j, move->segment, 1);
+		else if (destage_too_late(move))
+			slot_release(run->j, move->slot);
 	}
 	count(run->j->counters, COUNT_DESTAGED, run->count);
 }

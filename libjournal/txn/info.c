@@ -5,6 +5,7 @@
 
 #include "format/features.h"
 #include "txn/journal_impl.h"
+#include "txn/line.h"
 
 static void info_medium(struct journal_medium *medium, const char *name, const char *backend,
 			const char *routine, const char *evidence, enum journal_class assumed,
@@ -82,13 +83,19 @@ static void info_entry(const struct journal_entry *entry, struct journal_info *i
 
 static void info_counters(struct journal *j, struct journal_info *info)
 {
-	info->commits_staged = counted(j->counters, COUNT_STAGED);
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		info->commits_staged += j->lanes[i].staged;
 	info->commits_direct = counted(j->counters, COUNT_DIRECT);
 	info->commits_synced = counted(j->counters, COUNT_SYNCED);
 	info->commits_no_lane = counted(j->counters, COUNT_NO_LANE);
 	info->groups = counted(j->counters, COUNT_GROUPS);
 	info->aborts = counted(j->counters, COUNT_ABORTS);
 	info->retires = counted(j->counters, COUNT_RETIRES);
+	for (i = 0; i < j->lines_used; i++)
+		if (atomic_load(&j->lines[i].state) != LINE_FREE)
+			info->retires += line_retired(&j->lines[i]);
 	info->destaged = counted(j->counters, COUNT_DESTAGED);
 	info->elided = counted(j->counters, COUNT_ELIDED);
 	info->line_recycles = counted(j->counters, COUNT_LINES);

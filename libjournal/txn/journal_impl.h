@@ -142,7 +142,7 @@ struct lane {
 	uint32_t queue_head, queue_tail, queue_mask;
 	struct staged *queue;
 	struct journal_txn *spare;
-	_Atomic uint64_t staged_bytes_hint;
+	_Atomic uint64_t staged; /* transactions committed since open */
 } __attribute__((aligned(128)));
 
 #define NO_LINE UINT32_MAX

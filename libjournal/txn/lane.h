@@ -25,6 +25,14 @@ static inline void lane_return(struct lane *lane)
 	atomic_store_explicit(&lane->lease, 0, memory_order_release);
 }
 
+/* only the holder counts, so there is no locked operation */
+static inline void lane_count(struct lane *lane, uint32_t transactions)
+{
+	uint64_t staged = atomic_load_explicit(&lane->staged, memory_order_relaxed);
+
+	atomic_store_explicit(&lane->staged, staged + transactions, memory_order_relaxed);
+}
+
 /* whether a record of @need bytes at the head fits without moving anything */
 static inline bool lane_fits(const struct lane *lane, uint64_t need)
 {

@@ -83,7 +83,7 @@ static void line_reset(struct line *line)
 
 	for (i = 0; i < (int)MARKER_LINE_WORDS; i++) {
 		atomic_store_explicit(&line->committed[i], 0, memory_order_relaxed);
-		atomic_store_explicit(&line->claimed[i], 0, memory_order_relaxed);
+		atomic_store(&line->claimed[i], 0);
 		atomic_store_explicit(&line->dead[i], 0, memory_order_relaxed);
 	}
 	atomic_store_explicit(&line->dead_words, 0, memory_order_relaxed);
@@ -108,6 +108,8 @@ static int line_open_locked(struct journal *j, struct lane *lane)
 		return journal_fail(j, error);
 	j->free_line_count--;
 	state = &j->lines[line];
+	/* the number before the claims: destage_too_late() */
+	atomic_store(&state->number, 0);
 	line_reset(state);
 	atomic_store_explicit(&state->state, LINE_OPEN, memory_order_relaxed);
 	atomic_store_explicit(&state->number, number, memory_order_release);
@@ -158,6 +160,15 @@ int line_take(struct journal *j, struct lane *lane, uint32_t want, uint32_t *slo
 	return 0;
 }
 
+void line_publish_alone(struct line *line, uint32_t slot, uint32_t want)
+{
+	uint64_t word = atomic_load_explicit(&line->committed[slot / 64], memory_order_relaxed);
+
+	/* release: whoever sees the bit sees the slot's entry */
+	atomic_store_explicit(&line->committed[slot / 64], word | line_mask(slot, want),
+			      memory_order_release);
+}
+
 void line_publish(struct line *line, uint32_t slot, uint32_t want)
 {
 	/* release: whoever sees the bit sees the slot's entry */
@@ -165,11 +176,23 @@ void line_publish(struct line *line, uint32_t slot, uint32_t want)
 				 memory_order_release);
 }
 
+uint32_t line_retired(const struct line *state)
+{
+	uint32_t word, retired = 0;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		retired += (uint32_t)__builtin_popcountll(
+			atomic_load_explicit(&state->committed[word], memory_order_relaxed) &
+			atomic_load_explicit(&state->dead[word], memory_order_relaxed));
+	return retired;
+}
+
 /* Called once for each line and epoch: by whoever completed its last word. */
 static void line_finish(struct journal *j, uint32_t line)
 {
 	struct line *state = &j->lines[line];
 
+	count(j->counters, COUNT_RETIRES, line_retired(state));
 	pthread_mutex_lock(&j->lines_lock);
 	index_remove(&j->index, state->number, line);
 	atomic_store_explicit(&state->state, LINE_FREE, memory_order_relaxed);

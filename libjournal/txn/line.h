@@ -32,6 +32,11 @@ int line_take(struct journal *j, struct lane *lane, uint32_t count, uint32_t *sl
 
 /* make committed transactions visible: the slots have been filled in */
 void line_publish(struct line *line, uint32_t slot, uint32_t count);
+/* the same for the only one who publishes in this line: no locked operation */
+void line_publish_alone(struct line *line, uint32_t slot, uint32_t count);
+
+/* transactions of this line's epoch that were live here and are retired */
+uint32_t line_retired(const struct line *line);
 
 /* slots that will never be live (again): retired durably, or aborted */
 void line_dead(struct journal *j, uint32_t line, uint32_t slot, uint32_t count);

@@ -60,6 +60,7 @@ struct recovery {
 	uint32_t acked_count;
 	uint64_t served_seq; /* what the writer before has acknowledged, see scan_served() */
 	uint32_t threads;
+	uint64_t lost; /* entered as lost, whether or not a copy turned up */
 	struct segment_scan *scans; /* one for each segment */
 	uint32_t *order;            /* segments in use, by seq */
 	uint32_t order_count;

@@ -58,6 +58,7 @@ void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover
 	entry->bytes = 0;
 	entry->time_ns = 0;
 	entry->units = why;
+	r->lost++;
 	atomic_fetch_or(&j->lines[line].committed[slot / 64], 1ull << (slot & 63));
 }
 
@@ -90,7 +91,7 @@ void recover_tell_lost(struct recovery *r)
 {
 	uint32_t line;
 
-	for (line = 0; line < r->j->lines_used; line++)
+	for (line = 0; line < r->j->lines_used && r->lost; line++)
 		if (r->j->lines[line].number)
 			recover_tell_line(r, line);
 }

@@ -117,20 +117,28 @@ static bool recover_lost_bit(struct recovery *r, uint32_t line, uint32_t slot)
 	       !(retired_bits(j, line, slot / 64) >> (slot & 63) & 1);
 }
 
+/* committed by its bit, not retired, and no record entered */
+static uint64_t recover_unfound(struct recovery *r, uint32_t line, uint32_t word)
+{
+	const struct line *state = &r->j->lines[line];
+
+	return ~(get_le64(line_media(r->j, line)->commit[word]) | state->dead[word] |
+		 state->committed[word]);
+}
+
 void recover_lost_bits(struct recovery *r)
 {
 	struct journal *j = r->j;
-	struct line *state;
-	uint32_t line, slot;
+	uint32_t line, word, slot;
+	uint64_t bits;
 
-	for (line = 0; line < j->lines_used && j->bits_durable; line++) {
-		state = &j->lines[line];
-		for (slot = 0; slot < SLOTS_PER_LINE && state->number; slot++)
-			if (recover_may_live(r, line, state->number, slot) &&
-			    !(state->committed[slot / 64] >> (slot & 63) & 1) &&
-			    recover_lost_bit(r, line, slot))
-				recover_lose(r, line, slot, WHY_BIT);
-	}
+	for (line = 0; line < j->lines_used && j->bits_durable; line++)
+		for (word = 0; word < MARKER_LINE_WORDS && j->lines[line].number; word++)
+			for (bits = recover_unfound(r, line, word); bits; bits &= bits - 1) {
+				slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
+				if (recover_lost_bit(r, line, slot))
+					recover_lose(r, line, slot, WHY_BIT);
+			}
 }
 
 /* a lane goes on in its line where the last close left it */

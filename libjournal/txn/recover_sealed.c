@@ -37,16 +37,27 @@ struct run {
 	uint64_t from, to;     /* blocks of the segment */
 };
 
+static uint32_t sealed_line_candidates(struct recovery *r, const struct summary_line *line)
+{
+	uint32_t number = get_le32(line->line), word, count = 0;
+	const struct line *state;
+
+	if (number >= r->j->geometry.lines)
+		return 0;
+	state = &r->j->lines[number];
+	for (word = 0; word < MARKER_LINE_WORDS && state->number == get_le64(line->epoch); word++)
+		count += (uint32_t)__builtin_popcountll(get_le64(line->used[word]) &
+							~state->dead[word]);
+	return count;
+}
+
 static uint32_t sealed_candidates(struct recovery *r, const struct summary_head *digest)
 {
 	const struct summary_line *lines = (const struct summary_line *)(digest + 1);
-	uint32_t i, slot, count = 0;
+	uint32_t i, count = 0;
 
 	for (i = 0; i < get_le32(digest->lines); i++)
-		for (slot = 0; slot < SLOTS_PER_LINE; slot++)
-			count += get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1 &&
-				 recover_may_live(r, get_le32(lines[i].line),
-						  get_le64(lines[i].epoch), slot);
+		count += sealed_line_candidates(r, &lines[i]);
 	return count;
 }
 

@@ -17,8 +17,7 @@
 #include <stdlib.h>
 
 #include "txn/line.h"
-#include "txn/multi.h"
-#include "txn/segment.h"
+#include "txn/slots.h"
 #include "txn/stream.h"
 
 static int retire_claim(struct journal *j, uint64_t id, uint32_t *line)
@@ -32,7 +31,7 @@ static int retire_claim(struct journal *j, uint64_t id, uint32_t *line)
 		return -ENOENT;
 	state = &j->lines[*line];
 	if (!(atomic_load_explicit(&state->committed[slot / 64], memory_order_acquire) & bit) ||
-	    atomic_fetch_or_explicit(&state->claimed[slot / 64], bit, memory_order_acq_rel) & bit)
+	    atomic_fetch_or(&state->claimed[slot / 64], bit) & bit)
 		return -ENOENT;
 	return 0;
 }
@@ -44,19 +43,17 @@ static void retire_bit(struct journal *j, uint32_t line, uint32_t slot)
 	nv_and8(j->marker, (uint64_t *)&media->retire[slot / 64], ~(1ull << (slot & 63)));
 }
 
-/* Durably retired: nobody needs its bytes. */
+/*
+ * Durably retired: its bytes in the log may go, and its slot counts as dead.
+ * A staged one has nothing to give up: destage looks at the claim, which was
+ * made before where is read here, after it has written where (destage.c).
+ */
 static void retire_done(struct journal *j, uint32_t line, uint32_t slot)
 {
 	struct slot *entry = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
-	uint32_t units = entry->units;
-	/* against destage, which moves it by compare-and-swap: one of us two
-	 * gives up the segment */
-	uint64_t where = atomic_exchange_explicit(&entry->where, 0, memory_order_acq_rel);
 
-	if (where_kind(where) == WHERE_LOG && where & WHERE_MULTI)
-		multi_drop(j, units);
-	else if (where_kind(where) == WHERE_LOG)
-		segment_release(j, &j->segments.all[where_segment(where)], 1);
+	if (where_kind(atomic_load(&entry->where)) != WHERE_STAGE)
+		slot_release(j, entry);
 	line_dead(j, line, slot, 1);
 }
 
@@ -88,7 +85,6 @@ static int retire_one_by_bit(struct journal *j, uint64_t id)
 	if (error)
 		return journal_fail(j, error);
 	retire_done(j, line, id_slot(id));
-	count(j->counters, COUNT_RETIRES, 1);
 	return 0;
 }
 
@@ -229,7 +225,6 @@ static int retire_claimed(struct journal *j, const struct retire_set *set)
 		return error;
 	for (i = 0; i < set->count; i++)
 		retire_done(j, set->lines[i], id_slot(set->ids[i]));
-	count(j->counters, COUNT_RETIRES, set->count);
 	return set->some_unknown ? retire_unknown(j, set->unknown) : 0;
 }
 

@@ -120,8 +120,9 @@ static void txn_staged_store(struct journal_txn *txn, const uint8_t *data, size_
 
 int txn_staged_append(struct journal_txn *txn, const void *data, size_t bytes)
 {
-	txn->crc = crc32c(txn->crc, data, bytes);
+	/* in this order the stores drain while the checksum is made */
 	txn_staged_store(txn, data, bytes);
+	txn->crc = crc32c(txn->crc, data, bytes);
 	return 0;
 }
 
@@ -249,15 +250,15 @@ int txn_staged_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 	}
 	lane_advance(lane, id_make(txn->number, txn->slot), transactions,
 		     stage_record_bytes(txn->fill));
-	line_publish(lane->line_state, txn->slot, transactions);
+	line_publish_alone(lane->line_state, txn->slot, transactions);
 	*receipt = (struct journal_receipt){
 		.id = id_make(txn->number, txn->slot),
 		.count = transactions,
 		.path = JOURNAL_PATH_STAGED,
 		.survives = j->survives_staged,
 	};
+	lane_count(lane, transactions);
 	txn_staged_end(txn);
-	count(j->counters, COUNT_STAGED, transactions);
 	return 0;
 }
 
