@@ -386,7 +386,7 @@ int journal_retire(struct journal *journal, uint64_t id);
  * @results: per id 0 or -ENOENT; may be NULL
  *
  * Return: 0 when all were retired, -ENOENT when at least one was not to be
- * found (the others are retired), or -EROFS, -EIO, -ENOSPC, -ENOMEM.
+ * found (the others are retired), or -EROFS, -EIO, -ENOMEM (nothing happened).
  */
 int journal_retire_many(struct journal *journal, const uint64_t *ids, size_t count,
 			int *results);

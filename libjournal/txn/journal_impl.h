@@ -154,9 +154,9 @@ enum line_state { LINE_FREE, LINE_OPEN, LINE_FULL };
 struct line {
 	_Atomic uint64_t number; /* 0: none */
 	_Atomic uint64_t committed[MARKER_LINE_WORDS]; /* 1: readable or retired */
-	_Atomic uint64_t claimed[MARKER_LINE_WORDS];   /* 1: somebody retires it, or did */
-	_Atomic uint64_t dead[MARKER_LINE_WORDS];      /* 1: durably retired, or aborted */
-	_Atomic uint32_t dead_words;
+	/* 1: never live again: aborted, or somebody retires it, or did */
+	_Atomic uint64_t claimed[MARKER_LINE_WORDS];
+	_Atomic uint32_t done_words; /* claimed as a whole */
 	_Atomic uint32_t state;
 };
 

@@ -84,7 +84,8 @@ int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail)
 	return 0;
 }
 
-/* Retired durably, all of them: the line moved on, or every bit says dead. */
+/* Retired, all of them: the line moved on, or every slot is claimed.  One whose
+ * retire is in flight may lose its record: it is gone then, as it may be. */
 static bool staged_dead(const struct journal *j, const struct staged *staged)
 {
 	uint32_t line, slot = id_slot(staged->id);
@@ -94,7 +95,7 @@ static bool staged_dead(const struct journal *j, const struct staged *staged)
 	line = index_find(j, id_number(staged->id));
 	return line == NO_LINE ||
 	       !(line_mask(slot, staged->count) &
-		 ~atomic_load_explicit(&j->lines[line].dead[slot / 64], memory_order_acquire));
+		 ~atomic_load_explicit(&j->lines[line].claimed[slot / 64], memory_order_acquire));
 }
 
 int lane_reclaim(struct journal *j, struct lane *lane, uint64_t want)

@@ -2,6 +2,7 @@
 #include "txn/line.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -84,23 +85,56 @@ static void line_reset(struct line *line)
 	for (i = 0; i < (int)MARKER_LINE_WORDS; i++) {
 		atomic_store_explicit(&line->committed[i], 0, memory_order_relaxed);
 		atomic_store(&line->claimed[i], 0);
-		atomic_store_explicit(&line->dead[i], 0, memory_order_relaxed);
 	}
-	atomic_store_explicit(&line->dead_words, 0, memory_order_relaxed);
+	atomic_store_explicit(&line->done_words, 0, memory_order_relaxed);
+}
+
+/* Somebody who claimed a slot has yet to clear its bit: were the line recycled
+ * now, the bit would be cleared in the next epoch (P1, P2). */
+static bool line_being_retired(struct journal *j, uint32_t line)
+{
+	const struct line *state = &j->lines[line];
+	const struct marker_line *media = line_media(j, line);
+	uint64_t committed, waiting = 0;
+	uint32_t word;
+
+	for (word = 0; word < MARKER_LINE_WORDS && state->number; word++) {
+		committed = atomic_load(&state->committed[word]);
+		waiting |= committed & get_le64((__le64)__atomic_load_n(
+					       (const uint64_t *)&media->retire[word],
+					       __ATOMIC_ACQUIRE));
+	}
+	return waiting;
+}
+
+/* The free line that was freed last, moved to the top of the stack. */
+static int line_pick(struct journal *j, uint32_t *line)
+{
+	uint32_t i, top = j->free_line_count;
+
+	for (i = top; i--;) {
+		*line = j->free_lines[i];
+		if (line_being_retired(j, *line))
+			continue;
+		j->free_lines[i] = j->free_lines[top - 1];
+		j->free_lines[top - 1] = *line;
+		return 0;
+	}
+	if (top)
+		return -EAGAIN;
+	return journal_say(j, -ENOSPC, "markers: no free line: %u lines all hold transactions "
+			   "that are not retired", j->geometry.lines);
 }
 
 static int line_open_locked(struct journal *j, struct lane *lane)
 {
-	uint32_t line;
+	uint32_t line = NO_LINE;
 	uint64_t number;
 	struct line *state;
-	int error;
+	int error = line_pick(j, &line);
 
-	if (!j->free_line_count)
-		return journal_say(j, -ENOSPC, "markers: no free line: %u lines all hold "
-				   "transactions that are not retired", j->geometry.lines);
-	line = j->free_lines[j->free_line_count - 1];
-	error = line_number_draw(j, line, &number);
+	if (!error)
+		error = line_number_draw(j, line, &number);
 	if (error)
 		return error;
 	error = line_recycle(j, line, number);
@@ -130,10 +164,13 @@ int line_open(struct journal *j, struct lane *lane)
 	if (lane->line != NO_LINE && lane->next < SLOTS_PER_LINE)
 		line_close(j, lane->line, lane->next);
 	lane->line = NO_LINE;
-	/* excludes a checkpoint, which must not see a line half recycled */
-	pthread_mutex_lock(&j->lines_lock);
-	error = line_open_locked(j, lane);
-	pthread_mutex_unlock(&j->lines_lock);
+	do {
+		/* excludes a checkpoint, which must not see a line half recycled */
+		pthread_mutex_lock(&j->lines_lock);
+		error = line_open_locked(j, lane);
+		pthread_mutex_unlock(&j->lines_lock);
+		/* all that are free wait for another thread's next instruction */
+	} while (error == -EAGAIN && !sched_yield());
 	if (!error)
 		count(j->counters, COUNT_LINES, 1);
 	return error;
@@ -183,7 +220,7 @@ uint32_t line_retired(const struct line *state)
 	for (word = 0; word < MARKER_LINE_WORDS; word++)
 		retired += (uint32_t)__builtin_popcountll(
 			atomic_load_explicit(&state->committed[word], memory_order_relaxed) &
-			atomic_load_explicit(&state->dead[word], memory_order_relaxed));
+			atomic_load_explicit(&state->claimed[word], memory_order_relaxed));
 	return retired;
 }
 
@@ -201,20 +238,20 @@ static void line_finish(struct journal *j, uint32_t line)
 	pthread_mutex_unlock(&j->lines_lock);
 }
 
-void line_dead(struct journal *j, uint32_t line, uint32_t slot, uint32_t want)
+void line_word_done(struct journal *j, uint32_t line)
 {
-	struct line *state = &j->lines[line];
-	uint64_t mask = line_mask(slot, want), old;
-
-	/* acq_rel: the one that completes the line comes after the fences of all
-	 * who retired in it, so recycling never overtakes a retire */
-	old = atomic_fetch_or_explicit(&state->dead[slot / 64], mask, memory_order_acq_rel);
-	if (old == ~0ull || (old | mask) != ~0ull)
-		return;
-	if (atomic_fetch_add_explicit(&state->dead_words, 1, memory_order_acq_rel) + 1 ==
-		    MARKER_LINE_WORDS &&
+	if (atomic_fetch_add(&j->lines[line].done_words, 1) + 1 == MARKER_LINE_WORDS &&
 	    !j->recovering)
 		line_finish(j, line);
+}
+
+void line_dead(struct journal *j, uint32_t line, uint32_t slot, uint32_t want)
+{
+	bool completes;
+
+	line_claim(&j->lines[line], slot, want, &completes);
+	if (completes)
+		line_word_done(j, line);
 }
 
 void line_close(struct journal *j, uint32_t line, uint32_t slot)
@@ -263,7 +300,7 @@ void lines_settle(struct journal *j)
 	j->free_line_count = 0;
 	while (line--) {
 		state = &j->lines[line];
-		if (state->number && state->dead_words == MARKER_LINE_WORDS) {
+		if (state->number && state->done_words == MARKER_LINE_WORDS) {
 			index_remove(&j->index, state->number, line);
 			atomic_store_explicit(&state->state, LINE_FREE, memory_order_relaxed);
 		}

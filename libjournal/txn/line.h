@@ -38,7 +38,25 @@ void line_publish_alone(struct line *line, uint32_t slot, uint32_t count);
 /* transactions of this line's epoch that were live here and are retired */
 uint32_t line_retired(const struct line *line);
 
-/* slots that will never be live (again): retired durably, or aborted */
+/**
+ * line_claim() - of several who want to end a slot, one wins
+ * @completes: the word is claimed as a whole now: line_word_done() is to be
+ *             called, once what was claimed is durable
+ * Return: whether the caller won (all of @count slots, of one word).
+ */
+static inline bool line_claim(struct line *line, uint32_t slot, uint32_t count,
+			      bool *completes)
+{
+	uint64_t mask = line_mask(slot, count);
+	uint64_t old = atomic_fetch_or(&line->claimed[slot / 64], mask);
+
+	*completes = old != ~0ull && (old | mask) == ~0ull;
+	return !(old & mask);
+}
+
+void line_word_done(struct journal *j, uint32_t line);
+
+/* slots that will never be live: given up before anything was committed */
 void line_dead(struct journal *j, uint32_t line, uint32_t slot, uint32_t count);
 
 /* no slot of @line from @slot on will be used */

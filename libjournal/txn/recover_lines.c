@@ -35,7 +35,6 @@ static void recover_line(struct recovery *r, uint32_t line)
 		/* closed: a crash while it was recycled, all of it is finished (P1) */
 		bits = epoch & 1 ? retired_bits(j, line, word) : ~0ull;
 		atomic_store(&state->claimed[word], bits);
-		atomic_store(&state->dead[word], bits);
 	}
 }
 
@@ -55,7 +54,7 @@ bool recover_may_live(struct recovery *r, uint32_t line, uint64_t number, uint32
 	if (line >= r->j->geometry.lines || slot >= SLOTS_PER_LINE)
 		return false;
 	state = &r->j->lines[line];
-	return state->number == number && !(state->dead[slot / 64] >> (slot & 63) & 1);
+	return state->number == number && !(state->claimed[slot / 64] >> (slot & 63) & 1);
 }
 
 bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot)
@@ -95,7 +94,6 @@ void recover_retire(struct recovery *r, uint32_t line, uint64_t number, uint32_t
 		return;
 	state = &j->lines[line];
 	atomic_fetch_or(&state->claimed[slot / 64], bit);
-	atomic_fetch_or(&state->dead[slot / 64], bit);
 	if (!j->read_only)
 		nv_and8(j->marker, (uint64_t *)&line_media(j, line)->retire[slot / 64], ~bit);
 }
@@ -122,7 +120,7 @@ static uint64_t recover_unfound(struct recovery *r, uint32_t line, uint32_t word
 {
 	const struct line *state = &r->j->lines[line];
 
-	return ~(get_le64(line_media(r->j, line)->commit[word]) | state->dead[word] |
+	return ~(get_le64(line_media(r->j, line)->commit[word]) | state->claimed[word] |
 		 state->committed[word]);
 }
 
@@ -168,18 +166,16 @@ static void recover_clean(struct recovery *r, struct lane *lane, __le64 word)
 static void recover_settle_line(struct line *state, uint32_t unused_from)
 {
 	uint32_t word;
-	uint64_t unused, dead;
+	uint64_t unused;
 
-	state->dead_words = 0;
+	state->done_words = 0;
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
 		unused = unused_from >= (word + 1) * 64 ? 0 :
 			 unused_from <= word * 64       ? ~0ull :
 							  ~0ull << (unused_from & 63);
 		/* what neither lives nor may still be used */
-		dead = ~(state->committed[word] | unused) | state->dead[word];
-		state->claimed[word] = dead;
-		state->dead[word] = dead;
-		state->dead_words += dead == ~0ull;
+		state->claimed[word] |= ~(state->committed[word] | unused);
+		state->done_words += state->claimed[word] == ~0ull;
 	}
 }
 

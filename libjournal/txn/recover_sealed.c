@@ -47,7 +47,7 @@ static uint32_t sealed_line_candidates(struct recovery *r, const struct summary_
 	state = &r->j->lines[number];
 	for (word = 0; word < MARKER_LINE_WORDS && state->number == get_le64(line->epoch); word++)
 		count += (uint32_t)__builtin_popcountll(get_le64(line->used[word]) &
-							~state->dead[word]);
+							~state->claimed[word]);
 	return count;
 }
 

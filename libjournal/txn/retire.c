@@ -5,8 +5,9 @@
  *  1. claim the slot: of two who retire one id, one wins, the other is told
  *     -ENOENT; readers stop finding it;
  *  2. clear the retire bit on the medium; fence: the durable point;
- *  3. give up the place it had, and count the slot as dead: only now can its
- *     line be recycled (P1), after the fence of everyone who retired in it.
+ *  3. give up the place it had in the log.  Whoever claimed the last slot of a
+ *     line frees the line; it is not recycled before every claimed bit is
+ *     cleared, and recycling has fences of its own (P1).
  *
  * Without (P11): the bit is cleared in the map, which the next checkpoint
  * makes durable, and a retire record in the stream is the durable point.  The
@@ -20,18 +21,18 @@
 #include "txn/slots.h"
 #include "txn/stream.h"
 
-static int retire_claim(struct journal *j, uint64_t id, uint32_t *line)
+static int retire_claim(struct journal *j, uint64_t id, uint32_t *line, bool *completes)
 {
 	uint32_t slot = id_slot(id);
-	uint64_t bit = 1ull << (slot & 63);
 	struct line *state;
 
 	*line = id_number(id) ? index_find(j, id_number(id)) : NO_LINE;
 	if (*line == NO_LINE)
 		return -ENOENT;
 	state = &j->lines[*line];
-	if (!(atomic_load_explicit(&state->committed[slot / 64], memory_order_acquire) & bit) ||
-	    atomic_fetch_or(&state->claimed[slot / 64], bit) & bit)
+	if (!(atomic_load_explicit(&state->committed[slot / 64], memory_order_acquire) >>
+	      (slot & 63) & 1) ||
+	    !line_claim(state, slot, 1, completes))
 		return -ENOENT;
 	return 0;
 }
@@ -48,13 +49,14 @@ static void retire_bit(struct journal *j, uint32_t line, uint32_t slot)
  * A staged one has nothing to give up: destage looks at the claim, which was
  * made before where is read here, after it has written where (destage.c).
  */
-static void retire_done(struct journal *j, uint32_t line, uint32_t slot)
+static void retire_done(struct journal *j, uint32_t line, uint32_t slot, bool completes)
 {
 	struct slot *entry = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
 
 	if (where_kind(atomic_load(&entry->where)) != WHERE_STAGE)
 		slot_release(j, entry);
-	line_dead(j, line, slot, 1);
+	if (completes)
+		line_word_done(j, line);
 }
 
 static int retire_allowed(struct journal *j)
@@ -75,16 +77,17 @@ static int retire_unknown(struct journal *j, uint64_t id)
 static int retire_one_by_bit(struct journal *j, uint64_t id)
 {
 	uint32_t line;
+	bool completes;
 	int error;
 
-	if (retire_claim(j, id, &line))
+	if (retire_claim(j, id, &line, &completes))
 		return retire_unknown(j, id);
 	retire_bit(j, line, id_slot(id));
 	/* the bit before the acknowledgement, and before the line is recycled */
 	error = nv_fence(j->marker);
 	if (error)
 		return journal_fail(j, error);
-	retire_done(j, line, id_slot(id));
+	retire_done(j, line, id_slot(id), completes);
 	return 0;
 }
 
@@ -103,6 +106,7 @@ int journal_retire(struct journal *j, uint64_t id)
 struct retire_set {
 	uint64_t *ids;
 	uint32_t *lines;
+	bool *completes;
 	size_t count;
 	uint64_t unknown; /* one that was not found, for the text */
 	bool some_unknown;
@@ -111,16 +115,16 @@ struct retire_set {
 static int retire_claim_all(struct journal *j, const uint64_t *ids, size_t want, int *results,
 			    struct retire_set *set)
 {
-	uint32_t line;
-	size_t i;
+	size_t i, at = 0;
 	int error;
 
 	set->ids = malloc(want * sizeof(*set->ids));
 	set->lines = malloc(want * sizeof(*set->lines));
-	if (!set->ids || !set->lines)
+	set->completes = malloc(want * sizeof(*set->completes));
+	if (!set->ids || !set->lines || !set->completes)
 		return journal_say(j, -ENOMEM, "no memory to retire %zu transactions", want);
 	for (i = 0; i < want; i++) {
-		error = retire_claim(j, ids[i], &line);
+		error = retire_claim(j, ids[i], &set->lines[at], &set->completes[at]);
 		if (results)
 			results[i] = error;
 		if (error) {
@@ -128,27 +132,10 @@ static int retire_claim_all(struct journal *j, const uint64_t *ids, size_t want,
 			set->some_unknown = true;
 			continue;
 		}
-		set->ids[set->count] = ids[i];
-		set->lines[set->count++] = line;
+		set->ids[at++] = ids[i];
 	}
+	set->count = at;
 	return 0;
-}
-
-/* Nothing happened: they are live again. */
-static void retire_unclaim(struct journal *j, const struct retire_set *set, size_t from)
-{
-	struct line *state;
-	uint32_t slot;
-	size_t i;
-
-	for (i = from; i < set->count; i++) {
-		slot = id_slot(set->ids[i]);
-		state = &j->lines[set->lines[i]];
-		__atomic_fetch_or((uint64_t *)&line_media(j, set->lines[i])->retire[slot / 64],
-				  1ull << (slot & 63), __ATOMIC_RELAXED);
-		atomic_fetch_and_explicit(&state->claimed[slot / 64], ~(1ull << (slot & 63)),
-					  memory_order_release);
-	}
 }
 
 #define RETIRES_PER_RECORD 1024u
@@ -188,18 +175,10 @@ static int retire_by_records(struct journal *j, const struct retire_set *set)
 	for (from = 0; from < set->count && !error; from += entries) {
 		entries = min_u64(set->count - from, RETIRES_PER_RECORD);
 		error = retire_append(j, set, from, entries, &seq);
-		if (error)
-			break;
 	}
-	if (error && !journal_failed(j)) {
-		retire_unclaim(j, set, from);
-		/* those before are on their way: they are undecided until durable */
-		if (from && !stream_wait(j, seq))
-			while (from--)
-				retire_done(j, set->lines[from], id_slot(set->ids[from]));
-		return error;
-	}
-	return error ? error : stream_wait(j, seq);
+	/* Their bits are cleared in the map, and room for retiring is set aside:
+	 * without it nothing is decided any more. */
+	return error ? journal_fail(j, error) : stream_wait(j, seq);
 }
 
 static int retire_set_durably(struct journal *j, const struct retire_set *set)
@@ -224,7 +203,7 @@ static int retire_claimed(struct journal *j, const struct retire_set *set)
 	if (error)
 		return error;
 	for (i = 0; i < set->count; i++)
-		retire_done(j, set->lines[i], id_slot(set->ids[i]));
+		retire_done(j, set->lines[i], id_slot(set->ids[i]), set->completes[i]);
 	return set->some_unknown ? retire_unknown(j, set->unknown) : 0;
 }
 
@@ -240,5 +219,6 @@ int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int
 		error = retire_claimed(j, &set);
 	free(set.ids);
 	free(set.lines);
+	free(set.completes);
 	return error;
 }
