@@ -69,6 +69,7 @@ override ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now \
 OPTIONAL := liburing.h isa-l.h libpmem.h libnvme.h sqlite3.h lmdb.h rocksdb/c.h \
 	libpmemlog.h libpmemobj.h
 HASH := \#
+COMMA := ,
 HAVE := $(shell { for h in $(OPTIONAL); do \
 	echo "$(HASH)if __has_include(<$$h>)"; echo "HAVE $$h"; echo "$(HASH)endif"; done; } | \
 	$(CC) $(CPPFLAGS) -E -P -x c - 2>/dev/null | sed -n 's/^HAVE //p' | tr -d ' ')
@@ -227,12 +228,20 @@ $(TESTLIB): $(call objects,$(TESTLIB_SOURCES)) $(BUILD)/sources
 $(TOOLLIB): $(filter-out %/main.o,$(TOOL_OBJECTS)) $(BUILD)/sources
 	$(archive)
 
+# A crash test gets every store of its journals from tests/lib/crash_world.h:
+# the two functions that open them, and the two sources of chance, are replaced
+# at link time; the library's objects are those of every other test.
+CRASH_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log \
+	sched_getcpu getrandom)
+$(BUILD)/tests/integration/test_crash_%: TEST_LDFLAGS = $(CRASH_LDFLAGS)
+
 .SECONDARY:
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TESTLIB) $(TOOLLIB) \
 		$(INTERNAL)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../..' \
+	$(Q)$(CC) $(ALL_LDFLAGS) $(TEST_LDFLAGS) \
+		-Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../..' \
 		-o $@ $< $(TESTLIB) $(TOOLLIB) $(INTERNAL) \
 		-lcmocka $(TOOL_LDLIBS) $(LIB_LDLIBS) $(LDLIBS)
 

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The log store of a crash world, and what makes a run repeat itself. */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "backends.h"
+#include "crash_world.h"
+#include "fault.h"
+
+struct crash_log {
+	struct log_store store; /* first */
+	struct crash_world *world;
+};
+
+static struct crash_world *world_of(struct log_store *store)
+{
+	return ((struct crash_log *)store)->world;
+}
+
+static int fail_all(struct log_io *io, unsigned int count, int error)
+{
+	for (unsigned int i = 0; i < count; i++)
+		io[i].result = error;
+	return error;
+}
+
+static int log_write(struct log_store *store, struct log_io *io, unsigned int count,
+		     bool durable)
+{
+	struct crash_world *world = world_of(store);
+
+	if (world->dead)
+		return fail_all(io, count, -EIO);
+	for (unsigned int i = 0; i < count; i++)
+		crash_write_add(world, &io[i]);
+	if (!crash_operation(world))
+		return fail_all(io, count, -EIO); /* it stays in flight: the cut decides */
+	crash_writes_done(world, durable && !world->no_dsync);
+	return fail_all(io, count, 0);
+}
+
+static int log_read(struct log_store *store, struct log_io *io, unsigned int count)
+{
+	struct crash_world *world = world_of(store);
+
+	for (unsigned int i = 0; i < count; i++)
+		memcpy(io[i].buffer, world->log.now + io[i].offset, io[i].bytes);
+	return fail_all(io, count, 0);
+}
+
+static int log_flush(struct log_store *store)
+{
+	struct crash_world *world = world_of(store);
+
+	if (!crash_operation(world))
+		return -EIO;
+	crash_writes_land(world);
+	return 0;
+}
+
+static void *log_buffer(struct log_store *store)
+{
+	void *buffer;
+
+	(void)store;
+	return posix_memalign(&buffer, 4096, LOG_BUFFER_BYTES) ? NULL : buffer;
+}
+
+static void log_buffer_done(struct log_store *store, void *buffer)
+{
+	(void)store;
+	free(buffer);
+}
+
+static void log_close(struct log_store *store)
+{
+	free(store);
+}
+
+static const struct log_store_ops log_ops = {
+	.backend = "crash",
+	.write = log_write,
+	.read = log_read,
+	.flush = log_flush,
+	.buffer = log_buffer,
+	.buffer_done = log_buffer_done,
+	.close = log_close,
+};
+
+int crash_log_open(struct crash_world *world, unsigned int flags, uint64_t bytes,
+		   struct log_store **out)
+{
+	struct crash_log *log = calloc(1, sizeof(*log));
+	struct log_store *store = &log->store;
+
+	JASSERT(log);
+	if (flags & LOG_CREATE)
+		crash_map_make(&world->log, bytes, 0);
+	log->world = world;
+	store->ops = &log_ops;
+	store->bytes = world->log.bytes;
+	store->block_bytes = world->block_bytes;
+	store->read_only = flags & LOG_RDONLY;
+	store->class = JOURNAL_CLASS_POWER;
+	(void)snprintf(store->evidence, sizeof(store->evidence), "a crash test");
+	(void)snprintf(store->routine, sizeof(store->routine), "crash");
+	log_store_check(store);
+	*out = store;
+	return 0;
+}
+
+/* ---- in place of the library's (Makefile: CRASH_LDFLAGS) -------------------- */
+
+extern __typeof__(backend_open_marker) __real_backend_open_marker, __wrap_backend_open_marker;
+extern __typeof__(backend_open_log) __real_backend_open_log, __wrap_backend_open_log;
+extern __typeof__(sched_getcpu) __wrap_sched_getcpu, __real_sched_getcpu;
+ssize_t __real_getrandom(void *buffer, size_t bytes, unsigned int flags);
+ssize_t __wrap_getrandom(void *buffer, size_t bytes, unsigned int flags);
+
+static int cpu = -1;
+static uint64_t random_state;
+
+void crash_set_cpu(int which)
+{
+	cpu = which;
+}
+
+void crash_set_random(uint64_t seed)
+{
+	random_state = seed;
+}
+
+int __wrap_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
+			       struct marker_store **store, struct message *message)
+{
+	struct crash_world *world = crash_world_entered();
+
+	return world ? crash_marker_open(world, flags, bytes, store) :
+		       __real_backend_open_marker(uri, flags, bytes, store, message);
+}
+
+int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message)
+{
+	struct crash_world *world = crash_world_entered();
+
+	return world ? crash_log_open(world, flags, bytes, store) :
+		       __real_backend_open_log(path, flags, bytes, progress, store, message);
+}
+
+int __wrap_sched_getcpu(void)
+{
+	return cpu < 0 ? __real_sched_getcpu() : cpu;
+}
+
+ssize_t __wrap_getrandom(void *buffer, size_t bytes, unsigned int flags)
+{
+	uint8_t *to = buffer;
+
+	if (!crash_world_entered())
+		return __real_getrandom(buffer, bytes, flags);
+	for (size_t i = 0; i < bytes; i++)
+		to[i] = (uint8_t)fault_random(&random_state);
+	return (ssize_t)bytes;
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "crash_world.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "util/assert.h"
+
+#define SECTOR_BYTES 512u /* what a disk at least writes whole */
+
+static struct crash_world *entered;
+
+struct crash_world *crash_world_enter(struct crash_world *world)
+{
+	struct crash_world *before = entered;
+
+	entered = world;
+	return before;
+}
+
+struct crash_world *crash_world_entered(void)
+{
+	return entered;
+}
+
+bool crash_operation(struct crash_world *world)
+{
+	if (world->dead)
+		return false;
+	world->operations++;
+	if (world->hook)
+		world->hook(world, world->context);
+	if (world->operations == world->die_at)
+		world->dead = true;
+	return !world->dead;
+}
+
+/* ---- maps ----------------------------------------------------------------- */
+
+static uint8_t *map_shared(int *fd, uint64_t bytes)
+{
+	void *map;
+
+	*fd = memfd_create("crash", MFD_CLOEXEC);
+	JASSERT(*fd >= 0 && !ftruncate(*fd, (off_t)bytes));
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+	JASSERT(map != MAP_FAILED);
+	return map;
+}
+
+static uint8_t *map_copy(int fd, uint64_t bytes)
+{
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+
+	JASSERT(map != MAP_FAILED);
+	return map;
+}
+
+void crash_map_make(struct crash_map *map, uint64_t bytes, int fill)
+{
+	map->bytes = bytes;
+	map->now = map_shared(&map->now_fd, bytes);
+	map->durable = map_shared(&map->durable_fd, bytes);
+	if (fill) {
+		memset(map->now, fill, bytes);
+		memset(map->durable, fill, bytes);
+	}
+}
+
+static void map_free(struct crash_map *map)
+{
+	if (map->now)
+		(void)munmap(map->now, map->bytes);
+	if (map->durable)
+		(void)munmap(map->durable, map->bytes);
+	if (map->now_fd >= 0)
+		(void)close(map->now_fd);
+	if (map->durable_fd >= 0)
+		(void)close(map->durable_fd);
+}
+
+/* With the power gone nothing is seen but what is durable. */
+static void map_clone(const struct crash_map *map, bool power, struct crash_map *copy)
+{
+	*copy = (struct crash_map){ .now_fd = -1, .durable_fd = -1, .bytes = map->bytes };
+	copy->now = map_copy(power ? map->durable_fd : map->now_fd, map->bytes);
+	copy->durable = map_copy(map->durable_fd, map->bytes);
+}
+
+/* ---- log writes ----------------------------------------------------------- */
+
+void crash_write_add(struct crash_world *world, const struct log_io *io)
+{
+	struct crash_write *write = malloc(sizeof(*write) + io->bytes);
+
+	JASSERT(write);
+	*write = (struct crash_write){ .offset = io->offset, .bytes = io->bytes,
+				       .in_flight = true };
+	memcpy(write->data, io->buffer, io->bytes);
+	*world->youngest = write;
+	world->youngest = &write->next;
+}
+
+static void writes_forget(struct crash_world *world)
+{
+	while (world->oldest) {
+		struct crash_write *write = world->oldest;
+
+		world->oldest = write->next;
+		free(write);
+	}
+	world->youngest = &world->oldest;
+}
+
+/* a flush: all of them are durable */
+void crash_writes_land(struct crash_world *world)
+{
+	for (struct crash_write *write = world->oldest; write; write = write->next)
+		memcpy(world->log.durable + write->offset, write->data, write->bytes);
+	writes_forget(world);
+}
+
+/* The writes in flight have completed. */
+void crash_writes_done(struct crash_world *world, bool durable)
+{
+	struct crash_write **at = &world->oldest, *write;
+
+	while ((write = *at)) {
+		if (write->in_flight)
+			memcpy(world->log.now + write->offset, write->data, write->bytes);
+		if (write->in_flight && durable) {
+			memcpy(world->log.durable + write->offset, write->data, write->bytes);
+			*at = write->next;
+			free(write);
+			continue;
+		}
+		write->in_flight = false;
+		at = &write->next;
+	}
+	world->youngest = at;
+}
+
+static void write_tear(const struct crash_write *write, uint8_t *medium, uint64_t *random)
+{
+	uint64_t coins = 0;
+	uint32_t at, sector = 0;
+
+	for (at = 0; at < write->bytes; at += SECTOR_BYTES, sector++) {
+		if (!(sector & 63))
+			coins = fault_random(random);
+		if (coins >> (sector & 63) & 1)
+			memcpy(medium + write->offset + at, write->data + at, SECTOR_BYTES);
+	}
+}
+
+/* What becomes of the writes of @from: brought to the durable side of @to. */
+static void writes_crash(const struct crash_world *from, enum crash_how how, uint64_t *random,
+			 struct crash_world *to)
+{
+	const struct crash_write *write;
+
+	for (write = from->oldest; write; write = write->next) {
+		uint64_t fate = how == CRASH_MIXED ? fault_random(random) % 3 : how;
+
+		if (fate == CRASH_MIXED)
+			write_tear(write, to->log.durable, random);
+		else if (fate == CRASH_KEEP)
+			memcpy(to->log.durable + write->offset, write->data, write->bytes);
+	}
+}
+
+static void writes_show_durable(const struct crash_world *from, struct crash_world *to)
+{
+	const struct crash_write *write;
+
+	for (write = from->oldest; write; write = write->next)
+		memcpy(to->log.now + write->offset, to->log.durable + write->offset,
+		       write->bytes);
+}
+
+/* A killed process's writes stay in the disk's cache; of one in flight the
+ * kernel may have sent none. */
+static void writes_inherit(const struct crash_world *from, uint64_t *random,
+			   struct crash_world *to)
+{
+	const struct crash_write *write;
+
+	for (write = from->oldest; write; write = write->next) {
+		struct log_io io = { .offset = write->offset, .bytes = write->bytes,
+				     .buffer = (void *)(uintptr_t)write->data };
+
+		if (!write->in_flight || fault_random(random) & 1)
+			crash_write_add(to, &io);
+	}
+	crash_writes_done(to, false);
+}
+
+/* ---- the marker medium ---------------------------------------------------- */
+
+static void checkpoint_crash(const struct crash_world *from, enum crash_how how,
+			     uint64_t *random, struct crash_world *to)
+{
+	uint64_t bytes = from->checkpoint_bytes;
+
+	if (bytes && how != CRASH_DROP && (how == CRASH_KEEP || fault_random(random) & 1)) {
+		memcpy(to->marker.durable, from->marker.now, bytes);
+		memset(to->marker.durable + bytes, 0xff, from->marker.bytes - bytes);
+	}
+	memcpy(to->marker.now, to->marker.durable, to->marker.bytes);
+}
+
+/* Each word that differs may have left the cache, whether flushed or not. */
+static void words_crash(const struct crash_world *from, enum crash_how how, uint64_t *random,
+			struct crash_world *to)
+{
+	const uint64_t *now = (const uint64_t *)(void *)from->marker.now;
+	const uint64_t *durable = (const uint64_t *)(void *)from->marker.durable;
+	uint64_t *to_now = (uint64_t *)(void *)to->marker.now;
+	uint64_t *to_durable = (uint64_t *)(void *)to->marker.durable;
+
+	for (uint64_t i = 0; i < from->marker.bytes / 8; i++) {
+		uint64_t word = now[i];
+
+		if (word == durable[i])
+			continue;
+		if (how == CRASH_KEEP ||
+		    (how != CRASH_DROP && fault_random(random) & 1))
+			to_durable[i] = word;
+		to_now[i] = how == CRASH_KILL ? word : to_durable[i];
+	}
+}
+
+static void marker_crash(const struct crash_world *from, enum crash_how how, uint64_t *random,
+			 struct crash_world *to)
+{
+	if (from->checkpointed)
+		checkpoint_crash(from, how, random, to);
+	else
+		words_crash(from, how, random, to);
+	to->flushed_count = 0;
+	to->checkpoint_bytes = 0;
+}
+
+/* ---- worlds ---------------------------------------------------------------- */
+
+void crash_world_make(struct crash_world *world)
+{
+	memset(world, 0, sizeof(*world));
+	world->youngest = &world->oldest;
+	world->block_bytes = 4096;
+	world->marker.now_fd = world->marker.durable_fd = -1;
+	world->log.now_fd = world->log.durable_fd = -1;
+}
+
+void crash_world_free(struct crash_world *world)
+{
+	writes_forget(world);
+	map_free(&world->marker);
+	map_free(&world->log);
+	free(world->flushed);
+}
+
+void crash_world_copy(const struct crash_world *world, enum crash_how how, uint64_t seed,
+		      struct crash_world *copy)
+{
+	crash_world_make(copy);
+	copy->checkpointed = world->checkpointed;
+	copy->no_dsync = world->no_dsync;
+	copy->block_bytes = world->block_bytes;
+	map_clone(&world->marker, how != CRASH_KILL, &copy->marker);
+	map_clone(&world->log, how != CRASH_KILL, &copy->log);
+	marker_crash(world, how, &seed, copy);
+	if (how == CRASH_KILL) {
+		writes_inherit(world, &seed, copy);
+		return;
+	}
+	writes_crash(world, how, &seed, copy);
+	writes_show_durable(world, copy);
+}
+
+void crash_world_cut(struct crash_world *world, enum crash_how how, uint64_t seed)
+{
+	marker_crash(world, how, &seed, world);
+	world->dead = false;
+	world->die_at = 0;
+	if (how == CRASH_KILL) {
+		crash_writes_done(world, false);
+		return;
+	}
+	writes_crash(world, how, &seed, world);
+	writes_show_durable(world, world);
+	writes_forget(world);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Media that crash, in memory: one marker medium and one log, each with what
+ * is durable and what a process sees.  A test is linked so that every journal
+ * it opens gets its stores here, from the world that is entered (Makefile,
+ * CRASH_LDFLAGS); the library is unchanged.
+ *
+ * Each fence, log write, log flush and checkpoint is one operation, a place
+ * where the power may go.  Before an operation has any effect a hook may look
+ * at a copy of the world as a crash would leave it here, recover it, and let
+ * the run go on; or the world may end here: all operations fail from then on.
+ *
+ * One thread at a time, and no other: that is what makes a seed repeat a run.
+ */
+#ifndef TESTS_LIB_CRASH_WORLD_H
+#define TESTS_LIB_CRASH_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/log_store.h"
+#include "store/marker_store.h"
+
+/* @now: as a process sees it; @durable: what certainly is there */
+struct crash_map {
+	int now_fd, durable_fd; /* -1: a copy's */
+	uint8_t *now, *durable;
+	uint64_t bytes;
+};
+
+/* a log write that is not durable yet */
+struct crash_write {
+	struct crash_write *next;
+	uint64_t offset;
+	uint32_t bytes;
+	bool in_flight; /* it has not even completed */
+	uint8_t data[];
+};
+
+/* what a crash leaves of what was not durable */
+enum crash_how {
+	CRASH_DROP,  /* nothing */
+	CRASH_KEEP,  /* everything */
+	CRASH_MIXED, /* by seed: each word; each write whole, not at all, or torn */
+	CRASH_KILL,  /* a process died, the power did not fail: caches go on */
+};
+
+struct crash_world {
+	bool checkpointed;  /* the marker medium is like file: */
+	bool no_dsync;      /* durable writes are not: what P12 must not do */
+	uint32_t block_bytes;
+	struct crash_map marker, log;
+	struct crash_write *oldest, **youngest;
+	uint32_t *flushed;  /* 64-byte lines of the marker map to be fenced */
+	uint32_t flushed_count, flushed_room;
+	uint64_t checkpoint_bytes; /* of the checkpoint in flight */
+	uint64_t operations;
+	uint64_t die_at;    /* 0: never */
+	bool dead;
+	int fence_error;    /* the medium fails: what fences return */
+	void (*hook)(struct crash_world *world, void *context);
+	void *context;
+};
+
+/* An empty world; the first open of each medium with its CREATE flag sizes it. */
+void crash_world_make(struct crash_world *world);
+void crash_world_free(struct crash_world *world);
+
+/* @copy: @world after a crash now; it can crash again, but not be copied */
+void crash_world_copy(const struct crash_world *world, enum crash_how how, uint64_t seed,
+		      struct crash_world *copy);
+/* The power fails in @world itself; what it holds then can be opened again. */
+void crash_world_cut(struct crash_world *world, enum crash_how how, uint64_t seed);
+
+/* From now on media are opened in @world; NULL: as ever.  Return: the one before. */
+struct crash_world *crash_world_enter(struct crash_world *world);
+struct crash_world *crash_world_entered(void);
+
+/* An operation begins.  Return: false when the world is dead. */
+bool crash_operation(struct crash_world *world);
+
+/* the processor that sched_getcpu() tells, and the source of getrandom() */
+void crash_set_cpu(int cpu);
+void crash_set_random(uint64_t seed);
+
+/* crash_marker.c, crash_log.c */
+int crash_marker_open(struct crash_world *world, unsigned int flags, uint64_t bytes,
+		      struct marker_store **store);
+int crash_log_open(struct crash_world *world, unsigned int flags, uint64_t bytes,
+		   struct log_store **store);
+void crash_marker_persist(struct crash_world *world);
+
+/* crash_world.c, for the stores */
+void crash_map_make(struct crash_map *map, uint64_t bytes, int fill);
+/* a write reaches the medium, all but what @keep says no to */
+void crash_write_add(struct crash_world *world, const struct log_io *io);
+void crash_writes_land(struct crash_world *world);
+void crash_writes_done(struct crash_world *world, bool durable);
+
+#endif
