@@ -124,23 +124,28 @@ static void summary_encode(struct journal *j, struct segment *segment, uint32_t 
 }
 
 /*
- * Order: table and first digest, then the second digest.  A crash in between
- * leaves the first one valid, or neither, and then the segment is read whole.
+ * Order: table, then the first digest, then the second, each durable before the
+ * next is written: whoever finds a digest may rely on the table, and on what
+ * the digest stands for.  A crash in between leaves the first one valid, or
+ * neither, and then the segment is read whole.  One write for table and digest
+ * would not do: torn, it leaves a digest whose table is bad, which is damage.
  */
 int segment_write_summary(struct journal *j, struct segment *segment)
 {
 	uint32_t table_bytes = notes_table_bytes(segment->notes);
 	uint32_t table_room = (uint32_t)round_up(table_bytes, j->block_bytes);
-	uint64_t base = segment_base(j, segment->number);
-	uint8_t *buffer = seal_buffer(table_room + j->digest_bytes);
-	int error;
+	uint32_t log = segment_log(j, segment->number);
+	uint64_t at = segment_base(j, segment->number) + j->segment_bytes - j->digest_bytes;
+	uint8_t *buffer = seal_buffer(round_up(table_room, 4096) + j->digest_bytes);
+	int error = 0;
 
 	if (!buffer)
 		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
 	summary_encode(j, segment, table_bytes, table_room, buffer);
-	error = segment_write(j, segment_log(j, segment->number),
-			      base + j->segment_bytes - j->digest_bytes - table_room, buffer,
-			      table_room + j->digest_bytes);
+	if (table_room)
+		error = segment_write(j, log, at - table_room, buffer, table_room);
+	if (!error)
+		error = segment_write(j, log, at, buffer + table_room, j->digest_bytes);
 	if (!error)
 		error = segment_write_second(j, segment, buffer + table_room, j->digest_bytes);
 	free(buffer);
