@@ -202,6 +202,8 @@ int crash_look(struct crash_look *look, const struct crash_world *world, struct 
 	struct crash_world copy, *before;
 	int error;
 
+	if (look->plan->kill_only)
+		how = CRASH_KILL;
 	crash_world_copy(world, how, fault_random(&seed), &copy);
 	before = crash_world_enter(&copy);
 	error = look_at(look, &copy, oracle, &seed);

@@ -25,6 +25,14 @@ struct crash_run {
 	uint8_t *payload;
 };
 
+const struct crash_plan crash_plan_all = {
+	.name = "all",
+	.generations = 6, .ops = 60,
+	.weight = { [CRASH_PUT] = 30, [CRASH_DIRECT] = 10, [CRASH_SYNCED] = 10, [CRASH_GROUP] = 8,
+		    [CRASH_LARGE] = 1, [CRASH_PREPARE] = 6, [CRASH_ABORT] = 5, [CRASH_RETIRE] = 15,
+		    [CRASH_RETIRE_MANY] = 4, [CRASH_RETIRE_ALL] = 2, [CRASH_CLOSE] = 1 },
+};
+
 #define PAYLOAD_ROOM (3u << 20)
 
 static uint32_t below(struct crash_run *run, uint32_t limit)

@@ -34,6 +34,7 @@ struct crash_plan {
 	bool checkpointed;   /* markers like file: */
 	bool digests_in_log; /* though the markers are NVRAM */
 	bool no_dsync;
+	bool kill_only;      /* looks are at killed processes, and power cuts after */
 	uint32_t block_bytes;     /* 0: 4096 */
 	uint32_t lines, ring_bytes; /* 0: 10, 16384 */
 	uint32_t payload_max;     /* 0: 3000 */
@@ -43,6 +44,9 @@ struct crash_plan {
 	uint32_t inside;          /* of so many looks, one is cut inside recovery; 0: 16 */
 	uint8_t weight[CRASH_OPS];
 };
+
+/* a weight for every operation */
+extern const struct crash_plan crash_plan_all;
 
 /* Return: 0, or -1 with the reason in @why. */
 int crash_run(const struct crash_plan *plan, uint64_t seed, char why[512]);
