@@ -118,6 +118,8 @@ int recover_reseal(struct recovery *r, uint32_t segment);
 
 /* recover_sealed.c: live records of sealed segments */
 int recover_sealed(struct recovery *r, uint32_t segment);
+/* what the digest of @segment, read whole, names and nothing was found of */
+void recover_named(struct recovery *r, uint32_t segment);
 
 /* recover_threads.c: run @work for each of @order[0, count) */
 int recover_parallel(struct recovery *r, const uint32_t *order, uint32_t count,

@@ -225,8 +225,11 @@ static void scan_gap(struct recovery *r, uint32_t segment, uint64_t from, uint64
 	struct journal *j = r->j;
 	uint64_t acked = scan_watermark(r, from);
 
-	/* sequences are not compared across incarnations */
-	if (from >= to || from >> 32 != to >> 32)
+	/* sequences are not compared across incarnations: of one that has ended,
+	 * what its watermark covers should be there */
+	if (from >> 32 != to >> 32)
+		to = acked + 1;
+	if (from >= to)
 		return;
 	if (acked < from) {
 		j->recovered.torn += to - from;
@@ -300,11 +303,32 @@ static uint64_t scan_served(const struct recovery *r)
 	return served;
 }
 
+/* one segment that was read whole */
+static int scan_finish(struct recovery *r, uint32_t number, uint64_t *expected)
+{
+	const struct segment_scan *scan = &r->scans[number];
+	uint64_t unnamed = r->j->recovered.lost_unnamed, lost = r->lost;
+	uint32_t k;
+	int error = 0;
+
+	scan_gaps(r, number, expected);
+	unnamed = r->j->recovered.lost_unnamed - unnamed;
+	for (k = 0; k < scan->count && !error; k++)
+		error = scan_enter(r, number, &scan->records[k]);
+	if (!error && scan->digest) {
+		recover_named(r, number);
+		/* gaps that the digest has a name for */
+		if (r->lost > lost)
+			r->j->recovered.lost_unnamed -= min_u64(unnamed, r->lost - lost);
+	}
+	return error;
+}
+
 int recover_scan_finish(struct recovery *r)
 {
 	const struct segment_scan *scan;
 	uint64_t expected = 0;
-	uint32_t i, k, number;
+	uint32_t i, k;
 	int error = scan_acked(r);
 
 	for (i = 0; i < r->order_count && !error; i++) {
@@ -314,13 +338,8 @@ int recover_scan_finish(struct recovery *r)
 				scan_retires(r, &scan->records[k]);
 	}
 	for (i = 0; i < r->order_count && !error; i++) {
-		number = r->order[i];
-		scan = &r->scans[number];
-		if (!scan->whole)
-			continue;
-		scan_gaps(r, number, &expected);
-		for (k = 0; k < scan->count && !error; k++)
-			error = scan_enter(r, number, &scan->records[k]);
+		if (r->scans[r->order[i]].whole)
+			error = scan_finish(r, r->order[i], &expected);
 	}
 	r->served_seq = scan_served(r);
 	return error;

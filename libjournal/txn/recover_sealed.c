@@ -241,13 +241,30 @@ static int sealed_live(struct sealed *s, const struct summary_head *digest,
 	return error;
 }
 
-/* Its table is damaged: read it whole, and miss what is not found. */
-static int sealed_without_table(struct sealed *s, const struct summary_head *digest)
+void recover_named(struct recovery *r, uint32_t segment)
 {
-	const struct summary_line *lines = (const struct summary_line *)(digest + 1);
+	const struct segment_scan *scan = &r->scans[segment];
+	const struct summary_line *lines = (const struct summary_line *)(scan->digest + 1);
+	uint32_t i, slot;
+
+	if (scan->kind != LOG_STREAM)
+		return; /* what an extent is worth, its bit says */
+	pthread_mutex_lock(&r->lock);
+	for (i = 0; i < get_le32(scan->digest->lines); i++)
+		for (slot = 0; slot < SLOTS_PER_LINE; slot++)
+			if (get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1 &&
+			    recover_may_live(r, get_le32(lines[i].line),
+					     get_le64(lines[i].epoch), slot))
+				recover_lose(r, get_le32(lines[i].line), slot, WHY_RECORD);
+	pthread_mutex_unlock(&r->lock);
+}
+
+/* Its table is damaged: read it whole, and miss what is not found. */
+static int sealed_without_table(struct sealed *s)
+{
 	struct recovery *r = s->r;
 	struct segment_scan *scan = &r->scans[s->segment];
-	uint32_t i, slot;
+	uint32_t i;
 	int error = recover_scan(r, s->segment);
 
 	found_damage(r->j, 0, "%s: segment %u: its table is damaged, it is read whole",
@@ -256,14 +273,8 @@ static int sealed_without_table(struct sealed *s, const struct summary_head *dig
 		error = recover_record(r, s->segment, scan->records[i].offset,
 				       &scan->records[i].meta, scan->records[i].tail,
 				       scan->records[i].valid);
-	pthread_mutex_lock(&r->lock);
-	for (i = 0; i < get_le32(digest->lines) && !error && scan->kind == LOG_STREAM; i++)
-		for (slot = 0; slot < SLOTS_PER_LINE; slot++)
-			if (get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1 &&
-			    recover_may_live(r, get_le32(lines[i].line),
-					     get_le64(lines[i].epoch), slot))
-				recover_lose(r, get_le32(lines[i].line), slot, WHY_RECORD);
-	pthread_mutex_unlock(&r->lock);
+	if (!error)
+		recover_named(r, s->segment);
 	return error;
 }
 
@@ -281,7 +292,7 @@ int recover_sealed(struct recovery *r, uint32_t segment)
 	if (!s.wanted)
 		return journal_say(r->j, -ENOMEM, "no memory to recover");
 	table = sealed_table(&s, digest);
-	error = table ? sealed_live(&s, digest, table) : sealed_without_table(&s, digest);
+	error = table ? sealed_live(&s, digest, table) : sealed_without_table(&s);
 	free(table);
 	free(s.wanted);
 	return error == -ENOMEM ? journal_say(r->j, error, "no memory to recover") : error;
