@@ -8,7 +8,8 @@
 # slow
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-BUILD=${BUILD:-build}
+# one spelling: what make knows of an object goes by its name
+BUILD=$(realpath -m "${BUILD:-build}")
 seconds=${FUZZ_SECONDS:-3}
 seed=${FUZZ_SEED:-1}
 
