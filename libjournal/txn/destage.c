@@ -19,7 +19,6 @@ struct destage_move {
 	uint64_t number;
 	uint32_t at; /* slot in the line */
 	uint64_t from, to;
-	uint32_t units;
 	struct segment *segment;
 };
 
@@ -85,7 +84,6 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 		.at = at,
 		.from = where_stage(run->lane->index, meta->position),
 		.to = where_log(place.segment->number, place.offset, 0),
-		.units = (uint32_t)(log_record_bytes(bytes) / 32),
 		.segment = place.segment,
 	};
 	return 0;
@@ -138,8 +136,6 @@ static void destage_publish(struct destage_run *run)
 	for (i = 0; i < run->count; i++) {
 		move = &run->moves[i];
 		from = move->from;
-		/* readers look at where again after they read units */
-		move->slot->units = move->units;
 		if (!atomic_compare_exchange_strong(&move->slot->where, &from, move->to))
 			segment_release(run->j, move->segment, 1);
 		else if (destage_too_late(move))

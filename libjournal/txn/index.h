@@ -31,7 +31,9 @@ struct slot {
 	_Atomic uint64_t where;
 	uint64_t time_ns;
 	uint32_t bytes; /* payload of this transaction */
-	uint32_t units; /* of the whole record, 32 bytes each; or a multi index */
+	/* of the whole record, 32 bytes each; or a multi index.  Staged: of the record
+	 * that destaging will make, so that destaging changes nothing but where */
+	uint32_t units;
 };
 
 static inline enum where_kind where_kind(uint64_t where)

@@ -66,7 +66,7 @@ static void stage_members(struct recovery *r, const struct lane *lane,
 		if (valid && !group_find(payload, meta->bytes, meta->count, i, &offset, &bytes))
 			recover_insert(r, meta->line, slot + i,
 				       where_stage(lane->index, meta->position), bytes,
-				       (uint32_t)(stage_record_bytes(meta->bytes) / 32),
+				       (uint32_t)(log_record_bytes(bytes) / 32),
 				       meta->time_ns);
 		else
 			recover_lose(r, meta->line, slot + i, WHY_STAGE);

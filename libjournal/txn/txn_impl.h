@@ -78,7 +78,8 @@ void txn_buffered_abort(struct journal_txn *txn);
 /* txn_slots.c */
 /* take slots from the shared lane */
 int txn_take_slots(struct journal_txn *txn);
-/* fill in the slots: visible only once line_publish() is called */
+/* fill in the slots: visible only once line_publish() is called
+ * @units: staged: of no use, each gets what a log record of its own has */
 void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units);
 /* slots that will not be committed */
 void txn_drop_slots(struct journal_txn *txn);

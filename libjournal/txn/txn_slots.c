@@ -30,7 +30,9 @@ void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units)
 		atomic_store_explicit(&slot->where, where, memory_order_relaxed);
 		slot->time_ns = txn->time_ns;
 		slot->bytes = txn->sizes[i];
-		slot->units = units;
+		slot->units = where_kind(where) != WHERE_STAGE ?
+				      units :
+				      (uint32_t)(log_record_bytes(slot->bytes) / 32);
 	}
 }
 

@@ -185,8 +185,7 @@ static int txn_staged_slots(struct journal_txn *txn)
 	txn->number = lane->line_number;
 	txn->slots_taken = true;
 	txn->time_ns = clock_ns();
-	txn_fill_slots(txn, where_stage(lane->index, lane->head),
-		       (uint32_t)(stage_record_bytes(txn->fill) / 32));
+	txn_fill_slots(txn, where_stage(lane->index, lane->head), 0);
 	return 0;
 }
 
