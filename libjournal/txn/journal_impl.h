@@ -158,6 +158,7 @@ struct line {
 	_Atomic uint64_t claimed[MARKER_LINE_WORDS];
 	_Atomic uint32_t done_words; /* claimed as a whole */
 	_Atomic uint32_t state;
+	_Atomic uint32_t hazards; /* who claims a slot right now: not recycled (P2) */
 };
 
 /* ---- the journal ---- */

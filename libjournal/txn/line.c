@@ -126,6 +126,20 @@ static int line_pick(struct journal *j, uint32_t *line)
 			   "that are not retired", j->geometry.lines);
 }
 
+/*
+ * Nobody claims a slot of the epoch before any more (P2).  Who retires an id that
+ * is retired already finds this line, sleeps, and would claim what is committed in
+ * the slot by then: so it announces itself, and looks at the number after that.
+ */
+static void line_retreat(struct line *line)
+{
+	/* seq_cst, as in retire_claim(): of number and hazards, one of us sees the
+	 * other's store; and before the claims: destage_too_late() */
+	atomic_store_explicit(&line->number, 0, memory_order_seq_cst);
+	while (atomic_load_explicit(&line->hazards, memory_order_seq_cst))
+		sched_yield();
+}
+
 static int line_open_locked(struct journal *j, struct lane *lane)
 {
 	uint32_t line = NO_LINE;
@@ -137,13 +151,12 @@ static int line_open_locked(struct journal *j, struct lane *lane)
 		error = line_number_draw(j, line, &number);
 	if (error)
 		return error;
+	state = &j->lines[line];
+	line_retreat(state);
 	error = line_recycle(j, line, number);
 	if (error)
 		return journal_fail(j, error);
 	j->free_line_count--;
-	state = &j->lines[line];
-	/* the number before the claims: destage_too_late() */
-	atomic_store(&state->number, 0);
 	line_reset(state);
 	atomic_store_explicit(&state->state, LINE_OPEN, memory_order_relaxed);
 	atomic_store_explicit(&state->number, number, memory_order_release);

@@ -36,7 +36,8 @@ static int found_look(struct journal *j, uint64_t id, struct found *found)
 		found->time_ns = slot->time_ns;
 		found->units = __atomic_load_n(&slot->units, __ATOMIC_ACQUIRE);
 	} while (found->where != atomic_load_explicit(&slot->where, memory_order_relaxed));
-	return where_kind(found->where) == WHERE_NONE ? -ENOENT : 0;
+	/* retired meanwhile, its line perhaps another's: then this is not its entry */
+	return where_kind(found->where) == WHERE_NONE || index_live(j, id) != slot ? -ENOENT : 0;
 }
 
 static void found_entry(const struct found *found, struct journal_entry *entry)

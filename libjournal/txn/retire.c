@@ -21,20 +21,29 @@
 #include "txn/slots.h"
 #include "txn/stream.h"
 
+static bool retire_claim_slot(struct line *state, uint32_t slot, bool *completes)
+{
+	return atomic_load_explicit(&state->committed[slot / 64], memory_order_acquire) >>
+		       (slot & 63) & 1 &&
+	       line_claim(state, slot, 1, completes);
+}
+
 static int retire_claim(struct journal *j, uint64_t id, uint32_t *line, bool *completes)
 {
-	uint32_t slot = id_slot(id);
 	struct line *state;
+	bool claimed;
 
 	*line = id_number(id) ? index_find(j, id_number(id)) : NO_LINE;
 	if (*line == NO_LINE)
 		return -ENOENT;
 	state = &j->lines[*line];
-	if (!(atomic_load_explicit(&state->committed[slot / 64], memory_order_acquire) >>
-	      (slot & 63) & 1) ||
-	    !line_claim(state, slot, 1, completes))
-		return -ENOENT;
-	return 0;
+	/* while this is set the line is not recycled; once the slot is claimed its
+	 * bit on the medium prevents it, until that is cleared */
+	atomic_fetch_add_explicit(&state->hazards, 1, memory_order_seq_cst);
+	claimed = atomic_load_explicit(&state->number, memory_order_seq_cst) == id_number(id) &&
+		  retire_claim_slot(state, id_slot(id), completes);
+	atomic_fetch_sub_explicit(&state->hazards, 1, memory_order_release);
+	return claimed ? 0 : -ENOENT;
 }
 
 static void retire_bit(struct journal *j, uint32_t line, uint32_t slot)
