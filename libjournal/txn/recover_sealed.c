@@ -156,7 +156,7 @@ static uint32_t sealed_run(const struct sealed *s, uint32_t first, struct run *r
 	return i;
 }
 
-/* A record that does not verify: each transaction that it held is lost. */
+/* Named here and, unless it is known by now, not to be read: lost. */
 static void sealed_lose(struct sealed *s, const struct wanted *w)
 {
 	pthread_mutex_lock(&s->r->lock);
@@ -191,9 +191,11 @@ static int sealed_run_records(struct sealed *s, const struct run *run, const str
 
 	for (i = run->first; i < run->first + run->count && !error; i++) {
 		w = &s->wanted[i];
-		if (io->result)
+		/* the members of a group name one record; those that it did not
+		 * bring are lost with it */
+		if (io->result || (i > run->first && w->offset == w[-1].offset))
 			sealed_lose(s, w);
-		else if (i == run->first || w->offset != w[-1].offset)
+		else
 			error = sealed_record(s, w, (const uint8_t *)io->buffer +
 							    (w->offset - run->from));
 	}
