@@ -122,6 +122,15 @@ static bool destage_too_late(const struct destage_move *move)
 	       atomic_load(&move->line->number) != move->number;
 }
 
+/* Not whatever is there: the slot may be another transaction's by now.  The place
+ * is ours alone while we hold its segment. */
+static bool destage_take_back(const struct destage_move *move)
+{
+	uint64_t to = move->to;
+
+	return atomic_compare_exchange_strong(&move->slot->where, &to, 0);
+}
+
 /*
  * The copies are durable: from here on they are read.  One that is retired at
  * the same time claims first and reads where after; we write where first and
@@ -138,8 +147,8 @@ static void destage_publish(struct destage_run *run)
 		from = move->from;
 		if (!atomic_compare_exchange_strong(&move->slot->where, &from, move->to))
 			segment_release(run->j, move->segment, 1);
-		else if (destage_too_late(move))
-			slot_release(run->j, move->slot);
+		else if (destage_too_late(move) && destage_take_back(move))
+			segment_release(run->j, move->segment, 1);
 	}
 	count(run->j->counters, COUNT_DESTAGED, run->count);
 }

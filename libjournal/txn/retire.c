@@ -54,16 +54,25 @@ static void retire_bit(struct journal *j, uint32_t line, uint32_t slot)
 }
 
 /*
- * Durably retired: its bytes in the log may go, and its slot counts as dead.
+ * What it has in the log, to be given up later.  Before its bit is cleared: then
+ * others may complete the line, and the slot be committed again.
  * A staged one has nothing to give up: destage looks at the claim, which was
  * made before where is read here, after it has written where (destage.c).
  */
-static void retire_done(struct journal *j, uint32_t line, uint32_t slot, bool completes)
+static void retire_take(struct journal *j, uint32_t line, uint32_t slot, struct place *place)
 {
 	struct slot *entry = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
 
+	place->where = 0;
 	if (where_kind(atomic_load(&entry->where)) != WHERE_STAGE)
-		slot_release(j, entry);
+		slot_take(entry, place);
+}
+
+/* Durably retired: its bytes in the log may go, and its slot counts as dead. */
+static void retire_done(struct journal *j, uint32_t line, const struct place *place,
+			bool completes)
+{
+	place_release(j, place);
 	if (completes)
 		line_word_done(j, line);
 }
@@ -85,18 +94,20 @@ static int retire_unknown(struct journal *j, uint64_t id)
 
 static int retire_one_by_bit(struct journal *j, uint64_t id)
 {
+	struct place place;
 	uint32_t line;
 	bool completes;
 	int error;
 
 	if (retire_claim(j, id, &line, &completes))
 		return retire_unknown(j, id);
+	retire_take(j, line, id_slot(id), &place);
 	retire_bit(j, line, id_slot(id));
 	/* the bit before the acknowledgement, and before the line is recycled */
 	error = nv_fence(j->marker);
 	if (error)
 		return journal_fail(j, error);
-	retire_done(j, line, id_slot(id), completes);
+	retire_done(j, line, &place, completes);
 	return 0;
 }
 
@@ -116,6 +127,7 @@ struct retire_set {
 	uint64_t *ids;
 	uint32_t *lines;
 	bool *completes;
+	struct place *places;
 	size_t count;
 	uint64_t unknown; /* one that was not found, for the text */
 	bool some_unknown;
@@ -130,7 +142,8 @@ static int retire_claim_all(struct journal *j, const uint64_t *ids, size_t want,
 	set->ids = malloc(want * sizeof(*set->ids));
 	set->lines = malloc(want * sizeof(*set->lines));
 	set->completes = malloc(want * sizeof(*set->completes));
-	if (!set->ids || !set->lines || !set->completes)
+	set->places = malloc(want * sizeof(*set->places));
+	if (!set->ids || !set->lines || !set->completes || !set->places)
 		return journal_say(j, -ENOMEM, "no memory to retire %zu transactions", want);
 	for (i = 0; i < want; i++) {
 		error = retire_claim(j, ids[i], &set->lines[at], &set->completes[at]);
@@ -195,8 +208,10 @@ static int retire_set_durably(struct journal *j, const struct retire_set *set)
 	size_t i;
 	int error;
 
-	for (i = 0; i < set->count; i++)
+	for (i = 0; i < set->count; i++) {
+		retire_take(j, set->lines[i], id_slot(set->ids[i]), &set->places[i]);
 		retire_bit(j, set->lines[i], id_slot(set->ids[i]));
+	}
 	if (!j->bits_durable)
 		return retire_by_records(j, set);
 	/* all the bits before the acknowledgement, and before a line is recycled */
@@ -212,7 +227,7 @@ static int retire_claimed(struct journal *j, const struct retire_set *set)
 	if (error)
 		return error;
 	for (i = 0; i < set->count; i++)
-		retire_done(j, set->lines[i], id_slot(set->ids[i]), set->completes[i]);
+		retire_done(j, set->lines[i], &set->places[i], set->completes[i]);
 	return set->some_unknown ? retire_unknown(j, set->unknown) : 0;
 }
 
@@ -229,5 +244,6 @@ int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int
 	free(set.ids);
 	free(set.lines);
 	free(set.completes);
+	free(set.places);
 	return error;
 }

@@ -5,8 +5,21 @@
 
 #include "txn/journal_impl.h"
 
-/* Whoever takes where away releases the segments: called by the one who
- * retires and by destage, when both saw the other. */
-void slot_release(struct journal *j, struct slot *slot);
+/* what a slot held when its where was taken away */
+struct place {
+	uint64_t where;
+	uint32_t units;
+};
+
+/* Whoever takes where away releases the segments.  Context: the claim, before the
+ * retire bit is cleared: after that the slot may be another transaction's. */
+static inline void slot_take(struct slot *slot, struct place *place)
+{
+	place->units = slot->units;
+	place->where = atomic_exchange(&slot->where, 0);
+}
+
+/* durably retired: its bytes may go */
+void place_release(struct journal *j, const struct place *place);
 
 #endif
