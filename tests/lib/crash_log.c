@@ -33,8 +33,8 @@ static int log_write(struct log_store *store, struct log_io *io, unsigned int co
 {
 	struct crash_world *world = world_of(store);
 
-	if (world->dead)
-		return fail_all(io, count, -EIO);
+	if (world->dead || world->write_error)
+		return fail_all(io, count, world->dead ? -EIO : world->write_error);
 	for (unsigned int i = 0; i < count; i++)
 		crash_write_add(world, &io[i]);
 	if (!crash_operation(world))
@@ -56,8 +56,8 @@ static int log_flush(struct log_store *store)
 {
 	struct crash_world *world = world_of(store);
 
-	if (!crash_operation(world))
-		return -EIO;
+	if (world->write_error || !crash_operation(world))
+		return world->write_error ? world->write_error : -EIO;
 	crash_writes_land(world);
 	return 0;
 }

@@ -57,7 +57,8 @@ struct crash_world {
 	uint64_t operations;
 	uint64_t die_at;    /* 0: never */
 	bool dead;
-	int fence_error;    /* the medium fails: what fences return */
+	int fence_error;    /* the marker medium fails: what fences return */
+	int write_error;    /* the log fails: what writes and flushes return */
 	void (*hook)(struct crash_world *world, void *context);
 	void *context;
 };
