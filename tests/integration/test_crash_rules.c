@@ -63,7 +63,21 @@ static void p5_a_ring_holds_what_was_acknowledged(void **state)
 	};
 
 	(void)state;
-	runs(&plan, 300, 4);
+	runs(&plan, 300, 3);
+}
+
+/* The same bytes come again to the place of a torn record, and are given up. */
+static void p5_a_torn_record_is_never_made_whole(void **state)
+{
+	static const struct crash_plan plan = {
+		.name = "p5-same", .generations = 30, .ops = 8, .ring_bytes = 4096, .live_max = 4,
+		.same = 120,
+		.weight = { [CRASH_PUT] = 6, [CRASH_ABORT] = 5, [CRASH_PREPARE] = 1,
+			    [CRASH_SYNCED] = 1, [CRASH_DIRECT] = 1, [CRASH_RETIRE] = 4 },
+	};
+
+	(void)state;
+	runs(&plan, 350, 3);
 }
 
 /* More than the stage holds stays live. */
@@ -109,8 +123,9 @@ static void p9_extents_before_their_bit(void **state)
 static void p10_a_torn_batch_is_no_damage(void **state)
 {
 	static const struct crash_plan plan = {
-		.name = "p10", .generations = 8, .ops = 25, .payload_max = 6000,
-		.weight = { [CRASH_SYNCED] = 10, [CRASH_GROUP] = 4, [CRASH_RETIRE] = 3,
+		.name = "p10", .generations = 8, .ops = 25, .payload_max = 2000,
+		.ring_bytes = 4096,
+		.weight = { [CRASH_PUT] = 10, [CRASH_SYNCED] = 10, [CRASH_GROUP] = 4, [CRASH_RETIRE] = 3,
 			    [CRASH_RETIRE_MANY] = 1 },
 	};
 	struct crash_plan file = plan;
@@ -132,8 +147,15 @@ static void p11_retired_without_nvram(void **state)
 			    [CRASH_RETIRE_MANY] = 3, [CRASH_RETIRE_ALL] = 3, [CRASH_CLOSE] = 1 },
 	};
 
+	struct crash_plan rolling = plan;
+
 	(void)state;
-	runs(&plan, 800, 5);
+	runs(&plan, 800, 3);
+	rolling.name = "p11-roll";
+	rolling.lines = 0;
+	rolling.live_max = 10;
+	rolling.payload_max = 250000;
+	runs(&rolling, 850, 4);
 }
 
 /* On a disk whose cache forgets, a write that is only completed is not enough. */
@@ -174,6 +196,7 @@ int main(void)
 		cmocka_unit_test(p1_a_recycled_line_revives_nothing),
 		cmocka_unit_test(p4_ids_are_never_reissued),
 		cmocka_unit_test(p5_a_ring_holds_what_was_acknowledged),
+		cmocka_unit_test(p5_a_torn_record_is_never_made_whole),
 		cmocka_unit_test(p6_destaged_and_not_lost_on_the_way),
 		cmocka_unit_test(p7_what_recovery_serves_is_durable),
 		cmocka_unit_test(p9_extents_before_their_bit),

@@ -58,10 +58,17 @@ static int run_error(struct crash_run *run, const char *what, int error)
 			    journal_error(run->j));
 }
 
+static uint64_t run_payload_seed(struct crash_run *run)
+{
+	return run->plan->same ? 1 : fault_random(&run->random);
+}
+
 static uint32_t run_size(struct crash_run *run)
 {
 	uint32_t max = or_default(run->plan->payload_max, 3000);
 
+	if (run->plan->same)
+		return run->plan->same;
 	switch (below(run, 8)) {
 	case 0:
 		return below(run, 16);
@@ -103,7 +110,7 @@ static int run_fill(struct crash_run *run, struct journal_txn *txn, uint32_t cou
 
 	oracle_begin(&run->oracle);
 	for (i = 0; i < count && !error; i++) {
-		seed = fault_random(&run->random);
+		seed = run_payload_seed(run);
 		if (i)
 			error = journal_group_next(txn);
 		if (i)
@@ -190,7 +197,7 @@ static int run_abort(struct crash_run *run, bool prepare)
 static int run_prepare(struct crash_run *run)
 {
 	struct journal_txn *txn;
-	uint64_t seed = fault_random(&run->random);
+	uint64_t seed = run_payload_seed(run);
 	uint32_t bytes = run_size(run);
 	struct journal_receipt receipt;
 	int error;
