@@ -5,9 +5,9 @@
 
 /* operations of a slice: of methods that take nanoseconds, and of those that
  * wait for the disk and mostly end by the clock */
-#define OPS_NVRAM 4000
-#define OPS_GROUP 200
-#define OPS_DISK  4000
+#define OPS_NVRAM 1500
+#define OPS_GROUP 100
+#define OPS_DISK  1000
 
 /* method, payload, threads, batch, operations per slice, path; rows that are
  * compared stand together */

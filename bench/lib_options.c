@@ -82,8 +82,8 @@ void bench_options_parse(struct bench_options *options, int argc, char **argv)
 	*options = (struct bench_options){
 		.dir = "build/bench-tmp",
 		.json = "build/bench.json",
-		.rounds = 60,
-		.slice_ns = 80000000,
+		.rounds = 200,
+		.slice_ns = 25000000,
 		.log_bytes = 1024 * MIB,
 		.marker_bytes = 64 * MIB,
 	};
