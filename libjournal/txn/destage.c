@@ -60,6 +60,8 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 			.reference = meta->reference, .extent = 0, .extents = 1,
 		},
 	};
+	struct slot *slot = &j->slots[(size_t)line * SLOTS_PER_LINE + at];
+	uint64_t from = where_stage(run->lane->index, meta->position), where;
 	struct stream_place place;
 	int error;
 
@@ -67,6 +69,12 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 		count(j->counters, COUNT_ELIDED, 1);
 		return 0;
 	}
+	where = atomic_load_explicit(&slot->where, memory_order_acquire);
+	/* the stage is the only witness of what is lost: it stays until retired */
+	if (where_kind(where) == WHERE_LOST)
+		return -EBADMSG;
+	if (where != from)
+		return 0; /* retired, or a copy is in the log already */
 	error = group_find(payload, meta->bytes, meta->count, index, &offset, &bytes);
 	if (error)
 		return error;
@@ -78,11 +86,11 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 		return error;
 	run->last_seq = place.seq;
 	run->moves[run->count++] = (struct destage_move){
-		.slot = &j->slots[(size_t)line * SLOTS_PER_LINE + at],
+		.slot = slot,
 		.line = &j->lines[line],
 		.number = id_number(meta->id),
 		.at = at,
-		.from = where_stage(run->lane->index, meta->position),
+		.from = from,
 		.to = where_log(place.segment->number, place.offset, 0),
 		.segment = place.segment,
 	};
@@ -166,24 +174,26 @@ int destage(struct journal *j, struct lane *lane, uint64_t want)
 	struct destage_run run = { .j = j, .lane = lane };
 	uint32_t next = lane->queue_tail;
 	uint64_t tail = lane->tail;
-	int error = 0;
+	int wait, error = 0;
 
-	for (; next != lane->queue_head && tail - lane->tail < want && !error; next++) {
+	for (; next != lane->queue_head && tail - lane->tail < want; next++) {
 		error = destage_record(&run, &lane->queue[next & lane->queue_mask], tail);
-		if (!error)
-			tail += (uint64_t)lane->queue[next & lane->queue_mask].units *
-				STAGE_ALIGN;
+		if (error)
+			break;
+		tail += (uint64_t)lane->queue[next & lane->queue_mask].units * STAGE_ALIGN;
 	}
+	/* what was copied before an error is not copied again by the next attempt */
+	if (tail != lane->tail)
+		error = 0;
+	wait = run.count ? stream_wait(j, run.last_seq) : 0;
 	/* P6: log durable, then the tail moves (fenced), then bytes are reused */
-	if (!error && run.count)
-		error = stream_wait(j, run.last_seq);
-	if (!error) {
+	if (!wait) {
 		destage_publish(&run);
 		lane->queue_tail = next;
-		error = lane_tail_store(j, lane, tail);
+		wait = lane_tail_store(j, lane, tail);
 	} else {
 		destage_undo(&run);
 	}
 	free(run.moves);
-	return error;
+	return wait ? wait : error;
 }

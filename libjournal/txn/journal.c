@@ -104,6 +104,8 @@ static void journal_policy(struct journal *j, const struct journal_open_options 
 	j->stage_on = j->bits_durable && j->geometry.ring_bytes && !j->read_only;
 	/* a quarter of a ring, and what a log record holds at its destage */
 	wanted = (uint32_t)min_u64(wanted, LOG_BUFFER_BYTES / 2);
+	/* what is staged must find room in one record of the log when it is destaged */
+	wanted = (uint32_t)min_u64(wanted, extent_payload_max(j));
 	j->stage_max_bytes =
 		(uint32_t)min_u64(wanted, round_down(j->geometry.ring_bytes / 4, 64));
 	j->survives_staged = j->class_marker;

@@ -10,6 +10,7 @@
 
 #include "format/group.h"
 #include "txn/checkpoint.h"
+#include "txn/extent.h"
 #include "txn/found.h"
 #include "txn/lane.h"
 #include "txn/line.h"
@@ -63,7 +64,8 @@ static void stage_members(struct recovery *r, const struct lane *lane,
 	for (i = 0; i < meta->count; i++) {
 		if (!recover_may_live(r, meta->line, id_number(meta->id), slot + i))
 			continue;
-		if (valid && !group_find(payload, meta->bytes, meta->count, i, &offset, &bytes))
+		if (valid && !group_find(payload, meta->bytes, meta->count, i, &offset, &bytes) &&
+		    bytes <= extent_payload_max(r->j))
 			recover_insert(r, meta->line, slot + i,
 				       where_stage(lane->index, meta->position), bytes,
 				       (uint32_t)(log_record_bytes(bytes) / 32),
