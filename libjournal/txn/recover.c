@@ -65,6 +65,29 @@ static int recover_erase_clean(struct journal *j)
 	return nv_fence(j->marker);
 }
 
+/* Ids and sequences are drawn above all that were ever seen (P4): a checkpoint
+ * that stands in for a newer, damaged one has an older incarnation. */
+static void recover_incarnation(struct recovery *r)
+{
+	struct journal *j = r->j;
+	const struct segment_scan *scan;
+	uint32_t i, k;
+
+	for (i = 0; i < r->order_count; i++) {
+		scan = &r->scans[r->order[i]];
+		r->incarnation = max_u64(r->incarnation, scan->seq >> 32);
+		if (scan->digest)
+			r->incarnation = max_u64(r->incarnation,
+						 get_le64(scan->digest->last_record_seq) >> 32);
+		for (k = 0; k < scan->count; k++)
+			r->incarnation = max_u64(r->incarnation,
+						 scan->records[k].meta.seq >> 32);
+	}
+	for (i = 0; i < j->lines_used; i++)
+		r->incarnation = max_u64(r->incarnation,
+					 j->lines[i].number >> LINE_COUNTER_BITS);
+}
+
 static int recover_become_writer(struct recovery *r)
 {
 	struct journal *j = r->j;
@@ -72,6 +95,7 @@ static int recover_become_writer(struct recovery *r)
 
 	if (!error)
 		error = recover_erase_clean(j);
+	recover_incarnation(r);
 	if (!error)
 		error = incarnation_set(j, r->incarnation + 1);
 	if (error)

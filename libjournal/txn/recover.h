@@ -55,7 +55,6 @@ struct recovery {
 	pthread_mutex_t lock; /* index, counters */
 	uint64_t replay_seq;
 	uint64_t incarnation;
-	uint64_t seq_max; /* of segments */
 	struct watermark *acked; /* by incarnation, ascending */
 	uint32_t acked_count;
 	uint64_t served_seq; /* what the writer before has acknowledged, see scan_served() */
