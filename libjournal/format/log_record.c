@@ -145,7 +145,8 @@ static bool log_meta_sane(const struct log_meta *meta, uint64_t room)
 	return (meta->type == LOG_DATA || meta->type == LOG_EXTENT) && meta->count >= 1 &&
 	       meta->count <= JOURNAL_GROUP_MAX &&
 	       meta->slot + meta->count <= MARKER_LINE_SLOTS &&
-	       (meta->count == 1 || meta->extents == 1) && tables <= meta->bytes &&
+	       (meta->count == 1 || (meta->extents == 1 && meta->bytes >= meta->count * 4)) &&
+	       tables <= meta->bytes &&
 	       (!meta->extents || meta->extent == meta->extents - 1) &&
 	       (meta->type == LOG_EXTENT || meta->extents) && log_total_sane(meta, tables);
 }

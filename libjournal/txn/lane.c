@@ -13,11 +13,11 @@
 /* at most one record for each 64 bytes of ring; pages not used cost nothing */
 static uint32_t lane_queue_entries(const struct journal *j)
 {
-	uint32_t entries = 1;
+	uint64_t entries = 1;
 
-	while (entries < j->geometry.ring_bytes / STAGE_ALIGN)
+	while (entries < j->geometry.ring_bytes / STAGE_ALIGN && entries < 1u << 31)
 		entries <<= 1;
-	return entries;
+	return (uint32_t)entries;
 }
 
 static int lane_make(struct journal *j, struct lane *lane, uint32_t index)

@@ -115,7 +115,8 @@ static bool recover_extent(struct recovery *r, const struct log_meta *last, uint
 	struct record record;
 	bool good;
 
-	if (segment >= j->segments.count || (uint32_t)where >= j->segment_bytes)
+	if (segment >= j->segments.count || (uint32_t)where >= j->segment_bytes ||
+	    (uint32_t)where % LOG_RECORD_ALIGN)
 		return false;
 	good = !record_read(j, segment, (uint32_t)where, record_bytes_max(), &record) &&
 	       record.meta.type == LOG_EXTENT && record.meta.id == last->id &&

@@ -21,6 +21,8 @@ static void recover_line(struct recovery *r, uint32_t line)
 	uint32_t word;
 	int error = word_unseal(line_media(j, line)->epoch, &epoch);
 
+	if (!error && !(epoch >> 1))
+		error = -EUCLEAN; /* 0 is no number: an id of it would be no id */
 	if (error == -EUCLEAN) {
 		/* never taken again, for nobody knows what it holds */
 		found_damage(j, 0, "%s: line %u: its epoch is damaged: what it committed "
@@ -69,6 +71,9 @@ int recover_epoch(struct recovery *r, uint32_t line, uint64_t number)
 	if (line >= j->geometry.lines)
 		return 0; /* a record that names no line of ours: nothing is live by it */
 	if (number <= j->lines[line].number)
+		return 0;
+	/* a reader beside a writer: the line moved on since it was looked at */
+	if (j->bits_durable && j->writer_pid)
 		return 0;
 	if (j->bits_durable)
 		return journal_say(j, -EUCLEAN, "%s: is older than the log: line %u has epoch "
@@ -146,7 +151,8 @@ static void recover_clean(struct recovery *r, struct lane *lane, __le64 word)
 	uint64_t value, epoch;
 	uint32_t line;
 
-	if (j->read_only || word_unseal(word, &value))
+	/* nor if they are of the checkpoint before: slots were used since */
+	if (j->read_only || j->marker->fell_back || word_unseal(word, &value))
 		return;
 	line = (uint32_t)(value >> MARKER_CLEAN_SLOT_BITS);
 	lane->next = (uint32_t)(value & ((1u << MARKER_CLEAN_SLOT_BITS) - 1));

@@ -130,7 +130,7 @@ static int recover_ring(struct recovery *r, struct lane *lane)
 	struct journal *j = r->j;
 
 	if (word_unseal(lane_media(j, lane->index)->tail, &lane->tail) ||
-	    lane->tail % STAGE_ALIGN)
+	    lane->tail % STAGE_ALIGN || lane->tail > WORD_VALUE_MAX / 2)
 		return journal_say(j, -EUCLEAN, "%s: the tail of lane %u is damaged",
 				   j->conf.marker, lane->index);
 	lane->head = lane->tail;
