@@ -142,7 +142,8 @@ static void segment_look(struct recovery *r, uint32_t segment, const void *heade
 		scan->first_record_seq = meta.first_record_seq;
 	}
 	segment_second(r, segment, header_good, first, second);
-	if (first && !scan->digest)
+	/* not over an open use that only the second copy still speaks of */
+	if (first && !scan->digest && get_le64(first->seq) >= scan->seq)
 		segment_from_digest(scan, first);
 	else
 		free(first);
