@@ -9,6 +9,7 @@
 #include "output.h"
 
 struct cat {
+	const char *dir;
 	struct journal *journal;
 	uint8_t *data;
 	size_t room;
@@ -39,6 +40,19 @@ static int cat_read(struct cat *cat, uint64_t id, size_t *got)
 	return err ? err : journal_read(cat->journal, id, cat->data, cat->room, got);
 }
 
+/* Beside a writer it may have been retired since we opened, and its place used
+ * again: that looks like damage, and is none to whoever opens now. */
+static int cat_read_again(struct cat *cat, uint64_t id, size_t *got)
+{
+	struct journal *again = jnl_open(cat->dir, JOURNAL_RDONLY);
+
+	if (!again)
+		return -EBADMSG;
+	(void)journal_close(cat->journal);
+	cat->journal = again;
+	return cat_read(cat, id, got);
+}
+
 static int cat_refuse(struct cat *cat, const char *word, int err)
 {
 	switch (err) {
@@ -66,6 +80,8 @@ static int cat_one(struct cat *cat, const char *word)
 		return JNL_REFUSED;
 	}
 	err = cat_read(cat, id, &got);
+	if (err == -EBADMSG)
+		err = cat_read_again(cat, id, &got);
 	if (err)
 		return cat_refuse(cat, word, err);
 	return output_data(cat->data, got) ? -1 : JNL_DONE;
@@ -96,7 +112,8 @@ int cmd_cat(int argc, char **argv)
 	ids_parse(argc, argv, "DIR ID...",
 		  "Write the payload of each transaction ID to standard output, byte for byte.",
 		  &ids);
-	cat.journal = jnl_open(ids.dir, JOURNAL_RDONLY);
+	cat.dir = ids.dir;
+	cat.journal = jnl_open(cat.dir, JOURNAL_RDONLY);
 	if (!cat.journal)
 		return JNL_REFUSED;
 	status = cat_all(&cat, &ids);

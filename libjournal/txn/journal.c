@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "txn/beside.h"
 #include "txn/checkpoint.h"
 #include "txn/dirlock.h"
 #include "txn/extent.h"
@@ -162,10 +163,9 @@ static void journal_free(struct journal *j)
 	free(j);
 }
 
-int journal_open(const char *dir, const struct journal_open_options *options,
-		 struct journal **journal)
+static int journal_open_once(const char *dir, const struct journal_open_options *options,
+			     struct journal **journal)
 {
-	static const struct journal_open_options defaults;
 	struct journal *j;
 	int error;
 
@@ -175,13 +175,33 @@ int journal_open(const char *dir, const struct journal_open_options *options,
 	memset(j, 0, sizeof(*j));
 	*journal = j;
 	journal_say(j, 0, "no error"); /* this address may have had another's */
-	error = journal_open_impl(j, dir, options ? options : &defaults);
+	error = journal_open_impl(j, dir, options);
 	if (error)
 		/* it serves only journal_error() and journal_close() from here on */
 		atomic_store(&j->failed, error);
 	else
 		j->opened = true;
 	return error;
+}
+
+int journal_open(const char *dir, const struct journal_open_options *options,
+		 struct journal **journal)
+{
+	static const struct journal_open_options defaults;
+	struct journal *first, *later;
+	int error = journal_open_once(dir, options ? options : &defaults, &first);
+
+	*journal = first;
+	if (error || !beside_doubtful(first))
+		return error;
+	if (journal_open_once(dir, options ? options : &defaults, &later)) {
+		(void)journal_close(later);
+		return 0;
+	}
+	beside_settle(first, later);
+	(void)journal_close(first);
+	*journal = later;
+	return 0;
 }
 
 static __le64 clean_word(const struct lane *lane)

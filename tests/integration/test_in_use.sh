@@ -75,6 +75,41 @@ readers_read_beside_it() # readers_read_beside_it KIND
 	[ "$(ids_of "$j" | wc -l)" = 4 ]
 }
 
+# A writer commits without pause while everything read is right.  Retired ones
+# and recycled segments come from a journal that is emptied in between.
+readers_beside_a_busy_one() # readers_beside_a_busy_one KIND
+{
+	local j=$scratch/b.$1 n=0
+	# shellcheck disable=SC2046
+	journal "$j" $(marker_option "$1" busy)
+	: >"$scratch/churn"
+	"$BUILD/tests/integration/churn" "$j" 60000 >"$scratch/churn" 2>&1 &
+	writer=$!
+	ends $writer
+	until_or_end $writer lines_at_least 1 "$scratch/churn"
+	while kill -0 $writer 2>/dev/null; do
+		expect 0 "$JNL" ls "$j"
+		while read -r id bytes _ state _; do
+			[ "$state" = live ] || wrong "$id is $state, and nothing is damaged"
+			[ "$bytes" -ge 8 ] || wrong "$id has $bytes bytes"
+		done <"$out"
+		expect 0 "$JNL" check "$j"
+		expect 0 "$JNL" info "$j"
+		id=$(ids_of "$j" | tail -n 1)
+		local got=0
+		[ -z "$id" ] || "$JNL" cat "$j" "$id" >"$out" 2>"$err" || got=$?
+		[ $got -le 1 ] || wrong "$id is damaged: $(cat "$err")" # 1: retired since
+		if [ -n "$id" ] && [ $got = 0 ]; then
+			perl -0777 -ne 'exit(/\A([0-9a-f]{8})(?:\1)*\z/ ? 0 : 1)' "$out" ||
+				wrong "torn: $(head -c 100 "$out")"
+		fi
+		n=$((n + 1))
+	done
+	wait $writer || wrong "$(cat "$scratch/churn")"
+	[ $n -ge 2 ] || wrong "the writer was too fast to look at"
+	expect 0 "$JNL" check "$j"
+}
+
 # the lock goes with its process, however that ends
 a_killed_writer_leaves_no_lock()
 {
@@ -93,6 +128,7 @@ for kind in $markers; do
 	if why=$(have_marker $kind); then
 		it "a second writer is refused, $kind" a_second_writer_is_refused $kind
 		it "readers read beside it, $kind" readers_read_beside_it $kind
+		it "readers beside a busy one, $kind" readers_beside_a_busy_one $kind
 	else
 		skip "in use, $kind" "$why"
 	fi
