@@ -208,6 +208,102 @@ static void p10_the_very_last_record_stays_ambiguous(void **state)
 	place_remove(p);
 }
 
+/* ---- what was torn stays torn --------------------------------------------------- */
+
+static uint32_t live(struct place *p)
+{
+	struct journal_entry entry = { 0 };
+	uint32_t count = 0;
+
+	while (!journal_next(p->j, entry.id, &entry))
+		count++;
+	return count;
+}
+
+/* A is live, and the power goes while B is on its way. */
+static void a_then_torn_b(struct place *p, enum journal_path path)
+{
+	uint64_t id;
+
+	assert_int_equal(put(p, path, 1, &id), 0);
+	p->world.die_at = p->world.operations + 1;
+	assert_int_equal(put(p, path, 2, &id), -EIO);
+	crash_throw_away(p->j);
+	p->j = NULL;
+	crash_world_cut(&p->world, CRASH_KEEP, 0);
+}
+
+/* Its header is there, the end of its payload is not.  The same bytes come to
+ * the same place, and are given up: nobody committed them, now or then. */
+static void p5_a_torn_record_is_never_made_whole(void **state)
+{
+	struct journal_txn_options options = { .path = JOURNAL_PATH_STAGED, .bytes = BYTES };
+	struct place *p = place_make();
+	struct journal_txn *txn;
+	uint8_t payload[BYTES], *torn;
+	uint64_t id;
+
+	(void)state;
+	a_then_torn_b(p, JOURNAL_PATH_STAGED);
+	torn = find(&p->world.marker, 2) + BYTES - 64;
+	memset(torn, 0xff, 8);
+	memset(p->world.marker.now + (torn - p->world.marker.durable), 0xff, 8);
+	assert_int_equal(place_open(p), 0);
+	assert_int_equal(live(p), 1);
+	oracle_payload(2, payload, BYTES);
+	assert_int_equal(journal_begin(p->j, &options, &txn), 0);
+	assert_int_equal(journal_append(txn, payload, BYTES), 0);
+	assert_int_equal(journal_abort(txn), 0);
+	crash_set_cpu(1); /* another lane, whose fence brings all to the medium */
+	assert_int_equal(put(p, JOURNAL_PATH_STAGED, 3, &id), 0);
+	place_crash(p);
+	assert_int_equal(place_open(p), 0);
+	assert_int_equal(live(p), 2);
+	place_remove(p);
+}
+
+#define SECTOR 512u
+
+static void die_at_record(struct crash_world *world, void *context)
+{
+	uint8_t payload[BYTES];
+
+	(void)context;
+	oracle_payload(2, payload, BYTES);
+	if (world->oldest && memmem(world->oldest->data, world->oldest->bytes, payload, BYTES))
+		world->die_at = world->operations;
+}
+
+/* The same on a disk, by sectors: of B the first, then of C, which has the same
+ * bytes and comes to the same place, the others. */
+static void p10_a_torn_record_is_never_made_whole(void **state)
+{
+	struct place *p = place_make();
+	uint8_t *torn, *disk;
+	uint64_t id;
+
+	(void)state;
+	a_then_torn_b(p, JOURNAL_PATH_SYNCED);
+	torn = find(&p->world.log, 2);
+	torn = p->world.log.durable + ((torn - p->world.log.durable + SECTOR - 1) & -SECTOR);
+	memset(torn, 0, SECTOR);
+	memset(p->world.log.now + (torn - p->world.log.durable), 0, SECTOR);
+	assert_int_equal(place_open(p), 0);
+	assert_int_equal(live(p), 1);
+	/* up to the log write that brings C's record */
+	p->world.hook = die_at_record;
+	assert_int_equal(put(p, JOURNAL_PATH_SYNCED, 2, &id), -EIO);
+	p->world.hook = NULL;
+	disk = p->world.log.durable + p->world.oldest->offset;
+	memcpy(p->world.oldest->data, disk, SECTOR);
+	crash_throw_away(p->j);
+	p->j = NULL;
+	crash_world_cut(&p->world, CRASH_KEEP, 0);
+	assert_int_equal(place_open(p), 0);
+	assert_int_equal(live(p), 1);
+	place_remove(p);
+}
+
 /* ---- media that fail ---------------------------------------------------------- */
 
 static void nothing_writes(struct place *p, uint64_t live)
@@ -269,6 +365,8 @@ int main(void)
 		cmocka_unit_test(p10_a_failing_payload_below_the_watermark_is_lost),
 		cmocka_unit_test(p10_a_failing_header_below_the_watermark_is_damage),
 		cmocka_unit_test(p10_the_very_last_record_stays_ambiguous),
+		cmocka_unit_test(p5_a_torn_record_is_never_made_whole),
+		cmocka_unit_test(p10_a_torn_record_is_never_made_whole),
 		cmocka_unit_test(p16_a_marker_failure_is_sticky),
 		cmocka_unit_test(p16_a_log_failure_is_sticky),
 	};

@@ -14,7 +14,7 @@ static void random_runs_on_nvram(void **state)
 
 	(void)state;
 	plan.name = "nvram";
-	assert_int_equal(crash_runs(&plan, crash_seed("nvram", 1), crash_count(6)), 0);
+	assert_int_equal(crash_runs(&plan, crash_seed("nvram", 1), crash_count(3)), 0);
 }
 
 static void random_runs_with_digests_in_the_log(void **state)
@@ -37,7 +37,7 @@ static void random_runs_on_a_file(void **state)
 	plan.name = "file";
 	plan.checkpointed = true;
 	plan.weight[CRASH_LARGE] = 3;
-	assert_int_equal(crash_runs(&plan, crash_seed("file", 2001), crash_count(4)), 0);
+	assert_int_equal(crash_runs(&plan, crash_seed("file", 2001), crash_count(3)), 0);
 }
 
 int main(void)

@@ -66,20 +66,6 @@ static void p5_a_ring_holds_what_was_acknowledged(void **state)
 	runs(&plan, 300, 3);
 }
 
-/* The same bytes come again to the place of a torn record, and are given up. */
-static void p5_a_torn_record_is_never_made_whole(void **state)
-{
-	static const struct crash_plan plan = {
-		.name = "p5-same", .generations = 30, .ops = 8, .ring_bytes = 4096, .live_max = 4,
-		.same = 120,
-		.weight = { [CRASH_PUT] = 6, [CRASH_ABORT] = 5, [CRASH_PREPARE] = 1,
-			    [CRASH_SYNCED] = 1, [CRASH_DIRECT] = 1, [CRASH_RETIRE] = 4 },
-	};
-
-	(void)state;
-	runs(&plan, 350, 3);
-}
-
 /* More than the stage holds stays live. */
 static void p6_destaged_and_not_lost_on_the_way(void **state)
 {
@@ -91,6 +77,25 @@ static void p6_destaged_and_not_lost_on_the_way(void **state)
 
 	(void)state;
 	runs(&plan, 400, 4);
+}
+
+/* The log fills up: what was accepted can still be destaged and retired. */
+static void p8_a_full_log_holds_nothing_hostage(void **state)
+{
+	static const struct crash_plan plan = {
+		.name = "p8", .generations = 3, .ops = 120, .ring_bytes = 8192, .live_max = 1000,
+		.payload_max = 120000, .every = 3,
+		.weight = { [CRASH_PUT] = 20, [CRASH_SYNCED] = 5, [CRASH_DIRECT] = 5,
+			    [CRASH_LARGE] = 1, [CRASH_GROUP] = 10, [CRASH_RETIRE] = 8,
+			    [CRASH_RETIRE_MANY] = 1 },
+	};
+	struct crash_plan file = plan;
+
+	(void)state;
+	runs(&plan, 450, 2);
+	file.name = "p8-file";
+	file.checkpointed = true;
+	runs(&file, 470, 2);
 }
 
 /* A process is killed, the next one serves what it reads, then the power goes. */
@@ -196,8 +201,8 @@ int main(void)
 		cmocka_unit_test(p1_a_recycled_line_revives_nothing),
 		cmocka_unit_test(p4_ids_are_never_reissued),
 		cmocka_unit_test(p5_a_ring_holds_what_was_acknowledged),
-		cmocka_unit_test(p5_a_torn_record_is_never_made_whole),
 		cmocka_unit_test(p6_destaged_and_not_lost_on_the_way),
+		cmocka_unit_test(p8_a_full_log_holds_nothing_hostage),
 		cmocka_unit_test(p7_what_recovery_serves_is_durable),
 		cmocka_unit_test(p9_extents_before_their_bit),
 		cmocka_unit_test(p10_a_torn_batch_is_no_damage),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ struct crash_run {
 	struct journal *j;
 	uint64_t random;
 	uint8_t *payload;
+	uint32_t refused;
 };
 
 const struct crash_plan crash_plan_all = {
@@ -52,23 +54,17 @@ static int run_error(struct crash_run *run, const char *what, int error)
 {
 	if (!error || run->world.dead || *run->oracle.why)
 		return error;
-	if (error == -ENOSPC || error == -EMSGSIZE)
+	if (error == -ENOSPC || error == -EMSGSIZE) {
+		run->refused++;
 		return 0; /* nothing happened */
+	}
 	return oracle_wrong(&run->oracle, "%s: %s: %s", what, strerror(-error),
 			    journal_error(run->j));
-}
-
-static uint64_t run_payload_seed(struct crash_run *run)
-{
-	return run->plan->same ? 1 : fault_random(&run->random);
 }
 
 static uint32_t run_size(struct crash_run *run)
 {
 	uint32_t max = or_default(run->plan->payload_max, 3000);
-
-	if (run->plan->same)
-		return run->plan->same;
 	switch (below(run, 8)) {
 	case 0:
 		return below(run, 16);
@@ -110,7 +106,7 @@ static int run_fill(struct crash_run *run, struct journal_txn *txn, uint32_t cou
 
 	oracle_begin(&run->oracle);
 	for (i = 0; i < count && !error; i++) {
-		seed = run_payload_seed(run);
+		seed = fault_random(&run->random);
 		if (i)
 			error = journal_group_next(txn);
 		if (i)
@@ -197,7 +193,7 @@ static int run_abort(struct crash_run *run, bool prepare)
 static int run_prepare(struct crash_run *run)
 {
 	struct journal_txn *txn;
-	uint64_t seed = run_payload_seed(run);
+	uint64_t seed = fault_random(&run->random);
 	uint32_t bytes = run_size(run);
 	struct journal_receipt receipt;
 	int error;
@@ -385,8 +381,8 @@ static int run_generation(struct crash_run *run, uint32_t generation)
 		run->world.dead = true;
 	(void)run_close(run);
 	if (run->world.dead)
-		crash_world_cut(&run->world, (enum crash_how)below(run, 4),
-				fault_random(&run->random));
+		crash_world_cut(&run->world, below(run, 2) ? CRASH_MIXED :
+				(enum crash_how)below(run, 4), fault_random(&run->random));
 	return *run->oracle.why ? -1 : 0;
 }
 
@@ -416,16 +412,21 @@ static int run_make(struct crash_run *run, uint64_t seed)
 {
 	const struct crash_plan *plan = run->plan;
 
+	/* thousands of recoveries: their megabytes need not come from the kernel */
+	(void)mallopt(M_MMAP_THRESHOLD, 1 << 25);
+	(void)mallopt(M_TRIM_THRESHOLD, 1 << 28);
 	run->random = seed;
 	crash_set_random(seed);
 	crash_world_make(&run->world);
 	run->world.checkpointed = plan->checkpointed;
-	run->world.no_dsync = plan->no_dsync;
 	run->world.block_bytes = or_default(plan->block_bytes, 4096);
 	run->payload = malloc(PAYLOAD_ROOM);
 	JASSERT(run->payload && !scratch_make(&run->scratch, NULL));
 	crash_world_enter(&run->world);
-	return crash_look_make(&run->look, plan, &run->scratch, &run->world, &run->oracle);
+	if (crash_look_make(&run->look, plan, &run->scratch, &run->world, &run->oracle))
+		return -1;
+	run->world.no_dsync = plan->no_dsync; /* once formatted */
+	return 0;
 }
 
 int crash_run(const struct crash_plan *plan, uint64_t seed, char why[512])
@@ -440,8 +441,9 @@ int crash_run(const struct crash_plan *plan, uint64_t seed, char why[512])
 		error = run_generations(run);
 	crash_world_enter(NULL);
 	crash_set_cpu(-1);
-	printf("# %s: %" PRIu64 " points, %" PRIu64 " crashes recovered, %u transactions\n",
-	       plan->name, run->world.operations, run->look.looked, run->oracle.count);
+	printf("# %s: %" PRIu64 " points, %" PRIu64 " crashes recovered, %u transactions, "
+	       "%u refused\n", plan->name, run->world.operations, run->look.looked,
+	       run->oracle.count, run->refused);
 	memcpy(why, run->oracle.why, 512);
 	crash_look_free(&run->look);
 	crash_world_free(&run->world);

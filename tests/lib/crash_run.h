@@ -38,7 +38,6 @@ struct crash_plan {
 	uint32_t block_bytes;     /* 0: 4096 */
 	uint32_t lines, ring_bytes; /* 0: 10, 16384 */
 	uint32_t payload_max;     /* 0: 3000 */
-	uint32_t same;            /* every payload is the same, of so many bytes */
 	uint32_t generations, ops; /* of each */
 	uint32_t live_max;        /* 0: 40; above it is retired */
 	uint32_t every;           /* 0: 1; a look at each so many points */

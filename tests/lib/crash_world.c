@@ -212,7 +212,17 @@ static void checkpoint_crash(const struct crash_world *from, enum crash_how how,
 	memcpy(to->marker.now, to->marker.durable, to->marker.bytes);
 }
 
-/* Each word that differs may have left the cache, whether flushed or not. */
+/* Each word that differs may have left the cache, whether flushed or not: one by
+ * one, or, as caches do it, all of a line at the same time. */
+static bool word_leaves(enum crash_how how, bool by_line, uint64_t index, uint64_t *random)
+{
+	uint64_t line = *random ^ index / 8 * 0x9e3779b97f4a7c15u;
+
+	if (how == CRASH_KEEP || how == CRASH_DROP)
+		return how == CRASH_KEEP;
+	return (by_line ? fault_random(&line) : fault_random(random)) & 1;
+}
+
 static void words_crash(const struct crash_world *from, enum crash_how how, uint64_t *random,
 			struct crash_world *to)
 {
@@ -220,14 +230,14 @@ static void words_crash(const struct crash_world *from, enum crash_how how, uint
 	const uint64_t *durable = (const uint64_t *)(void *)from->marker.durable;
 	uint64_t *to_now = (uint64_t *)(void *)to->marker.now;
 	uint64_t *to_durable = (uint64_t *)(void *)to->marker.durable;
+	bool by_line = fault_random(random) & 1;
 
 	for (uint64_t i = 0; i < from->marker.bytes / 8; i++) {
 		uint64_t word = now[i];
 
 		if (word == durable[i])
 			continue;
-		if (how == CRASH_KEEP ||
-		    (how != CRASH_DROP && fault_random(random) & 1))
+		if (word_leaves(how, by_line, i, random))
 			to_durable[i] = word;
 		to_now[i] = how == CRASH_KILL ? word : to_durable[i];
 	}
