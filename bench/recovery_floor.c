@@ -31,7 +31,8 @@ int read_floor_open(struct read_floor *floor, const char *path, uint64_t bytes,
 
 	if (result)
 		return result;
-	bytes = round_up(bytes, READ_BYTES);
+	/* a quick run may leave all of it in the stage */
+	bytes = max_u64(round_up(bytes, READ_BYTES), READ_BYTES);
 	floor->bytes = min_u64(bytes, round_down(floor->store->bytes, READ_BYTES));
 	floor->count = (unsigned int)(floor->bytes / READ_BYTES);
 	floor->io = calloc(floor->count, sizeof(*floor->io));

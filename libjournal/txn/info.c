@@ -6,6 +6,7 @@
 #include "format/features.h"
 #include "txn/journal_impl.h"
 #include "txn/line.h"
+#include "txn/list.h"
 
 static void info_medium(struct journal_medium *medium, const char *name, const char *backend,
 			const char *routine, const char *evidence, enum journal_class assumed,
@@ -108,18 +109,27 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	info->lost_unnamed = j->recovered.lost_unnamed;
 }
 
+static void info_line(struct journal *j, uint32_t line, struct journal_info *info)
+{
+	uint64_t number = atomic_load(&j->lines[line].number);
+	struct journal_entry entry = { 0 };
+	uint32_t slot = 0;
+
+	while (number && !list_in_line(j, number, slot, &entry)) {
+		info_entry(&entry, info);
+		slot = id_slot(entry.id) + 1;
+	}
+}
+
 int journal_info(struct journal *j, struct journal_info *info)
 {
-	struct journal_entry entry;
-	uint64_t after = 0;
+	uint32_t line;
 
 	memset(info, 0, sizeof(*info));
 	info_geometry(j, info);
 	info_media(j, info);
 	info_counters(j, info);
-	while (!journal_next(j, after, &entry)) {
-		info_entry(&entry, info);
-		after = entry.id;
-	}
+	for (line = 0; line < j->geometry.lines; line++)
+		info_line(j, line, info);
 	return 0;
 }

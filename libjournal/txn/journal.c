@@ -12,6 +12,7 @@
 #include "txn/found.h"
 #include "txn/lane.h"
 #include "txn/line.h"
+#include "txn/list.h"
 #include "txn/media.h"
 #include "txn/multi.h"
 #include "txn/open_impl.h"
@@ -75,6 +76,8 @@ static int journal_parts(struct journal *j)
 		return -ENOMEM;
 	memset(j->counters, 0, sizeof(*j->counters));
 	error = lines_make(j);
+	if (!error)
+		error = list_make(j);
 	if (!error)
 		error = segments_make(j);
 	if (!error)
@@ -156,6 +159,7 @@ static void journal_free(struct journal *j)
 	lanes_free(j);
 	segments_free(j);
 	lines_free(j);
+	list_free(j);
 	media_close(j);
 	free(j->counters);
 	if (j->lock_fd >= 0)

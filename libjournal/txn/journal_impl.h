@@ -159,7 +159,7 @@ struct line {
 	_Atomic uint32_t done_words; /* claimed as a whole */
 	_Atomic uint32_t state;
 	_Atomic uint32_t hazards; /* who claims a slot right now: not recycled (P2) */
-};
+} __attribute__((aligned(64))); /* two lanes' lines share no cache line */
 
 /* ---- the journal ---- */
 
@@ -210,7 +210,14 @@ struct journal {
 	struct multi **multi;
 	uint32_t multi_count;
 
-	/* transaction objects: pool.c */
+	/* a listing's order: list.c */
+	struct {
+		pthread_mutex_t lock;
+		uint64_t *numbers;
+		uint32_t count;
+	} list;
+
+	/* transaction objects: txn_pool.c */
 	pthread_mutex_t pool_lock;
 	struct journal_txn *pool;
 	uint32_t pool_count;

@@ -183,7 +183,9 @@ int line_open(struct journal *j, struct lane *lane)
 		error = line_open_locked(j, lane);
 		pthread_mutex_unlock(&j->lines_lock);
 		/* all that are free wait for another thread's next instruction */
-	} while (error == -EAGAIN && !sched_yield());
+	} while (error == -EAGAIN && !journal_failed(j) && !sched_yield());
+	if (error == -EAGAIN)
+		error = journal_fail(j, -EIO);
 	if (!error)
 		count(j->counters, COUNT_LINES, 1);
 	return error;

@@ -37,18 +37,20 @@ static int make_options_sane(const struct journal_format_options *o, struct mess
 }
 
 /* The directory may be there already; what we make is for its owner. */
-static int make_directory(struct make *m)
+static int make_directory(struct make *m, const char *dir)
 {
 	mode_t mode = m->mode | (m->mode & 0440) >> 2;
 
-	if (!mkdir(m->dir, mode)) {
+	if (!mkdir(dir, mode))
 		m->made_dir = true;
-		return m->options->group_set && chown(m->dir, (uid_t)-1, m->options->group) ?
-			       message_errno(m->message, -errno, "%s", m->dir) :
-			       0;
-	}
-	if (errno != EEXIST)
-		return message_errno(m->message, -errno, "%s", m->dir);
+	else if (errno != EEXIST)
+		return message_errno(m->message, -errno, "%s", dir);
+	/* one spelling for everything below it, so that journal.conf names that
+	 * relative, and the journal can be moved */
+	if (!realpath(dir, m->dir))
+		return message_errno(m->message, -errno, "%s", dir);
+	if (m->made_dir && m->options->group_set && chown(m->dir, (uid_t)-1, m->options->group))
+		return message_errno(m->message, -errno, "%s", dir);
 	return 0;
 }
 
@@ -124,11 +126,10 @@ static void make_undo(struct make *m)
 			unlink(m->conf.logs[log]);
 	if (m->marker_made)
 		unlink(strchr(m->conf.marker, ':') + 1);
-	if (m->made_dir) {
-		if (!conf_path(m->dir, "lock", path, NULL))
-			unlink(path);
+	if (m->made_lock && !conf_path(m->dir, "lock", path, NULL))
+		unlink(path);
+	if (m->made_dir)
 		rmdir(m->dir);
-	}
 }
 
 static int make_locked(struct make *m)
@@ -144,12 +145,14 @@ static int make_locked(struct make *m)
 	return error ? error : make_conf(m);
 }
 
-static int make_journal(struct make *m)
+static int make_journal(struct make *m, const char *dir)
 {
-	int lock = -1, error = make_directory(m);
+	int lock = -1, error = make_directory(m, dir);
+	char path[PATH_MAX];
 
 	if (error)
 		return error;
+	m->made_lock = !conf_path(m->dir, "lock", path, NULL) && access(path, F_OK);
 	error = dirlock_take(m->dir, m->mode, &lock, m->message);
 	if (!error)
 		error = make_locked(m);
@@ -171,7 +174,6 @@ int journal_format(const char *dir, const struct journal_format_options *options
 
 	if (!m)
 		return -ENOMEM;
-	m->dir = dir;
 	m->options = options ? options : &defaults;
 	m->message = &text;
 	m->mode = m->options->mode ? m->options->mode & 0660 : 0600;
@@ -180,7 +182,7 @@ int journal_format(const char *dir, const struct journal_format_options *options
 	m->conf.assume_log = m->options->assume_log;
 	error = make_options_sane(m->options, &text);
 	if (!error)
-		error = make_journal(m);
+		error = make_journal(m, dir);
 	free(m);
 	if (message && message_bytes)
 		(void)snprintf(message, message_bytes, "%s", text.text);

@@ -6,13 +6,13 @@
 #include "txn/journal_impl.h"
 
 struct make {
-	const char *dir;
+	char dir[PATH_MAX]; /* resolved */
 	const struct journal_format_options *options;
 	struct message *message;
 	mode_t mode;
 	struct conf conf;
 	uint64_t nonce;
-	bool made_dir, marker_made;
+	bool made_dir, made_lock, marker_made;
 	bool log_is_file[JOURNAL_LOGS_MAX];
 	uint32_t logs_made;
 	uint64_t log_bytes; /* of one log */

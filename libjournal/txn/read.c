@@ -15,15 +15,7 @@
 #include "txn/segment.h"
 #include "util/crc32c.h"
 
-/* a consistent copy of a slot's entry */
-struct found {
-	uint64_t id;
-	uint64_t where;
-	uint32_t bytes, units;
-	uint64_t time_ns;
-};
-
-static int found_look(struct journal *j, uint64_t id, struct found *found)
+int found_look(struct journal *j, uint64_t id, struct found *found)
 {
 	const struct slot *slot = index_live(j, id);
 
@@ -40,7 +32,7 @@ static int found_look(struct journal *j, uint64_t id, struct found *found)
 	return where_kind(found->where) == WHERE_NONE || index_live(j, id) != slot ? -ENOENT : 0;
 }
 
-static void found_entry(const struct found *found, struct journal_entry *entry)
+void found_entry(const struct found *found, struct journal_entry *entry)
 {
 	enum where_kind kind = where_kind(found->where);
 
@@ -240,47 +232,4 @@ int journal_read(struct journal *j, uint64_t id, void *buffer, size_t bytes, siz
 		if (again.where == found.where)
 			return read_failed(j, id, error);
 	}
-}
-
-/* ---- listing ---- */
-
-static int next_in_line(struct journal *j, uint64_t number, uint32_t from,
-			struct found *found)
-{
-	uint32_t slot;
-
-	for (slot = from; slot < SLOTS_PER_LINE; slot++)
-		if (!found_look(j, id_make(number, slot), found))
-			return 0;
-	return -ENOENT;
-}
-
-/* the lowest epoch number in use above @number; 0: none */
-static uint64_t next_number(const struct journal *j, uint64_t number)
-{
-	uint64_t best = 0, candidate;
-	uint32_t line;
-
-	for (line = 0; line < j->lines_used; line++) {
-		candidate = atomic_load_explicit(&j->lines[line].number, memory_order_relaxed);
-		if (candidate > number && (!best || candidate < best))
-			best = candidate;
-	}
-	return best;
-}
-
-int journal_next(struct journal *j, uint64_t after, struct journal_entry *entry)
-{
-	uint64_t number = id_number(after);
-	uint32_t from = id_slot(after) + 1;
-	struct found found;
-
-	while (!number || next_in_line(j, number, from, &found)) {
-		number = next_number(j, number);
-		from = 0;
-		if (!number)
-			return -ENOENT;
-	}
-	found_entry(&found, entry);
-	return 0;
 }

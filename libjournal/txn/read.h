@@ -20,6 +20,18 @@ struct record {
 int record_read(struct journal *j, uint32_t number, uint32_t offset, uint64_t bytes,
 		struct record *record);
 
+/* a consistent copy of a slot's entry */
+struct found {
+	uint64_t id;
+	uint64_t where;
+	uint32_t bytes, units;
+	uint64_t time_ns;
+};
+
+/* Return: 0, or -ENOENT no such transaction, or retired. */
+int found_look(struct journal *j, uint64_t id, struct found *found);
+void found_entry(const struct found *found, struct journal_entry *entry);
+
 /* payload of one extent when it is full: all but the last of a transaction */
 static inline uint64_t record_bytes_max(void)
 {

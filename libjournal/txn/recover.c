@@ -25,10 +25,13 @@ static uint32_t recover_threads(const struct journal_open_options *o)
 static int recover_state(struct recovery *r)
 {
 	struct journal *j = r->j;
-	int error = word_unseal(state_media(j)->incarnation, &r->incarnation);
 
-	if (error)
-		return journal_say(j, -EUCLEAN, "%s: the state line is damaged", j->conf.marker);
+	/* the next one is above all that is seen anyway: recover_incarnation() */
+	if (word_unseal(state_media(j)->incarnation, &r->incarnation)) {
+		r->incarnation = 0;
+		found_damage(j, 0, "%s: the incarnation is damaged: the highest of all ids on "
+			     "media stands in", j->conf.marker);
+	}
 	r->replay_seq = get_le64(state_media(j)->replay_seq);
 	j->incarnation = r->incarnation;
 	return 0;

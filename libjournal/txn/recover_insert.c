@@ -26,6 +26,15 @@ static bool recover_have_better(const struct slot *slot, uint64_t where)
 	return have == WHERE_LOG || (have == WHERE_STAGE && where_kind(where) != WHERE_LOG);
 }
 
+/* under the lock: no locked operation for each of a million */
+static void recover_mark(struct line *line, uint32_t slot)
+{
+	uint64_t word = atomic_load_explicit(&line->committed[slot / 64], memory_order_relaxed);
+
+	atomic_store_explicit(&line->committed[slot / 64], word | 1ull << (slot & 63),
+			      memory_order_relaxed);
+}
+
 void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t where,
 		    uint32_t bytes, uint32_t units, uint64_t time_ns)
 {
@@ -41,7 +50,7 @@ void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t w
 	entry->bytes = bytes;
 	entry->units = units;
 	entry->time_ns = time_ns;
-	atomic_fetch_or(&j->lines[line].committed[slot / 64], 1ull << (slot & 63));
+	recover_mark(&j->lines[line], slot);
 	j->recovered.recovered += !known;
 	if (where_kind(where) == WHERE_LOG && !(where & WHERE_MULTI))
 		segment_hold(&j->segments.all[where_segment(where)], 1);
@@ -59,7 +68,7 @@ void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover
 	entry->time_ns = 0;
 	entry->units = why;
 	r->lost++;
-	atomic_fetch_or(&j->lines[line].committed[slot / 64], 1ull << (slot & 63));
+	recover_mark(&j->lines[line], slot);
 }
 
 static void recover_tell_line(struct recovery *r, uint32_t line)

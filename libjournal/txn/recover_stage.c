@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "format/group.h"
 #include "txn/checkpoint.h"
@@ -125,14 +126,65 @@ static bool recover_ring_record(struct recovery *r, struct lane *lane)
 	return true;
 }
 
-static int recover_ring(struct recovery *r, struct lane *lane)
+/* A header at @offset that verifies, whatever its position. */
+static bool stage_header_at(const struct lane *lane, uint64_t offset, struct stage_meta *meta)
+{
+	struct stage_record header;
+	uint64_t position;
+
+	memcpy(&header, lane->ring + offset, sizeof(header));
+	position = get_le64(header.position);
+	return position % lane->ring_bytes == offset && position <= WORD_VALUE_MAX / 2 &&
+	       !stage_decode(&header, lane->seed, position, lane->ring_bytes - offset, meta);
+}
+
+/*
+ * The tail is damaged: the lowest record that can still be whole, one ring
+ * before the end of the newest.  Those below the true tail are retired, which
+ * their bits say, or have a copy in the log.
+ */
+static uint64_t stage_guess_tail(const struct lane *lane)
+{
+	uint64_t offset, end = 0, lowest = 0, from;
+	struct stage_meta meta;
+
+	for (offset = 0; offset < lane->ring_bytes; offset += STAGE_ALIGN)
+		if (stage_header_at(lane, offset, &meta))
+			end = max_u64(end, meta.position + stage_record_bytes(meta.bytes));
+	from = end > lane->ring_bytes ? end - lane->ring_bytes : 0;
+	lowest = end;
+	for (offset = 0; offset < lane->ring_bytes; offset += STAGE_ALIGN)
+		if (stage_header_at(lane, offset, &meta) && meta.position >= from)
+			lowest = min_u64(lowest, meta.position);
+	return lowest;
+}
+
+static int recover_tail(struct recovery *r, struct lane *lane)
 {
 	struct journal *j = r->j;
+	uint64_t tail;
 
-	if (word_unseal(lane_media(j, lane->index)->tail, &lane->tail) ||
-	    lane->tail % STAGE_ALIGN || lane->tail > WORD_VALUE_MAX / 2)
-		return journal_say(j, -EUCLEAN, "%s: the tail of lane %u is damaged",
-				   j->conf.marker, lane->index);
+	if (!word_unseal(lane_media(j, lane->index)->tail, &tail) && !(tail % STAGE_ALIGN) &&
+	    tail <= WORD_VALUE_MAX / 2) {
+		lane->tail = tail;
+		return 0;
+	}
+	tail = stage_guess_tail(lane);
+	found_damage(j, 0, "%s: the tail of lane %u is damaged: its stage is read from position "
+		     "%llu on", j->conf.marker, lane->index, (unsigned long long)tail);
+	lane->tail = tail;
+	if (!j->read_only)
+		nv_store8(j->marker, (uint64_t *)&lane_media(j, lane->index)->tail,
+			  (uint64_t)word_seal(tail));
+	return 0;
+}
+
+static int recover_ring(struct recovery *r, struct lane *lane)
+{
+	int error = recover_tail(r, lane);
+
+	if (error)
+		return error;
 	lane->head = lane->tail;
 	lane->head_offset = lane->head % lane->ring_bytes;
 	lane->queue_head = lane->queue_tail;
@@ -170,12 +222,20 @@ void recover_scrub_stage(struct journal *j)
 	}
 }
 
+/* All of it is read: have it mapped at once, not page by page.  Only advice. */
+static void stage_populate(struct journal *j)
+{
+	(void)madvise(j->marker->map, j->geometry.bytes, MADV_POPULATE_READ);
+}
+
 int recover_stage(struct recovery *r)
 {
 	struct journal *j = r->j;
 	uint32_t i, try;
 	int error = 0;
 
+	if (j->geometry.ring_bytes)
+		stage_populate(j);
 	for (i = 0; i < j->lane_count && j->geometry.ring_bytes && !error; i++) {
 		try = 0;
 		do

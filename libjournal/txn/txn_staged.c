@@ -82,7 +82,9 @@ bool txn_staged_fits(struct journal_txn *txn, uint64_t bytes)
 {
 	if (bytes <= txn->room)
 		return true;
-	if (bytes > txn->j->stage_max_bytes || !lane_fits(txn->lane, stage_record_bytes(bytes)))
+	/* the limit is on payload: a group's padding and table come on top */
+	if (bytes > txn->j->stage_max_bytes + 12ull * JOURNAL_GROUP_MAX ||
+	    !lane_fits(txn->lane, stage_record_bytes(bytes)))
 		return false;
 	txn->room = stage_record_bytes(bytes) - STAGE_HEADER_BYTES;
 	return true;

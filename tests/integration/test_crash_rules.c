@@ -130,8 +130,8 @@ static void p10_a_torn_batch_is_no_damage(void **state)
 	static const struct crash_plan plan = {
 		.name = "p10", .generations = 8, .ops = 25, .payload_max = 2000,
 		.ring_bytes = 4096,
-		.weight = { [CRASH_PUT] = 10, [CRASH_SYNCED] = 10, [CRASH_GROUP] = 4, [CRASH_RETIRE] = 3,
-			    [CRASH_RETIRE_MANY] = 1 },
+		.weight = { [CRASH_PUT] = 10, [CRASH_SYNCED] = 10, [CRASH_GROUP] = 4,
+			    [CRASH_RETIRE] = 3, [CRASH_RETIRE_MANY] = 1 },
 	};
 	struct crash_plan file = plan;
 

@@ -339,6 +339,43 @@ static void p4_ids_are_not_issued_again(void **state)
 	assert_int_equal(journal_lookup(journal, ids[PUTS], &entry), 0);
 }
 
+static void everything_is_there_after_all(void)
+{
+	struct journal_receipt receipt;
+	uint32_t i;
+
+	assert_int_equal(check(), -EUCLEAN);
+	journal = open_journal(0);
+	expect_all_but(journal, PUTS);
+	assert_int_equal(journal_put(journal, "next", 4, &receipt), 0);
+	for (i = 0; i < PUTS; i++)
+		assert_true(receipt.id > ids[i]);
+	assert_int_equal(journal_close(journal), 0);
+	/* and the writer has mended it */
+	assert_int_equal(check(), 0);
+	journal = open_journal(0);
+	expect_all_but(journal, PUTS);
+}
+
+/* tails of all lanes: which one was used does not matter then */
+static void p5_a_damaged_tail_hides_nothing(void **state)
+{
+	struct marker_lane *lanes = (struct marker_lane *)(image + geometry.lanes_offset);
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < geometry.lanes; i++)
+		lanes[i].tail ^= put_le64(1ull << 9);
+	everything_is_there_after_all();
+}
+
+static void p4_a_damaged_incarnation_reissues_nothing(void **state)
+{
+	(void)state;
+	((struct marker_state *)(image + geometry.state_offset))->incarnation ^= put_le64(2);
+	everything_is_there_after_all();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +389,9 @@ int main(void)
 			p5_a_failing_header_before_a_valid_record_is_damage, make, drop),
 		cmocka_unit_test_setup_teardown(p5_a_torn_record_does_not_come_back, make, drop),
 		cmocka_unit_test_setup_teardown(p4_ids_are_not_issued_again, make, drop),
+		cmocka_unit_test_setup_teardown(p5_a_damaged_tail_hides_nothing, make, drop),
+		cmocka_unit_test_setup_teardown(p4_a_damaged_incarnation_reissues_nothing, make,
+						drop),
 	};
 
 	ids = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
