@@ -105,6 +105,10 @@ static void journal_policy(struct journal *j, const struct journal_open_options 
 	uint32_t wanted = o->stage_max_bytes ? o->stage_max_bytes : STAGE_MAX_DEFAULT;
 
 	j->segments.reserve = journal_reserve_segments(j);
+	if (j->segments.count > j->segments.reserve)
+		j->txn_bytes_max = min_u64(JOURNAL_TXN_BYTES_MAX,
+					   segment_room(j) * (j->segments.count -
+							      j->segments.reserve));
 	j->stage_on = j->bits_durable && j->geometry.ring_bytes && !j->read_only;
 	/* a quarter of a ring, and what a log record holds at its destage */
 	wanted = (uint32_t)min_u64(wanted, LOG_BUFFER_BYTES / 2);

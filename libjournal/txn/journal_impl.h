@@ -171,6 +171,7 @@ struct journal {
 	struct lane *lanes;
 	uint32_t lane_count;
 	uint32_t stage_max_bytes;
+	uint64_t txn_bytes_max; /* JOURNAL_TXN_BYTES_MAX, or what an empty log holds */
 	bool stage_on;
 	bool bits_durable; /* marker bits are: byte-persistent NVRAM */
 	bool read_only;

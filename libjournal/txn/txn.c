@@ -7,6 +7,15 @@
 
 static const struct journal_txn_options default_options;
 
+static int txn_bytes_allowed(struct journal *j, uint64_t bytes)
+{
+	if (bytes <= j->txn_bytes_max)
+		return 0;
+	return journal_say(j, -EMSGSIZE, "a transaction of %llu bytes is over the limit of %llu%s",
+			   (unsigned long long)bytes, (unsigned long long)j->txn_bytes_max,
+			   j->txn_bytes_max < JOURNAL_TXN_BYTES_MAX ? " that this log holds" : "");
+}
+
 /* Nothing is accepted that could not be finished. */
 static int txn_accept(struct journal *j, const struct journal_txn_options *options)
 {
@@ -14,15 +23,11 @@ static int txn_accept(struct journal *j, const struct journal_txn_options *optio
 		return journal_say(j, -EROFS, "the journal is open read-only");
 	if (journal_failed(j))
 		return journal_fail(j, -EIO);
-	if (options->bytes > JOURNAL_TXN_BYTES_MAX)
-		return journal_say(j, -EMSGSIZE, "a transaction of %llu bytes is over the limit "
-				   "of %u", (unsigned long long)options->bytes,
-				   JOURNAL_TXN_BYTES_MAX);
 	if (!j->bits_durable && (options->path == JOURNAL_PATH_STAGED ||
 				 options->path == JOURNAL_PATH_DIRECT))
 		return journal_say(j, -ENOTSUP, "staged and direct need NVRAM, and the markers "
 				   "are a file");
-	return 0;
+	return txn_bytes_allowed(j, options->bytes);
 }
 
 /* A staged transaction has log room set aside for its destage (P8). */
@@ -65,12 +70,9 @@ int journal_begin(struct journal *j, const struct journal_txn_options *options,
 
 static int txn_too_large(struct journal_txn *txn, uint64_t more)
 {
-	uint64_t total = txn->spilled + txn->fill + more;
-
-	if (total <= JOURNAL_TXN_BYTES_MAX)
-		return 0;
-	return journal_say(txn->j, -EMSGSIZE, "a transaction of %llu bytes is over the limit of "
-			   "%u", (unsigned long long)total, JOURNAL_TXN_BYTES_MAX);
+	/* no sum that could run over */
+	return txn_bytes_allowed(txn->j, more > JOURNAL_TXN_BYTES_MAX ?
+						 more : txn->spilled + txn->fill + more);
 }
 
 /* Room for @more bytes where the transaction is, or move it to where there is. */
@@ -86,7 +88,8 @@ static int txn_make_room(struct journal_txn *txn, uint64_t more)
 	else if (txn->reserved)
 		txn->fill += txn->reserved;
 	txn->reserved = 0;
-	if (txn->lane && txn_staged_fits(txn, txn->fill + more + txn_table_room(txn)))
+	if (txn->lane && more <= txn->j->stage_max_bytes &&
+	    txn_staged_fits(txn, txn->fill + more + txn_table_room(txn)))
 		return 0;
 	error = txn_too_large(txn, more);
 	if (!error && txn->lane && txn->wanted == JOURNAL_PATH_STAGED)
