@@ -63,6 +63,8 @@ void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover
 
 	if (j->lines[line].committed[slot / 64] >> (slot & 63) & 1)
 		return; /* a copy verifies, or it is known to be lost */
+	if (j->writer_pid)
+		return; /* committed, moved or retired while we looked, most likely */
 	entry->where = WHERE_IS_LOST;
 	entry->bytes = 0;
 	entry->time_ns = 0;
