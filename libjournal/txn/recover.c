@@ -37,6 +37,23 @@ static int recover_state(struct recovery *r)
 	return 0;
 }
 
+/* The second digests that lie in NVRAM, as far as they are filled. */
+static void recover_flush_digests(struct journal *j)
+{
+	const struct summary_head *head;
+	uint32_t i;
+
+	for (i = 0; i < j->geometry.digests; i++) {
+		head = (const struct summary_head *)(j->marker->map + j->geometry.digests_offset +
+						     (uint64_t)i * j->digest_bytes);
+		if (get_le32(head->magic) == SUMMARY_MAGIC)
+			nv_flush(j->marker, head,
+				 min_u64(j->digest_bytes,
+					 sizeof(*head) + (uint64_t)get_le32(head->lines) *
+								 sizeof(struct summary_line)));
+	}
+}
+
 /* What was found exists only in caches perhaps: of a process that was killed
  * before its fence or flush.  Durable before anybody is told (P7). */
 static int recover_make_durable(struct journal *j)
@@ -48,6 +65,7 @@ static int recover_make_durable(struct journal *j)
 	/* the words and bits that it was decided by; records: recover_stage.c */
 	nv_flush(j->marker, j->marker->map + j->geometry.state_offset,
 		 lines - j->geometry.state_offset);
+	recover_flush_digests(j);
 	error = nv_fence(j->marker);
 
 	for (log = 0; log < j->log_count && !error; log++)

@@ -173,6 +173,10 @@ static int txn_end(struct journal_txn *txn)
 {
 	int error = txn->ended ? txn->error : txn_make_room(txn, 0);
 
+	/* opened before a medium failed: nothing is written over a failure (P16) */
+	if (!error && journal_failed(txn->j))
+		error = journal_fail(txn->j, -EIO);
+
 	txn->ended = true;
 	return error;
 }

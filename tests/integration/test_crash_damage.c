@@ -340,14 +340,19 @@ static void p16_a_marker_failure_is_sticky(void **state)
 static void p16_a_log_failure_is_sticky(void **state)
 {
 	struct place *p = place_make();
+	struct journal_txn *open;
 	uint64_t first, id;
 
 	(void)state;
 	assert_int_equal(put(p, JOURNAL_PATH_SYNCED, 1, &first), 0);
+	assert_int_equal(journal_begin(p->j, NULL, &open), 0);
+	assert_int_equal(journal_append(open, "staged", 6), 0);
 	p->world.write_error = -EIO;
 	assert_int_equal(put(p, JOURNAL_PATH_SYNCED, 2, &id), -EIO);
 	p->world.write_error = 0;
 	nothing_writes(p, first);
+	/* its own medium works, but the failure is the journal's */
+	assert_int_equal(journal_commit(open, NULL), -EIO);
 	assert_int_equal(journal_close(p->j), -EIO);
 	p->j = NULL;
 	place_crash(p);
