@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,12 +37,23 @@ static int make_options_sane(const struct journal_format_options *o, struct mess
 	return 0;
 }
 
-/* The directory may be there already; what we make is for its owner. */
-static int make_directory(struct make *m, const char *dir)
+/* The owner's alone until its group is set; then what was asked for, whatever the
+ * umask, and who may read may look inside. */
+static int make_directory_permissions(const struct make *m)
 {
 	mode_t mode = m->mode | (m->mode & 0440) >> 2;
 
-	if (!mkdir(dir, mode))
+	if (m->options->group_set && chown(m->dir, (uid_t)-1, m->options->group))
+		return message_errno(m->message, -errno, "%s: group", m->dir);
+	return chmod(m->dir, mode) ? message_errno(m->message, -errno, "%s: mode", m->dir) : 0;
+}
+
+/* The directory may be there already: then it stays as it is. */
+static int make_directory(struct make *m, const char *dir)
+{
+	int error;
+
+	if (!mkdir(dir, 0700))
 		m->made_dir = true;
 	else if (errno != EEXIST)
 		return message_errno(m->message, -errno, "%s", dir);
@@ -49,9 +61,26 @@ static int make_directory(struct make *m, const char *dir)
 	 * relative, and the journal can be moved */
 	if (!realpath(dir, m->dir))
 		return message_errno(m->message, -errno, "%s", dir);
-	if (m->made_dir && m->options->group_set && chown(m->dir, (uid_t)-1, m->options->group))
-		return message_errno(m->message, -errno, "%s", dir);
-	return 0;
+	error = m->made_dir ? make_directory_permissions(m) : 0;
+	if (error)
+		rmdir(m->dir);
+	return error;
+}
+
+/* A file that is synced is of no use when the name of its directory is lost. */
+static int make_directory_durable(struct make *m)
+{
+	char copy[PATH_MAX];
+	int error, fd;
+
+	if (!m->made_dir)
+		return 0;
+	memcpy(copy, m->dir, sizeof(copy));
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	error = fd < 0 || fsync(fd) ? -errno : 0;
+	if (fd >= 0)
+		close(fd);
+	return error ? message_errno(m->message, error, "%s: the directory above", m->dir) : 0;
 }
 
 static int make_not_there(struct make *m)
@@ -142,6 +171,8 @@ static int make_locked(struct make *m)
 		error = make_logs(m);
 	if (!error)
 		error = make_marker(m);
+	if (!error)
+		error = make_directory_durable(m);
 	return error ? error : make_conf(m);
 }
 
