@@ -147,6 +147,7 @@ static int recover_steps(struct recovery *r)
 	recover_tell_lost(r);
 	recover_settle_lines(r);
 	if (j->read_only) {
+		recover_count_free(r);
 		j->recovering = false;
 		return 0;
 	}

@@ -109,6 +109,7 @@ void recover_scrub_stage(struct journal *j);
 int recover_segments(struct recovery *r);
 /* take up the heads; seal what was left open */
 int recover_heads(struct recovery *r);
+void recover_count_free(struct recovery *r);
 
 /* recover_scan.c: whole segments */
 int recover_scan(struct recovery *r, uint32_t segment);

@@ -335,6 +335,17 @@ static int segment_settle(struct recovery *r, uint32_t number)
 	return 0;
 }
 
+/* A reader frees nothing: it counts what a writer would find free. */
+void recover_count_free(struct recovery *r)
+{
+	struct segments *s = &r->j->segments;
+	uint32_t i;
+
+	for (i = 0; i < s->count; i++)
+		if (!r->scans[i].seq || (r->scans[i].digest && !atomic_load(&s->all[i].live)))
+			segment_push_free(r->j, &s->all[i]);
+}
+
 int recover_heads(struct recovery *r)
 {
 	struct journal *j = r->j;
