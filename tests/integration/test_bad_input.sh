@@ -43,6 +43,12 @@ keeps() # keeps JOURNAL PATTERN COMMAND...
 	same "$scratch/before" "$scratch/after"
 }
 
+can_mount()
+{
+	mkdir -p "$scratch/mount"
+	mount -t tmpfs none "$scratch/mount" 2>/dev/null && umount "$scratch/mount"
+}
+
 log_of() { "$JNL" info --json "$1" | jq -r '.logs[0].name'; }
 marker_of() { "$JNL" info --json "$1" | jq -r '.marker.name' | sed 's/^[a-z]*://'; }
 
@@ -159,6 +165,15 @@ other_uuid()
 	refused "$j.one" 'uuid|another journal|different journal|other journal' "$JNL" put "$j.one"
 }
 
+markers_of_another_journal()
+{
+	journal "$j.three" --marker "sim:$scratch/three"
+	journal "$j.four" --marker "sim:$scratch/four"
+	cp "$scratch/four" "$scratch/three"
+	refused "$j.three" "$scratch/three.*uuid" "$JNL" ls "$j.three"
+	refused "$j.three" "$scratch/three.*uuid" "$JNL" put "$j.three"
+}
+
 wrong_configuration()
 {
 	journal "$j.conf"
@@ -183,25 +198,67 @@ below_the_required_class()
 			--size 16M $class
 	done
 	expect 0 "$JNL" format "/dev/shm/jnl.$$.class/j" --size 16M --require process
-	# formatted for more elsewhere, and the medium is then found to give less
+	# a journal made for more elsewhere, whose medium is found to give less: every
+	# command that opens it says so
 	expect 0 "$JNL" format "$j.class" --size 16M --assume-log power --assume-marker power \
 		--log "/dev/shm/jnl.$$.class"
+	expect 0 "$JNL" put "$j.class" </dev/null
+	id=$(ids_of "$j.class")
+	for option in "" "assume-log = process" "assume-log = os"; do
+		sed -i "s/^assume-log.*/$option/" "$j.class/journal.conf"
+		[ -n "$option" ] || sed -i '/^$/d' "$j.class/journal.conf"
+		for c in "put $j.class" "ls $j.class" "cat $j.class $id" "retire $j.class $id" \
+			"info $j.class" "check $j.class"; do
+			# shellcheck disable=SC2086
+			refused "$j.class" "/dev/shm/.*survives only .*\"power\" is required" "$JNL" $c
+		done
+		echo "assume-log =" >>"$j.class/journal.conf"
+	done
 }
 
+markers_below_the_required_class()
+{
+	mkdir "$scratch/pmem"
+	goes "/dev/shm/jnl.$$.weak"
+	refused "$scratch/pmem" "pmem:/dev/shm/.*\"power\" is required: .*" "$JNL" format \
+		"$scratch/pmem/j" --size 16M --assume-log power --marker "pmem:/dev/shm/jnl.$$.weak"
+	[ ! -e "/dev/shm/jnl.$$.weak" ] || wrong "the markers are left behind"
+	refused "$scratch/pmem" '"power" is required: so the user asserted' "$JNL" format \
+		"$scratch/pmem/j" --size 16M --assume-log power --assume-marker os \
+		--marker "pmem:/dev/shm/jnl.$$.weak"
+}
+
+# As root permissions do not count, so a file system that is mounted read-only.
 not_writable()
 {
 	mkdir "$scratch/locked"
-	journal "$j.locked"
 	if [ "$(id -u)" = 0 ]; then
-		# root is let through by permissions, but not by a read-only file
-		expect 1 "$JNL" format /proc/journal --require process
-		says '/proc/journal'
-		return
+		mount -t tmpfs none "$scratch/locked"
+		trap 'umount "$scratch/locked"' EXIT
 	fi
-	chmod 500 "$scratch/locked"
-	refused "$scratch/locked" 'locked.*Permission denied' "$JNL" format "$scratch/locked/j" \
+	journal "$scratch/locked/there"
+	echo text | "$JNL" put "$scratch/locked/there" >"$scratch/id"
+	if [ "$(id -u)" = 0 ]; then
+		mount -o remount,ro "$scratch/locked"
+		why="Read-only file system"
+	else
+		chmod -R a-w "$scratch/locked"
+		trap 'chmod -R u+w "$scratch/locked"' EXIT
+		why="Permission denied"
+	fi
+	refused "$scratch/locked" "locked/j: $why" "$JNL" format "$scratch/locked/j" \
 		--require process
-	chmod 700 "$scratch/locked"
+	refused "$scratch/locked" "locked/there.*: $why" "$JNL" format "$scratch/locked/there" \
+		--require process --force
+	refused "$scratch/locked" "locked/there.*: $why" "$JNL" put "$scratch/locked/there"
+	refused "$scratch/locked" "locked/there.*: $why" "$JNL" retire "$scratch/locked/there" \
+		"$(cat "$scratch/id")"
+	# to read nothing need be written
+	expect 0 "$JNL" cat "$scratch/locked/there" "$(cat "$scratch/id")"
+	printed text
+	for c in ls info check dump; do
+		expect 0 "$JNL" $c "$scratch/locked/there"
+	done
 }
 
 a_file_is_no_directory()
@@ -217,14 +274,18 @@ a_file_is_no_directory()
 disk_full_while_formatting()
 {
 	mkdir "$scratch/small"
-	if ! mount -t tmpfs -o size=8M none "$scratch/small" 2>/dev/null; then
-		echo "cannot mount a small tmpfs"
-		exit 1
-	fi
+	mount -t tmpfs -o size=8M none "$scratch/small"
 	trap 'umount "$scratch/small"' EXIT
 	expect 1 "$JNL" format "$scratch/small/j" --size 64M --require process
-	says 'No space left|does not fit|free'
-	[ -z "$(find "$scratch/small" -type f)" ] || wrong "leaves behind $(find "$scratch/small")"
+	says "$scratch/small/.*(No space left|does not fit|free)"
+	[ -z "$(find "$scratch/small" -mindepth 1)" ] || wrong "leaves behind $(find "$scratch/small")"
+	have_marker pmem || return 0
+	# nor where the markers have no room
+	expect 1 "$JNL" format "$scratch/room" --size 16M --require process \
+		--marker "pmem:$scratch/small/markers"
+	says "$scratch/small/markers.*(No space left|does not fit|free)"
+	[ -z "$(find "$scratch/small" "$scratch/room" -mindepth 1 2>/dev/null)" ] ||
+		wrong "leaves behind $(find "$scratch/small" "$scratch/room")"
 }
 
 sizes_that_make_no_sense()
@@ -355,14 +416,24 @@ it "wrong checkpoints" wrong_checkpoints
 it "truncated or missing media" truncated_media
 it "other version" other_version
 it "other uuid of log and markers" other_uuid
+it "markers of another journal" markers_of_another_journal
 it "wrong configuration" wrong_configuration
 it "medium below the required class" below_the_required_class
-it "directory not writable" not_writable
+if why=$(have_marker pmem); then
+	it "markers below the required class" markers_below_the_required_class
+else
+	skip "markers below the required class" "$why"
+fi
+if [ "$(id -u)" != 0 ] || can_mount; then
+	it "directory not writable" not_writable
+else
+	skip "directory not writable" "root, and mounting is not allowed here"
+fi
 it "a file is no directory" a_file_is_no_directory
-if [ "$(id -u)" = 0 ]; then
+if can_mount; then
 	it "disk full while formatting" disk_full_while_formatting
 else
-	skip "disk full while formatting" "mounting a small file system needs root"
+	skip "disk full while formatting" "a small file system cannot be mounted here"
 fi
 it "sizes that make no sense" sizes_that_make_no_sense
 it "journal or other content already there" already_there

@@ -170,6 +170,85 @@ sizes_and_logs()
 	expect 0 "$JNL" check "$j.logs"
 }
 
+# What a group may do is not left to the umask; nobody else may do anything.
+group_and_mode()
+{
+	local group=daemon dir
+	getent group $group >/dev/null || wrong "there is no group $group"
+	[ "$(id -u)" = 0 ] || group=$(id -gn)
+	for mask in 000 022 077; do
+		dir=$j.group.$mask
+		(umask $mask && "$JNL" format "$dir" --size 16M --require process --group "$group" \
+			--mode 0660)
+		[ "$(stat -c '%a %G' "$dir")" = "770 $group" ] || wrong "$(stat -c '%n %a %G' "$dir")"
+		[ "$(stat -c '%a %G' "$dir"/* | sort -u)" = "660 $group" ] ||
+			wrong "$(stat -c '%n %a %G' "$dir"/*)"
+		(umask $mask && "$JNL" format "$j.own.$mask" --size 16M --require process)
+		[ "$(stat -c %a "$j.own.$mask")" = 700 ] || wrong "$(stat -c '%n %a' "$j.own.$mask")"
+		[ "$(stat -c %a "$j.own.$mask"/* | sort -u)" = 600 ] ||
+			wrong "$(stat -c '%n %a' "$j.own.$mask"/*)"
+	done
+	[ "$(id -u)" = 0 ] || return 0
+	# a script would lead to a folder that not everybody may enter
+	[ "$(head -c 4 "$JNL" | tail -c 3)" = ELF ] || return 0
+	dir=$(mktemp -d /tmp/jnl.XXXXXX)
+	goes "$dir"
+	chmod 711 "$dir"
+	cp "$JNL" "$dir/jnl"
+	(umask 077 && "$JNL" format "$dir/j" --size 16M --require process --group "$group" \
+		--mode 0660)
+	echo text | setpriv --reuid=65534 --regid="$group" --clear-groups "$dir/jnl" put "$dir/j" \
+		>"$out" || wrong "who is in the group cannot use it"
+	expect 1 setpriv --reuid=65534 --regid=65534 --clear-groups "$dir/jnl" ls "$dir/j"
+	grep -q "$dir/j.*Permission denied" "$err" || wrong "$(cat "$err")"
+}
+
+# with no option but --require: 1G, or a tenth of what is free
+the_default_is_embedded()
+{
+	local free
+	free=$(df -B1 --output=avail "$scratch" | tail -n 1)
+	expect 0 "$JNL" format "$j.plain" --require process
+	"$JNL" info --json "$j.plain" >"$out"
+	jq -e --argjson free "$free" '.logs[0].bytes <= 1073741824 and
+		(.logs[0].bytes == 1073741824 or .logs[0].bytes < $free / 9)' "$out"
+	jq -e '.marker.backend == "file" and (.logs | length) == 1' "$out"
+	[ "$(cd "$j.plain" && echo *)" = "journal.conf lock log markers" ]
+	# it holds no path of its own, and can be moved
+	mv "$j.plain" "$j.moved"
+	expect 0 "$JNL" put "$j.moved" </dev/null
+	expect 0 "$JNL" check "$j.moved"
+	rm -rf "$j.moved"
+}
+
+info_tells_what_is_free()
+{
+	local used
+	journal "$j.free"
+	expect 0 "$JNL" info --json "$j.free"
+	jq -e '.now.segments_free == .geometry.segments' "$out"
+	head -c 3000000 /dev/urandom | "$JNL" put "$j.free" >"$scratch/id"
+	expect 0 "$JNL" info --json "$j.free"
+	used=$(jq '.geometry.segments - .now.segments_free' "$out")
+	[ "$used" -ge 3 ] && [ "$used" -le 5 ] || wrong "3 MB of segments of 1M: $used are in use"
+	expect 0 "$JNL" retire "$j.free" "$(cat "$scratch/id")"
+	expect 0 "$JNL" info --json "$j.free"
+	jq -e '.geometry.segments - .now.segments_free <= 2' "$out" || wrong "$(cat "$out")"
+}
+
+# a pmem: file is made, 64M large; the persist routine is told
+markers_in_memory()
+{
+	# shellcheck disable=SC2046
+	journal "$j.pmem" $(marker_option pmem made)
+	expect 0 "$JNL" info --json "$j.pmem"
+	jq -e '.marker | .bytes == 67108864 and .backend == "pmem" and .class == "process" and
+		(.evidence | test("tmpfs|memory")) and (.routine | length > 0)' "$out" ||
+		wrong "$(cat "$out")"
+	expect 0 "$JNL" info "$j.pmem"
+	grep -Eq '^  routine: .' "$out"
+}
+
 # a class asserted by the user is stored, and shown as that
 assertions_are_shown()
 {
@@ -273,6 +352,14 @@ it "info and dump are for people" info_and_dump_for_people
 it "ids come at once" ids_come_at_once
 it "retiring goes with what is there" retiring_goes_with_what_is_there
 it "sizes and logs" sizes_and_logs
+it "group and mode" group_and_mode
+it "the default is embedded" the_default_is_embedded
+it "info tells what is free" info_tells_what_is_free
+if why=$(have_marker pmem); then
+	it "markers in memory" markers_in_memory
+else
+	skip "markers in memory" "$why"
+fi
 it "assertions are shown" assertions_are_shown
 it "help everywhere" help_everywhere
 it "wrong lines exit 2" wrong_lines_exit_2

@@ -64,6 +64,7 @@ readers_read_beside_it() # readers_read_beside_it KIND
 	expect 0 "$JNL" cat "$j" $(cat "$scratch/wanted")
 	printed "$(printf 'before\nonetwo')"
 	expect 0 "$JNL" check "$j"
+	grep -q "^note: in use by pid $writer: .*left out" "$out" || wrong "$(cat "$out")"
 	expect 0 "$JNL" info --json "$j"
 	jq -e --argjson pid "$writer" '.in_use_pid == $pid and .now.live == 3' "$out"
 	expect 0 "$JNL" dump "$j"
