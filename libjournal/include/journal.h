@@ -25,7 +25,8 @@
  *
  * Context: every function may be called from any number of threads at a time
  * on one handle; a struct journal_txn belongs to one thread at a time.  None
- * is async-signal-safe.
+ * is async-signal-safe.  Where it is not said otherwise @journal is an open
+ * journal, @txn an open transaction or group, @id that of a transaction.
  */
 #ifndef JOURNAL_H
 #define JOURNAL_H
@@ -218,6 +219,9 @@ int journal_open(const char *dir, const struct journal_open_options *options,
  * @journal: may be NULL
  *
  * Durable: nothing that was acknowledged depends on this call.
+ * Context: blocks; no other call on @journal may be under way.  A transaction
+ * that is still open is a programming error.
+ *
  * Return: 0, or the sticky error of the journal; it is closed either way.
  */
 int journal_close(struct journal *journal);
@@ -235,11 +239,14 @@ const char *journal_error(struct journal *journal);
 
 /**
  * journal_id_print() - one token, [0-9a-f-]
+ * @text: receives it, with its NUL
  */
 void journal_id_print(uint64_t id, char text[JOURNAL_ID_CHARS]);
 
 /**
  * journal_id_parse() - the reverse
+ * @text: what journal_id_print() made
+ * @id:   receives the id
  * Return: 0, or -EINVAL when @text is no id.
  */
 int journal_id_parse(const char *text, uint64_t *id);
@@ -296,6 +303,8 @@ int journal_begin(struct journal *journal, const struct journal_txn_options *opt
 /**
  * journal_append() - add bytes to the open transaction (copied)
  * journal_appendv() - the same, gathered
+ * @data, @bytes: what is added
+ * @iov, @iov_count: the pieces of it
  *
  * Durable: nothing.  Context: blocks only when the payload exceeds the stage.
  *
@@ -309,10 +318,12 @@ int journal_appendv(struct journal_txn *txn, const struct iovec *iov, int iov_co
 
 /**
  * journal_reserve() - room for @bytes, to be filled in place (no copy)
+ * @bytes: at most JOURNAL_RESERVE_MAX
  * @where: receives the address, in NVRAM when staged; aligned to 8 if nothing
  *         was appended before; undefined content.  Valid until the next call
  *         on this transaction; all @bytes become payload.
  *
+ * Durable: nothing.  Context: as journal_append().
  * Return: as journal_append(); -EMSGSIZE also above JOURNAL_RESERVE_MAX.
  */
 int journal_reserve(struct journal_txn *txn, size_t bytes, void **where);
@@ -323,7 +334,7 @@ int journal_reserve(struct journal_txn *txn, size_t bytes, void **where);
  * A group of up to JOURNAL_GROUP_MAX transactions commits atomically with one
  * store; each has its own id and is retired on its own.  A group is limited to
  * JOURNAL_RESERVE_MAX bytes together.
- *
+ * Durable: nothing.  Context: as journal_append().
  * Return: 0, -E2BIG the group is full (it may still be committed), -EMSGSIZE,
  * or as journal_append().
  */
@@ -336,6 +347,7 @@ int journal_group_next(struct journal_txn *txn);
  * Nothing may be appended after.  On the synced path there is nothing that
  * could be done before: it does nothing there.
  * Durable: the payload, uncommitted: recovery discards it.
+ * Context: blocks for a log write when direct; no system call when staged.
  *
  * Return: 0, or as journal_append().
  */
@@ -343,7 +355,7 @@ int journal_prepare(struct journal_txn *txn);
 
 /**
  * journal_commit() - the durable point
- * @receipt: may be NULL
+ * @receipt: receives what it did; may be NULL
  *
  * Ends the transaction in every case: @txn is gone afterwards.
  * Durable: on return 0, to @receipt->survives.
@@ -358,12 +370,16 @@ int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt);
 
 /**
  * journal_abort() - give the transaction up; @txn is gone afterwards
+ * Durable: nothing need be.  Context: does not block.
  * Return: 0.
  */
 int journal_abort(struct journal_txn *txn);
 
 /**
  * journal_put() - begin, append @bytes at @data, commit
+ * @data, @bytes: the payload
+ * @receipt: may be NULL
+ * Durable, Context: as journal_commit().
  * Return: as these.
  */
 int journal_put(struct journal *journal, const void *data, size_t bytes,
@@ -383,8 +399,10 @@ int journal_retire(struct journal *journal, uint64_t id);
 
 /**
  * journal_retire_many() - the same for @count ids with one barrier
+ * @ids, @count: the transactions
  * @results: per id 0 or -ENOENT; may be NULL
  *
+ * Durable, Context: as journal_retire().
  * Return: 0 when all were retired, -ENOENT when at least one was not to be
  * found (the others are retired), or -EROFS, -EIO, -ENOMEM (nothing happened).
  */
@@ -412,6 +430,8 @@ struct journal_entry {
 
 /**
  * journal_lookup() - find one transaction
+ * @entry: receives what is known of it
+ * Context: does not block.
  * Return: 0, or -ENOENT.
  */
 int journal_lookup(struct journal *journal, uint64_t id, struct journal_entry *entry);
@@ -419,6 +439,7 @@ int journal_lookup(struct journal *journal, uint64_t id, struct journal_entry *e
 /**
  * journal_next() - list the transactions in order of id
  * @after: 0 for the first, then the id of the entry before
+ * @entry: receives the next one
  *
  * What is committed or retired meanwhile may or may not be seen.
  * Return: 0, or -ENOENT at the end.
@@ -430,6 +451,7 @@ int journal_next(struct journal *journal, uint64_t after, struct journal_entry *
  * @buffer: at least journal_entry.bytes
  * @bytes:  size of @buffer
  * @got:    receives the payload's size
+ * Context: blocks for log reads, unless the payload is in NVRAM.
  *
  * Return: 0, or
  * -ENOENT   no such transaction, or retired
@@ -529,6 +551,8 @@ struct journal_info {
 
 /**
  * journal_info() - fill in @info
+ * @info: receives it; counters are read while others count
+ * Context: does not block; takes time in proportion to what is live.
  * Return: 0.
  */
 int journal_info(struct journal *journal, struct journal_info *info);
@@ -552,6 +576,9 @@ struct journal_finding {
  * @found:    called for each finding, in the calling thread
  * @context:  passed to @found
  * @message, @message_bytes: text of an error, as for journal_format()
+ *
+ * Durable: what is looked at stays as it is.  Context: blocks for reading what
+ * is live, up to five times beside a writer.
  *
  * Return: 0 clean, -EUCLEAN when at least one finding is damage, or as
  * journal_open().

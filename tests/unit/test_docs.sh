@@ -48,6 +48,39 @@ missing_rules() # P1 to P24 is what there is
 	done
 }
 
+# every function of journal.h has a comment that names each parameter but those
+# that the head of the file explains, says what it returns and, where it changes
+# something, what is durable
+incomplete_comments() # incomplete_comments HEADER
+{
+	perl -0777 -ne '
+		while (m{/\*\*((?:(?!\*/).)*)\*/\s*((?:[a-z][^;{}/]*\([^;{}]*;\s*)+)}gs) {
+			my ($comment, $declarations) = ($1, $2);
+			for (split /;\s*/, $declarations) {
+				my ($type, $name, $list) = /^(.*?)\b(journal_\w+)\((.*)\)$/s or next;
+				$list =~ s/\(\*(\w+)\)\([^)]*\)/$1/g;
+				$comment =~ /^ \* \Q$name\E\(\)/m or print "$name: no comment of its own\n";
+				for (split /,/, $list) {
+					my ($parameter) = /(\w+)(\[\w*\])?\s*$/;
+					$parameter =~ /^(journal|txn|id)$/ or $comment =~ /\@$parameter\b/ or print "$name: lacks \@$parameter\n";
+				}
+				$type =~ /^void\s*$/ or $comment =~ /Return: / or print "$name: lacks Return\n";
+				$list =~ /journal_txn \*|^struct journal \*(?!\w+$)/ &&
+					$name =~ /begin|append|reserve|group|prepare|commit|abort|put|retire/ &&
+					$comment !~ /Durable/ and print "$name: lacks Durable\n";
+				$seen++;
+			}
+		}
+		END { $seen > 20 or print "only $seen functions are seen\n" }' "$1"
+}
+
+header=libjournal/include/journal.h
+verdict "functions of journal.h are described" "$(incomplete_comments $header)"
+verdict "what lacks a line would be noticed" \
+	"$(for line in 'Return: 0, -E2BIG' '@iov_count' 'Durable: the payload, un' 'journal_put() -'; do
+		sed "s/$line//" $header | incomplete_comments /dev/stdin |
+			grep -q . || echo "$line"
+	done)"
 verdict "files that are named are there" "$(missing_files)"
 verdict "functions that are named are public" "$(missing_functions)"
 verdict "rules that are named exist" "$(missing_rules)"
