@@ -117,8 +117,34 @@ concrete_backends() # only backends.c and the media themselves name a medium's o
 		xargs -r grep -nE '#include "(marker|log)/'
 }
 
+library() # our sources that end up in a user's program
+{
+	sources | grep -E '^libjournal/' | grep -v '^libjournal/tools/'
+}
+
+prints_or_exits() # the library leaves both to its user
+{
+	library | xargs -r grep -nE '\b(printf|puts|putchar|perror|exit|_exit|warnx?|errx?)\(|\b(stdout|stderr)\b'
+}
+
+asserts_that_go_away() # JASSERT stays on
+{
+	sources | grep -E '^libjournal/' | xargs -r grep -nE 'NDEBUG|<assert\.h>'
+}
+
+struct_typedefs()
+{
+	sources | xargs -r grep -nE '^typedef (struct|union|enum)'
+}
+
+unfinished() # a note to oneself is no part of the project
+{
+	existing | grep -vE '^LICENSES/|\.(mbox|gz)$' | xargs -r grep -nwE 'TO''DO|FIX''ME|X''XX'
+}
+
 rules="top_level licence file_length line_length function_length conditional
-	include_direction concrete_backends"
+	include_direction concrete_backends prints_or_exits asserts_that_go_away
+	struct_typedefs unfinished"
 failed=0
 for rule in $rules; do
 	found=$($rule)
@@ -139,6 +165,9 @@ cd "$tree" || exit 1
 mkdir -p libjournal/util libjournal/txn stray
 {
 	echo '#include "txn/other.h"'
+	echo '#include <assert.h>'
+	echo 'typedef struct bad { int worse; } bad_t; /* TO''DO */'
+	echo 'void bad(void) { printf("bad"); }'
 	echo '#ifdef __linux__'
 	printf '%0101d\n' 0
 	printf '{\n%050d\n' 0 | tr 0 '\n'
