@@ -83,7 +83,7 @@ bool txn_staged_fits(struct journal_txn *txn, uint64_t bytes)
 	if (bytes <= txn->room)
 		return true;
 	/* the limit is on payload: a group's padding and table come on top */
-	if (bytes > txn->j->stage_max_bytes + 12ull * JOURNAL_GROUP_MAX ||
+	if (bytes > txn->j->stage_max_bytes + (txn->count ? 12ull * JOURNAL_GROUP_MAX : 0) ||
 	    !lane_fits(txn->lane, stage_record_bytes(bytes)))
 		return false;
 	txn->room = stage_record_bytes(bytes) - STAGE_HEADER_BYTES;

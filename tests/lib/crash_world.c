@@ -123,6 +123,23 @@ void crash_writes_land(struct crash_world *world)
 	writes_forget(world);
 }
 
+/* A durable write is on the medium: what the cache still holds of an older write
+ * to the same place does not come after it. */
+static void writes_supersede(struct crash_world *world, const struct crash_write *newer)
+{
+	struct crash_write *older;
+	uint64_t from, to;
+
+	for (older = world->oldest; older != newer; older = older->next) {
+		from = older->offset > newer->offset ? older->offset : newer->offset;
+		to = older->offset + older->bytes < newer->offset + newer->bytes ?
+			     older->offset + older->bytes : newer->offset + newer->bytes;
+		if (from < to)
+			memcpy(older->data + (from - older->offset),
+			       newer->data + (from - newer->offset), to - from);
+	}
+}
+
 /* The writes in flight have completed. */
 void crash_writes_done(struct crash_world *world, bool durable)
 {
@@ -132,6 +149,7 @@ void crash_writes_done(struct crash_world *world, bool durable)
 		if (write->in_flight)
 			memcpy(world->log.now + write->offset, write->data, write->bytes);
 		if (write->in_flight && durable) {
+			writes_supersede(world, write);
 			memcpy(world->log.durable + write->offset, write->data, write->bytes);
 			*at = write->next;
 			free(write);
