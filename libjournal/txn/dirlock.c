@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "txn/conf.h"
 
 #define LOCK_NAME "lock"
+#define PID_TRIES 50
 
 static int dirlock_pid(int fd)
 {
@@ -20,11 +22,22 @@ static int dirlock_pid(int fd)
 	return pread(fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : 0;
 }
 
+static bool dirlock_is_gone(int pid)
+{
+	return pid <= 0 || (kill(pid, 0) && errno == ESRCH);
+}
+
 static int dirlock_busy(const char *dir, int fd, struct message *message)
 {
-	int pid = dirlock_pid(fd);
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	int i, pid = dirlock_pid(fd);
 
-	if (pid > 0 && kill(pid, 0) && errno == ESRCH)
+	/* who has just taken the lock has yet to write its pid over the one before */
+	for (i = 0; i < PID_TRIES && dirlock_is_gone(pid); i++) {
+		nanosleep(&moment, NULL);
+		pid = dirlock_pid(fd);
+	}
+	if (dirlock_is_gone(pid))
 		return message_set(message, -EBUSY, "%s: in use by pid %d, which is gone, but a "
 				   "child of it holds the journal open", dir, pid);
 	return message_set(message, -EBUSY, "%s: in use by pid %d", dir, pid);

@@ -71,7 +71,19 @@ static inline uint32_t where_offset(uint64_t where)
 	return (uint32_t)where;
 }
 
-#define WHERE_IS_LOST ((uint64_t)WHERE_LOST << 62)
+/* The segment with what is left of it, if it has one, is held: it is the only
+ * witness of the loss until the transaction is retired. */
+#define WHERE_LOST_SEGMENT (1ull << 61)
+
+static inline uint64_t where_lost(void)
+{
+	return (uint64_t)WHERE_LOST << 62;
+}
+
+static inline uint64_t where_lost_in(uint32_t segment)
+{
+	return where_lost() | WHERE_LOST_SEGMENT | (uint64_t)segment << 32;
+}
 
 struct index {
 	_Atomic uint32_t *table; /* line + 1; 0: empty */

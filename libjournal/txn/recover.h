@@ -90,7 +90,10 @@ void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t w
 		    uint32_t bytes, uint32_t units, uint64_t time_ns);
 /* acknowledged and not readable, unless a copy turns up; Context: r->lock */
 enum recover_why { WHY_PAYLOAD, WHY_EXTENT, WHY_STAGE, WHY_BIT, WHY_RECORD };
-void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why);
+#define NO_SEGMENT UINT32_MAX
+/* @segment: where its damaged record is, or NO_SEGMENT */
+void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why,
+		  uint32_t segment);
 /* at the end: those of which no copy turned up */
 void recover_tell_lost(struct recovery *r);
 /* bytes of the table that ends a record's payload */

@@ -10,6 +10,7 @@
 #include "txn/read.h"
 #include "txn/recover.h"
 #include "txn/segment.h"
+#include "txn/slots.h"
 
 static struct slot *recover_slot(struct recovery *r, uint32_t line, uint32_t slot)
 {
@@ -44,8 +45,13 @@ void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t w
 
 	if (known && recover_have_better(entry, where))
 		return;
-	if (known && where_kind(entry->where) == WHERE_LOST)
+	if (known && where_kind(entry->where) == WHERE_LOST) {
+		struct place place;
+
+		slot_take(entry, &place);
+		place_release(j, &place);
 		known = false;
+	}
 	entry->where = where;
 	entry->bytes = bytes;
 	entry->units = units;
@@ -56,7 +62,8 @@ void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t w
 		segment_hold(&j->segments.all[where_segment(where)], 1);
 }
 
-void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why)
+void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why,
+		  uint32_t segment)
 {
 	struct journal *j = r->j;
 	struct slot *entry = recover_slot(r, line, slot);
@@ -65,7 +72,9 @@ void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover
 		return; /* a copy verifies, or it is known to be lost */
 	if (j->writer_pid)
 		return; /* committed, moved or retired while we looked, most likely */
-	entry->where = WHERE_IS_LOST;
+	entry->where = segment == NO_SEGMENT ? where_lost() : where_lost_in(segment);
+	if (segment != NO_SEGMENT)
+		segment_hold(&j->segments.all[segment], 1);
 	entry->bytes = 0;
 	entry->time_ns = 0;
 	entry->units = why;
@@ -181,7 +190,7 @@ static int recover_multi(struct recovery *r, uint32_t segment, uint32_t offset,
 
 	pthread_mutex_lock(&r->lock);
 	if (!multi) {
-		recover_lose(r, meta->line, meta->slot, WHY_EXTENT);
+		recover_lose(r, meta->line, meta->slot, WHY_EXTENT, segment);
 	} else {
 		error = multi_add(j, multi, &index);
 		if (!error) {
@@ -217,7 +226,8 @@ static void recover_members(struct recovery *r, const struct log_meta *meta,
 				       (uint32_t)(log_record_bytes(meta->bytes) / 32),
 				       meta->time_ns);
 		else
-			recover_lose(r, meta->line, meta->slot + i, WHY_PAYLOAD);
+			recover_lose(r, meta->line, meta->slot + i, WHY_PAYLOAD,
+				     where_segment(where));
 	}
 	pthread_mutex_unlock(&r->lock);
 }

@@ -140,7 +140,7 @@ void recover_lost_bits(struct recovery *r)
 			for (bits = recover_unfound(r, line, word); bits; bits &= bits - 1) {
 				slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
 				if (recover_lost_bit(r, line, slot))
-					recover_lose(r, line, slot, WHY_BIT);
+					recover_lose(r, line, slot, WHY_BIT, NO_SEGMENT);
 			}
 }
 

@@ -160,7 +160,7 @@ static uint32_t sealed_run(const struct sealed *s, uint32_t first, struct run *r
 static void sealed_lose(struct sealed *s, const struct wanted *w)
 {
 	pthread_mutex_lock(&s->r->lock);
-	recover_lose(s->r, w->line, w->slot, WHY_RECORD);
+	recover_lose(s->r, w->line, w->slot, WHY_RECORD, s->segment);
 	pthread_mutex_unlock(&s->r->lock);
 }
 
@@ -257,7 +257,8 @@ void recover_named(struct recovery *r, uint32_t segment)
 			if (get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1 &&
 			    recover_may_live(r, get_le32(lines[i].line),
 					     get_le64(lines[i].epoch), slot))
-				recover_lose(r, get_le32(lines[i].line), slot, WHY_RECORD);
+				recover_lose(r, get_le32(lines[i].line), slot, WHY_RECORD,
+					     segment);
 	pthread_mutex_unlock(&r->lock);
 }
 

@@ -72,7 +72,7 @@ static void stage_members(struct recovery *r, const struct lane *lane,
 				       (uint32_t)(log_record_bytes(bytes) / 32),
 				       meta->time_ns);
 		else
-			recover_lose(r, meta->line, slot + i, WHY_STAGE);
+			recover_lose(r, meta->line, slot + i, WHY_STAGE, NO_SEGMENT);
 	}
 }
 

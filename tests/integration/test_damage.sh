@@ -100,6 +100,29 @@ a_damaged_retire_record_is_damage()
 	done
 }
 
+# the log is written round and round: what is left of the lost one is not
+what_is_lost_stays_lost() # what_is_lost_stays_lost KIND
+{
+	local j=$scratch/j.$1.round id n
+	# shellcheck disable=SC2046
+	journal "$j" $(marker_option "$1" round)
+	{ echo "the-one-that-is-lost"; head -c 40000 /dev/zero; } >"$scratch/one"
+	id=$("$JNL" put "$j" "$scratch/one")
+	"$JNL" put "$j" "$scratch/p1" >"$scratch/much.id"
+	damage "$j" the-one-that-is-lost
+	"$JNL" retire "$j" - <"$scratch/much.id" >/dev/null
+	head -c 900000 /dev/zero >"$scratch/much"
+	for n in $(seq 40); do
+		"$JNL" put "$j" "$scratch/much" >"$scratch/much.id"
+		"$JNL" retire "$j" - <"$scratch/much.id" >/dev/null
+	done
+	expect 3 "$JNL" check "$j"
+	grep -q "^damage: .*$id" "$out" || wrong "check does not name it: $(cat "$out")"
+	expect 3 "$JNL" cat "$j" "$id"
+	expect 0 "$JNL" retire "$j" "$id"
+	expect 0 "$JNL" check "$j"
+}
+
 check_changes_nothing()
 {
 	local j=$scratch/j.file.together
@@ -119,6 +142,7 @@ for kind in $markers; do
 		it "damaged payloads, $kind" damaged_payloads $kind together
 		it "damaged payloads, each put by a process of its own, $kind" \
 			damaged_payloads $kind apart
+		it "what is lost stays lost, $kind" what_is_lost_stays_lost $kind
 	else
 		skip "damaged payloads, $kind" "$why"
 	fi
