@@ -356,6 +356,42 @@ static void a_ring_that_breaks_is_done_without(void **state)
 	}
 }
 
+/* ---- no STATX_DIOALIGN, as before Linux 6.1 ------------------------------- */
+
+static enum child_end without_dioalign(struct place *place)
+{
+	struct log_store *store;
+	bool right;
+
+	if (!forbid(SYS_statx, ENOSYS))
+		return NO_SECCOMP;
+	if (open_log(place, "log", LOG_CREATE | LOG_FORCE, MIB))
+		return NOT_OPENED;
+	store = place->store;
+	right = store->block_bytes == 4096 && works(store);
+	log_store_close(store);
+	return right ? FELL_BACK : NOT_WORKING;
+}
+
+static void falls_back_where_the_alignment_is_not_told(void **state)
+{
+	struct place *place = *state;
+	pid_t child;
+	int status;
+
+	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
+	child = fork();
+	if (!child)
+		_exit(without_dioalign(place));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == NO_SECCOMP) {
+		printf("skip: seccomp: filters cannot be installed here\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), FELL_BACK);
+}
+
 /* ---- transfers that come back short ------------------------------------- */
 
 /* two at a time, so that a ring is used where there is one */
@@ -550,6 +586,7 @@ int main(void)
 		TEST(filling_is_reported),
 		TEST(falls_back_where_io_uring_is_forbidden),
 		TEST(a_ring_that_breaks_is_done_without),
+		TEST(falls_back_where_the_alignment_is_not_told),
 		TEST(a_short_read_is_an_error),
 		TEST(a_short_write_goes_on_until_it_fails),
 		TEST(the_pwrite_path_may_be_asked_for),
