@@ -81,15 +81,18 @@ mkfifo "$work/pipe"
 : >"$work/ids"
 "$JNL" put "$work/journal" --as mbox "$work/pipe" >"$work/ids" 2>"$work/put.err" &
 writer=$!
-# keeps the pipe open at its end: the writer cannot be done before it is killed
-{ cat "$work/mbox" && exec sleep 3600; } >"$work/pipe" &
+# In 256 pieces over half a second, as mail comes, so that the middle can be met;
+# then the pipe stays open: the writer cannot be done before it is killed.
+perl -e '$| = 1; $/ = \(1 + int((-s $ARGV[0]) / 256));
+	while (<>) { print; select(undef, undef, undef, 0.002) }
+	sleep 3600' "$work/mbox" >"$work/pipe" &
 feeder=$!
 while [ "$(wc -l <"$work/ids")" -lt "$half" ]; do
 	kill -0 "$writer" 2>/dev/null || fail "the writer ended: $(cat "$work/put.err")"
 	sleep 0.005
 done
-kill -9 "$writer"
-wait "$writer" 2>/dev/null || true
+# the shell need not say what it was told to do
+{ kill -9 "$writer" && wait "$writer"; } 2>/dev/null || true
 kill "$feeder" 2>/dev/null || true
 wait "$feeder" 2>/dev/null || true
 writer="" feeder=""
