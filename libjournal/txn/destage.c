@@ -122,42 +122,37 @@ static int destage_record(struct destage_run *run, const struct staged *staged,
 	return error;
 }
 
-/* Retired meanwhile, and perhaps its line was recycled since: the number is
- * taken away before the claims are. */
-static bool destage_too_late(const struct destage_move *move)
-{
-	return atomic_load(&move->line->claimed[move->at / 64]) >> (move->at & 63) & 1 ||
-	       atomic_load(&move->line->number) != move->number;
-}
-
-/* Not whatever is there: the slot may be another transaction's by now.  The place
- * is ours alone while we hold its segment. */
-static bool destage_take_back(const struct destage_move *move)
-{
-	uint64_t to = move->to;
-
-	return atomic_compare_exchange_strong(&move->slot->where, &to, 0);
-}
-
 /*
- * The copies are durable: from here on they are read.  One that is retired at
- * the same time claims first and reads where after; we write where first and
- * read the claim after: at least one of us sees the other and releases.
+ * Bring one to its place in the log.  One that is retired at the same time claims
+ * first and reads where after; we write where first and read the claim after: at
+ * least one of us sees the other.  The hazard keeps the line from being recycled
+ * meanwhile (P2), so the slot is no other transaction's.
+ * Return: whether the log's copy is read from here on, or its segment is
+ * released by who retires.
  */
+static bool destage_move(const struct destage_move *move)
+{
+	uint64_t from = move->from, to = move->to;
+	struct line *line = move->line;
+	bool moved;
+
+	atomic_fetch_add(&line->hazards, 1);
+	moved = atomic_load(&line->number) == move->number &&
+		atomic_compare_exchange_strong(&move->slot->where, &from, move->to);
+	if (moved && atomic_load(&line->claimed[move->at / 64]) >> (move->at & 63) & 1)
+		moved = !atomic_compare_exchange_strong(&move->slot->where, &to, 0);
+	atomic_fetch_sub(&line->hazards, 1);
+	return moved;
+}
+
+/* The copies are durable. */
 static void destage_publish(struct destage_run *run)
 {
-	struct destage_move *move;
-	uint64_t from;
 	uint32_t i;
 
-	for (i = 0; i < run->count; i++) {
-		move = &run->moves[i];
-		from = move->from;
-		if (!atomic_compare_exchange_strong(&move->slot->where, &from, move->to))
-			segment_release(run->j, move->segment, 1);
-		else if (destage_too_late(move) && destage_take_back(move))
-			segment_release(run->j, move->segment, 1);
-	}
+	for (i = 0; i < run->count; i++)
+		if (!destage_move(&run->moves[i]))
+			segment_release(run->j, run->moves[i].segment, 1);
 	count(run->j->counters, COUNT_DESTAGED, run->count);
 }
 

@@ -134,7 +134,7 @@ static int line_pick(struct journal *j, uint32_t *line)
 static void line_retreat(struct line *line)
 {
 	/* seq_cst, as in retire_claim(): of number and hazards, one of us sees the
-	 * other's store; and before the claims: destage_too_late() */
+	 * other's store */
 	atomic_store_explicit(&line->number, 0, memory_order_seq_cst);
 	while (atomic_load_explicit(&line->hazards, memory_order_seq_cst))
 		sched_yield();
