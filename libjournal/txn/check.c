@@ -128,7 +128,8 @@ int journal_check(const char *dir, const struct journal_open_options *options,
 		check_both(&check, &before);
 		check_free(&before);
 	}
-	for (i = 0; found && i < check.count; i++)
+	/* without memory what it could not look at looks like damage */
+	for (i = 0; found && error != -ENOMEM && i < check.count; i++)
 		found(context, &check.found[i]);
 	if (!error && check.damage)
 		error = -EUCLEAN;

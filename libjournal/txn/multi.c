@@ -52,18 +52,28 @@ int multi_add(struct journal *j, struct multi *multi, uint32_t *index)
 	return error;
 }
 
-struct multi *multi_copy(struct journal *j, uint32_t index)
+void multi_forget(struct journal *j, uint32_t index)
 {
-	struct multi *copy = NULL;
+	pthread_mutex_lock(&j->multi_lock);
+	free(j->multi[index]);
+	j->multi[index] = NULL;
+	pthread_mutex_unlock(&j->multi_lock);
+}
 
+int multi_copy(struct journal *j, uint32_t index, struct multi **copy)
+{
+	int error = -EBADMSG;
+
+	*copy = NULL;
 	pthread_mutex_lock(&j->multi_lock);
 	if (index < j->multi_count && j->multi[index]) {
-		copy = multi_make(j->multi[index]->extents);
-		if (copy)
-			memcpy(copy, j->multi[index], multi_bytes(copy->extents));
+		*copy = multi_make(j->multi[index]->extents);
+		error = *copy ? 0 : -ENOMEM;
+		if (*copy)
+			memcpy(*copy, j->multi[index], multi_bytes((*copy)->extents));
 	}
 	pthread_mutex_unlock(&j->multi_lock);
-	return copy;
+	return error;
 }
 
 void multi_release(struct journal *j, const uint64_t *where, uint32_t extents)

@@ -15,8 +15,10 @@ struct multi *multi_make(uint32_t extents);
 
 /* keep @multi (taken over); Return: 0 or -ENOMEM (then it is the caller's) */
 int multi_add(struct journal *j, struct multi *multi, uint32_t *index);
-/* Return: a copy to be freed, or NULL for want of memory or when it is gone. */
-struct multi *multi_copy(struct journal *j, uint32_t index);
+/* Before anything else has seen it: forget it, and what it holds is the caller's. */
+void multi_forget(struct journal *j, uint32_t index);
+/* @copy: to be freed.  Return: 0, -ENOMEM, or -EBADMSG it is gone. */
+int multi_copy(struct journal *j, uint32_t index, struct multi **copy);
 /* release the segments and forget it */
 void multi_drop(struct journal *j, uint32_t index);
 /* release the segments of the first @extents pieces */

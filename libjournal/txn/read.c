@@ -171,13 +171,13 @@ static int read_piece(struct journal *j, const struct found *found, const struct
 
 static int read_multi(struct journal *j, const struct found *found, uint8_t *buffer)
 {
-	struct multi *multi = multi_copy(j, found->units);
+	struct multi *multi;
 	uint64_t at = 0;
 	uint32_t piece;
-	int error = 0;
+	int error = multi_copy(j, found->units, &multi);
 
-	if (!multi)
-		return -EBADMSG;
+	if (error)
+		return error;
 	for (piece = 0; piece < multi->extents && !error; piece++)
 		error = read_piece(j, found, multi, piece, buffer, &at);
 	free(multi);

@@ -141,6 +141,9 @@ static int recover_steps(struct recovery *r)
 		error = recover_stage(r);
 	if (!error)
 		error = recover_segments(r);
+	/* what could not be looked at is not lost: nothing is believed */
+	if (!error && r->no_memory)
+		error = journal_say(j, -ENOMEM, "no memory to recover");
 	if (error)
 		return error;
 	recover_lost_bits(r);

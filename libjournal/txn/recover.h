@@ -52,7 +52,8 @@ struct watermark {
 
 struct recovery {
 	struct journal *j;
-	pthread_mutex_t lock; /* index, counters */
+	pthread_mutex_t lock;       /* index, counters */
+	atomic_bool no_memory;      /* something could not be looked at */
 	uint64_t replay_seq;
 	uint64_t incarnation;
 	struct watermark *acked; /* by incarnation, ascending */

@@ -134,12 +134,15 @@ static bool recover_extent(struct recovery *r, const struct log_meta *last, uint
 	uint32_t segment = (uint32_t)(where >> 32);
 	struct record record;
 	bool good;
+	int error;
 
 	if (segment >= j->segments.count || (uint32_t)where >= j->segment_bytes ||
 	    (uint32_t)where % LOG_RECORD_ALIGN)
 		return false;
-	good = !record_read(j, segment, (uint32_t)where, record_bytes_max(), &record) &&
-	       record.meta.type == LOG_EXTENT && record.meta.id == last->id &&
+	error = record_read(j, segment, (uint32_t)where, record_bytes_max(), &record);
+	if (error == -ENOMEM)
+		r->no_memory = true;
+	good = !error && record.meta.type == LOG_EXTENT && record.meta.id == last->id &&
 	       record.meta.extent == index && !record.meta.extents &&
 	       record.meta.line_epoch == last->line_epoch;
 	if (good)
@@ -156,6 +159,8 @@ static struct multi *recover_extents(struct recovery *r, uint32_t segment, uint3
 	uint32_t i;
 	__le64 where;
 
+	if (!multi)
+		r->no_memory = true;
 	for (i = 0; multi && i + 1 < meta->extents; i++) {
 		memcpy(&where, tail + (size_t)i * 8, 8);
 		multi->where[i] = get_le64(where);

@@ -71,9 +71,12 @@ static struct summary_entry *sealed_table(struct sealed *s, const struct summary
 	};
 
 	if (get_le32(digest->table_offset) % j->block_bytes ||
-	    get_le32(digest->table_offset) + io.bytes > j->segment_bytes ||
-	    posix_memalign(&io.buffer, 4096, io.bytes + j->block_bytes))
+	    get_le32(digest->table_offset) + io.bytes > j->segment_bytes)
 		return NULL;
+	if (posix_memalign(&io.buffer, 4096, io.bytes + j->block_bytes)) {
+		s->r->no_memory = true;
+		return NULL;
+	}
 	atomic_fetch_add(&s->r->bytes_read, io.bytes);
 	if (log_store_read(j->logs[segment_log(j, s->segment)], &io, 1) ||
 	    crc32c(j->segments.all[s->segment].seed, io.buffer, bytes) !=

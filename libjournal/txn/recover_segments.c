@@ -31,8 +31,12 @@ static struct summary_head *digest_load(struct recovery *r, uint32_t segment, ui
 	struct log_io io = { .offset = offset, .bytes = j->digest_bytes };
 	struct summary_head *digest;
 
-	if (!bytes || posix_memalign(&io.buffer, 4096, j->digest_bytes))
+	if (!bytes)
 		return NULL;
+	if (posix_memalign(&io.buffer, 4096, j->digest_bytes)) {
+		r->no_memory = true;
+		return NULL;
+	}
 	if (bytes <= LOOK_BYTES) {
 		memcpy(io.buffer, head, bytes);
 	} else if (log_store_read(j->logs[log], &io, 1)) {
@@ -57,9 +61,11 @@ static struct summary_head *digest_second(struct recovery *r, uint32_t segment)
 	struct log_io io = { .offset = offset, .bytes = LOOK_BYTES };
 	struct summary_head *digest = NULL;
 
+	if (posix_memalign(&io.buffer, 4096, max_u64(j->digest_bytes, LOOK_BYTES))) {
+		r->no_memory = true;
+		return NULL;
+	}
 	if (segment_digest_in_nvram(j)) {
-		if (posix_memalign(&io.buffer, 4096, j->digest_bytes))
-			return NULL;
 		memcpy(io.buffer, j->marker->map + offset, j->digest_bytes);
 		if (!summary_validate(io.buffer, j->digest_bytes, j->segment_bytes, segment,
 				      j->geometry.nonce))
@@ -67,8 +73,6 @@ static struct summary_head *digest_second(struct recovery *r, uint32_t segment)
 		free(io.buffer);
 		return NULL;
 	}
-	if (posix_memalign(&io.buffer, 4096, LOOK_BYTES))
-		return NULL;
 	if (!log_store_read(j->logs[log], &io, 1))
 		digest = digest_load(r, segment, log, offset, io.buffer);
 	free(io.buffer);

@@ -225,31 +225,38 @@ static int txn_flush_logs(struct journal_txn *txn)
 	return error ? journal_fail(txn->j, error) : 0;
 }
 
-/* Where the transaction is found: one record, or a list. */
-static int txn_locate(struct journal_txn *txn, uint32_t segment, uint32_t offset,
-		      uint64_t flags)
+/* Of a transaction in several extents: the list of them, while an error is still
+ * one that nothing has happened before. */
+static int txn_list_extents(struct journal_txn *txn, struct multi **multi)
 {
-	struct multi *multi;
-	uint32_t units = (uint32_t)(log_record_bytes(txn->fill) / 32);
-	int error;
-
-	txn->where = where_log(segment, offset, flags);
-	txn->units = units;
+	*multi = NULL;
 	if (!txn->extent_count)
 		return 0;
-	multi = multi_make(txn->extent_count + 1);
-	if (!multi)
+	*multi = multi_make(txn->extent_count + 1);
+	if (*multi && multi_add(txn->j, *multi, &txn->units)) {
+		free(*multi);
+		*multi = NULL;
+	}
+	if (!*multi)
 		return journal_say(txn->j, -ENOMEM, "no memory for a transaction's extents");
-	memcpy(multi->where, txn->extents, txn->extent_count * sizeof(*txn->extents));
+	memcpy((*multi)->where, txn->extents, txn->extent_count * sizeof(*txn->extents));
+	return 0;
+}
+
+/* Where the transaction is found: one record, or the list. */
+static void txn_locate(struct journal_txn *txn, uint32_t segment, uint32_t offset,
+		       uint64_t flags, struct multi *multi)
+{
+	uint32_t units = (uint32_t)(log_record_bytes(txn->fill) / 32);
+
+	txn->where = where_log(segment, offset, flags);
+	if (!multi) {
+		txn->units = units;
+		return;
+	}
 	multi->where[txn->extent_count] = (uint64_t)segment << 32 | offset;
 	multi->units = units;
-	error = multi_add(txn->j, multi, &txn->units);
-	if (error) {
-		free(multi);
-		return journal_say(txn->j, error, "no memory for a transaction's extents");
-	}
 	txn->where |= WHERE_MULTI;
-	return 0;
 }
 
 /* The whole payload durable in extents; the commit bit is all that is missing. */
@@ -257,6 +264,7 @@ static int txn_direct_prepare(struct journal_txn *txn)
 {
 	struct log_meta meta;
 	struct segment *segment;
+	struct multi *multi;
 	uint32_t offset;
 	int error = txn_take_slots(txn);
 
@@ -273,12 +281,13 @@ static int txn_direct_prepare(struct journal_txn *txn)
 		error = txn_flush_logs(txn);
 	}
 	if (!error)
-		error = txn_locate(txn, segment->number, offset, WHERE_DIRECT);
+		error = txn_list_extents(txn, &multi);
 	if (error) {
 		if (segment != txn->last_segment)
 			segment_release(txn->j, segment, txn_group_count(txn));
 		return error;
 	}
+	txn_locate(txn, segment->number, offset, WHERE_DIRECT, multi);
 	txn_fill_slots(txn, txn->where, txn->units);
 	txn->prepared = true;
 	return 0;
@@ -317,6 +326,7 @@ static int txn_synced_commit(struct journal_txn *txn)
 {
 	struct stream_record record = { 0 };
 	struct stream_place place;
+	struct multi *multi;
 	int error = txn_take_slots(txn);
 
 	if (error)
@@ -324,22 +334,23 @@ static int txn_synced_commit(struct journal_txn *txn)
 	txn_finish(txn);
 	/* the extents before the record that certifies them, for recovery */
 	error = txn_flush_logs(txn);
+	if (!error)
+		error = txn_list_extents(txn, &multi);
 	if (error)
 		return error;
 	txn_final_meta(txn, LOG_DATA, &record.meta);
 	record.payload = txn_payload(txn);
 	error = stream_append(txn->j, &record, false, &place);
-	if (error)
+	if (error) {
+		if (multi)
+			multi_forget(txn->j, txn->units);
 		return error;
-	error = txn_locate(txn, place.segment->number, place.offset, 0);
-	if (!error)
-		txn_fill_slots(txn, txn->where, txn->units);
+	}
+	txn_locate(txn, place.segment->number, place.offset, 0, multi);
+	txn_fill_slots(txn, txn->where, txn->units);
 	/* it is in the batch and will be durable, whatever happens to us */
 	txn->slots_taken = false;
-	if (!error)
-		error = stream_wait(txn->j, place.seq);
-	else
-		journal_fail(txn->j, -EIO);
+	error = stream_wait(txn->j, place.seq);
 	if (!error)
 		count(txn->j->counters, COUNT_SYNCED, txn_group_count(txn));
 	return error;
