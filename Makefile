@@ -234,6 +234,9 @@ $(TOOLLIB): $(filter-out %/main.o,$(TOOL_OBJECTS)) $(BUILD)/sources
 CRASH_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log \
 	sched_getcpu getrandom)
 $(BUILD)/tests/integration/test_crash_%: TEST_LDFLAGS = $(CRASH_LDFLAGS)
+# each allocation may fail once
+$(BUILD)/tests/integration/test_memory: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,malloc \
+	calloc realloc posix_memalign strdup)
 
 .SECONDARY:
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TESTLIB) $(TOOLLIB) \
