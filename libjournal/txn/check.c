@@ -119,6 +119,8 @@ int journal_check(const char *dir, const struct journal_open_options *options,
 	if (options)
 		o = *options;
 	o.flags |= JOURNAL_RDONLY;
+	if (message && message_bytes)
+		message[0] = '\0';
 	error = check_look(dir, &o, &check, message, message_bytes);
 	for (looks = 1; looks < CHECK_LOOKS && !error && check.damage && check.writer_pid;
 	     looks++) {
@@ -131,6 +133,9 @@ int journal_check(const char *dir, const struct journal_open_options *options,
 	/* without memory what it could not look at looks like damage */
 	for (i = 0; found && error != -ENOMEM && i < check.count; i++)
 		found(context, &check.found[i]);
+	/* said by nobody who had the memory to say it */
+	if (error == -ENOMEM && message && message_bytes && !message[0])
+		(void)snprintf(message, message_bytes, "%s: no memory", dir);
 	if (!error && check.damage)
 		error = -EUCLEAN;
 	check_free(&check);

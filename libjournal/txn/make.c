@@ -203,6 +203,8 @@ int journal_format(const char *dir, const struct journal_format_options *options
 	struct make *m = calloc(1, sizeof(*m));
 	int error;
 
+	if (message && message_bytes)
+		(void)snprintf(message, message_bytes, "%s: no memory", dir);
 	if (!m)
 		return -ENOMEM;
 	m->options = options ? options : &defaults;

@@ -179,9 +179,11 @@ static void an_open_without_memory(enum bed_medium medium)
 		(void)journal_close(bed.j);
 	}
 	for (n = 0, hit = true; hit; n++) {
+		memset(message, 'x', sizeof(message));
 		arm(n);
 		error = journal_check(bed.dir, NULL, NULL, NULL, message, sizeof(message));
 		hit = told("check", n, error, disarm());
+		assert_true(!error || strstr(message, "memory"));
 	}
 	bed_open(&bed, NULL);
 	model_verify_reopened(&model, &bed);
@@ -244,9 +246,11 @@ static void format_without_memory(enum bed_medium medium)
 	bed_make(&bed, medium, 0, 0);
 	(void)snprintf(dir, sizeof(dir), "%s.new", bed.dir);
 	for (n = 0; hit; n++) {
+		memset(message, 'x', sizeof(message));
 		arm(n);
 		error = journal_format(dir, &options, message, sizeof(message));
 		hit = told("format", n, error, disarm());
+		assert_true(!error || strstr(message, "memory"));
 		/* nothing is left behind that would keep the next one from it */
 		if (!error && hit)
 			options.force = 1;
