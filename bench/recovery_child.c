@@ -116,9 +116,9 @@ int recovery_write_live(void *argument, void *out)
 
 static enum journal_class weakest(const struct journal_info *info)
 {
-	enum journal_class class = info->marker.class;
+	enum journal_class class = info->marker.survives;
 
-	return info->logs[0].class < class ? info->logs[0].class : class;
+	return info->logs[0].survives < class ? info->logs[0].survives : class;
 }
 
 int recovery_open(void *argument, void *out)

@@ -121,8 +121,8 @@ struct journal_progress {
  * @assume_marker: class asserted by the user, overrides the evidence; stored
  * @assume_log:    the same for the logs
  * @group:         group that may use the journal; (gid_t)-1 keeps the caller's
- * @mode:          permission bits of the journal's files; default 0600; bits
- *                 for others are refused (-EINVAL)
+ * @mode:          permission bits of the journal's files; default 0600, with
+ *                 @group_set 0660; bits for others are refused (-EINVAL)
  * @group_set:     @group is meant
  * @force:         write over an existing journal or other content
  * @progress:      told about zero-filling
@@ -201,6 +201,7 @@ struct journal_open_options {
  * Context: blocks; time is bounded by the markers plus the live data.
  *
  * Return: 0, or
+ * -EINVAL    unknown flags, or no such class
  * -ENOENT    no journal there
  * -EUCLEAN   superblock, configuration or markers damaged beyond use
  * -EPROTO    other format version, or an incompatible feature
@@ -437,7 +438,7 @@ struct journal_entry {
 int journal_lookup(struct journal *journal, uint64_t id, struct journal_entry *entry);
 
 /**
- * journal_next() - list the transactions in order of id
+ * journal_next() - list the transactions in order of id (no order of commits)
  * @after: 0 for the first, then the id of the entry before
  * @entry: receives the next one
  *
@@ -471,8 +472,8 @@ int journal_read(struct journal *journal, uint64_t id, void *buffer, size_t byte
  * @routine:   persist routine ("clwb", "nt", "msync" ...) or the way a log
  *             write is made durable ("dsync", "none: write-through cache ...")
  * @evidence:  why it has its class, for people
- * @class:     the class in force
- * @assumed:   @class was asserted by the user, @evidence says what was found
+ * @survives: the class in force
+ * @assumed:   @survives was asserted by the user, @evidence says what was found
  * @bytes:     size
  * @failed:    sticky failure
  */
@@ -481,7 +482,7 @@ struct journal_medium {
 	char backend[16];
 	char routine[64];
 	char evidence[256];
-	enum journal_class class;
+	enum journal_class survives;
 	int assumed;
 	uint64_t bytes;
 	int failed;

@@ -81,7 +81,7 @@ static void info_medium_text(const char *what, const struct journal_medium *medi
 	printf("%s: %s\n", what, medium->name);
 	printf("  backend: %s\n", medium->backend);
 	printf("  routine: %s\n", medium->routine);
-	printf("  class: %s%s\n", words_class_name(medium->class),
+	printf("  class: %s%s\n", words_class_name(medium->survives),
 	       medium->assumed ? " (asserted by the user)" : "");
 	printf("  evidence: %s\n", medium->evidence);
 	printf("  bytes: %" PRIu64 "\n", medium->bytes);
@@ -137,7 +137,7 @@ static struct json_object *info_medium_json(const struct journal_medium *medium)
 	info_add_text(object, "name", medium->name);
 	info_add_text(object, "backend", medium->backend);
 	info_add_text(object, "routine", medium->routine);
-	info_add_text(object, "class", words_class_name(medium->class));
+	info_add_text(object, "class", words_class_name(medium->survives));
 	json_object_object_add(object, "assumed", json_object_new_boolean(medium->assumed));
 	info_add_text(object, "evidence", medium->evidence);
 	info_add_number(object, "bytes", medium->bytes);

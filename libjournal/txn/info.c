@@ -16,7 +16,7 @@ static void info_medium(struct journal_medium *medium, const char *name, const c
 	(void)snprintf(medium->backend, sizeof(medium->backend), "%s", backend);
 	(void)snprintf(medium->routine, sizeof(medium->routine), "%s", routine);
 	(void)snprintf(medium->evidence, sizeof(medium->evidence), "%s", evidence);
-	medium->class = assumed ? assumed : by_evidence;
+	medium->survives = assumed ? assumed : by_evidence;
 	medium->assumed = assumed != JOURNAL_CLASS_UNSET;
 }
 

@@ -136,6 +136,17 @@ static int journal_open_media(struct journal *j, const char *dir,
 	return error ? error : media_open(j, o->flags, message);
 }
 
+/* what is not known today must be free to mean something tomorrow */
+static int journal_options_sane(struct journal *j, const struct journal_open_options *o)
+{
+	if (o->flags & ~(JOURNAL_RDONLY | JOURNAL_NO_URING))
+		return journal_say(j, -EINVAL, "flags %#x: not all of them are known", o->flags);
+	if (o->require > JOURNAL_CLASS_POWER)
+		return journal_say(j, -EINVAL, "require %d: no such durability class",
+				   (int)o->require);
+	return 0;
+}
+
 int journal_open_impl(struct journal *j, const char *dir,
 		      const struct journal_open_options *o)
 {
@@ -144,6 +155,8 @@ int journal_open_impl(struct journal *j, const char *dir,
 	j->lock_fd = -1;
 	j->read_only = o->flags & JOURNAL_RDONLY;
 	error = journal_locks(j);
+	if (!error)
+		error = journal_options_sane(j, o);
 	if (!error)
 		error = journal_open_media(j, dir, o);
 	if (error)

@@ -94,6 +94,7 @@ static int make_not_there(struct make *m)
 		return errno == ENOENT ? 0 : message_errno(m->message, -errno, "%s", path);
 	if (!m->options->force)
 		return message_set(m->message, -EEXIST, "%s: a journal is there already", m->dir);
+	make_remember_old(m);
 	/* from here on the old one is gone, whatever happens */
 	return unlink(path) ? message_errno(m->message, -errno, "%s", path) : 0;
 }
@@ -189,6 +190,8 @@ static int make_journal(struct make *m, const char *dir)
 		error = make_locked(m);
 	if (error)
 		make_undo(m);
+	else
+		make_remove_old(m);
 	make_close(m);
 	if (lock >= 0)
 		close(lock);
@@ -209,7 +212,9 @@ int journal_format(const char *dir, const struct journal_format_options *options
 		return -ENOMEM;
 	m->options = options ? options : &defaults;
 	m->message = &text;
-	m->mode = m->options->mode ? m->options->mode & 0660 : 0600;
+	m->mode = m->options->mode      ? m->options->mode & 0660 :
+		  m->options->group_set ? 0660 :
+					  0600;
 	m->conf.require = m->options->require ? m->options->require : JOURNAL_CLASS_POWER;
 	m->conf.assume_marker = m->options->assume_marker;
 	m->conf.assume_log = m->options->assume_log;

@@ -11,6 +11,7 @@ struct make {
 	struct message *message;
 	mode_t mode;
 	struct conf conf;
+	struct conf old; /* what --force writes over, where there was one */
 	uint64_t nonce;
 	bool made_dir, made_lock, marker_made;
 	bool log_is_file[JOURNAL_LOGS_MAX];
@@ -25,5 +26,9 @@ struct make {
 int make_logs(struct make *m);   /* make_log.c */
 int make_marker(struct make *m); /* make_marker.c */
 void make_close(struct make *m);
+
+/* make_old.c: logs of the journal before that are not written over */
+void make_remember_old(struct make *m);
+void make_remove_old(struct make *m);
 
 #endif

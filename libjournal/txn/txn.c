@@ -126,9 +126,9 @@ int journal_reserve(struct journal_txn *txn, size_t bytes, void **where)
 {
 	int error;
 
-	if (bytes > JOURNAL_RESERVE_MAX)
-		return journal_say(txn->j, -EMSGSIZE, "%zu bytes are more than fit in one piece "
-				   "(%u)", bytes, JOURNAL_RESERVE_MAX);
+	if (bytes > JOURNAL_RESERVE_MAX && !txn->error)
+		txn->error = journal_say(txn->j, -EMSGSIZE, "%zu bytes are more than fit in one "
+					 "piece (%u)", bytes, JOURNAL_RESERVE_MAX);
 	error = txn_make_room(txn, bytes);
 	if (error)
 		return error;

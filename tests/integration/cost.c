@@ -127,7 +127,7 @@ static void cost_table(struct journal *synced)
 
 	/* the file lies where the log does */
 	(void)journal_info(synced, &info);
-	by_fsync.survives = cost_class(info.logs[0].class);
+	by_fsync.survives = cost_class(info.logs[0].survives);
 	printf("  a message of %d bytes, µs %14s %10s   survives loss of\n", MESSAGE_BYTES, "p50",
 	       "p99");
 	cost_print(&by_fsync);

@@ -168,6 +168,11 @@ sizes_and_logs()
 	[ "$(ids_of "$j.logs" | wc -l)" = 50 ]
 	[ "$("$JNL" info --json "$j.logs" | jq '.logs | length')" = 2 ]
 	expect 0 "$JNL" check "$j.logs"
+	# formatted anew elsewhere, it leaves no logs that nobody names; other files stay
+	cp "$scratch/l1"/*.log "$scratch/l1/mine.log"
+	expect 0 "$JNL" format "$j.logs" --size 16M --require process --force
+	[ "$(ls "$scratch/l1" "$scratch/l2" | grep -c 'log$')" = 1 ] ||
+		wrong "left: $(ls "$scratch/l1" "$scratch/l2")"
 }
 
 # What a group may do is not left to the umask; nobody else may do anything.
@@ -188,6 +193,8 @@ group_and_mode()
 		[ "$(stat -c %a "$j.own.$mask"/* | sort -u)" = 600 ] ||
 			wrong "$(stat -c '%n %a' "$j.own.$mask"/*)"
 	done
+	"$JNL" format "$j.group.alone" --size 16M --require process --group "$group"
+	[ "$(stat -c %a "$j.group.alone"/* | sort -u)" = 660 ] || wrong "a group that may do nothing"
 	[ "$(id -u)" = 0 ] || return 0
 	# a script would lead to a folder that not everybody may enter
 	[ "$(head -c 4 "$JNL" | tail -c 3)" = ELF ] || return 0

@@ -61,4 +61,10 @@ if [ -e "$BUILD/jnl" ] && [ "$(head -c 4 "$BUILD/jnl" | tail -c 3)" = ELF ]; the
 	verdict "jnl loads these and JSON at most" \
 		"$(needed "$BUILD/jnl" | grep -vE "^($base|libjson-c)\.so")"
 fi
+
+# C++ programs use it too; one that cannot be compiled here is said so
+if command -v c++ >/dev/null; then
+	verdict "journal.h is C++ as well" "$(echo '#include "journal.h"' |
+		c++ -Wall -Wextra -Werror -fsyntax-only -Ilibjournal/include -x c++ - 2>&1)"
+fi
 exit $failed

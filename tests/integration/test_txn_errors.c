@@ -133,11 +133,16 @@ static void poke(const char *path, off_t offset, const void *bytes, size_t count
 static void open_refuses(enum bed_medium medium)
 {
 	struct journal_open_options o = { .require = JOURNAL_CLASS_POWER };
+	struct journal_open_options flags = { .flags = 0x80 }, class = { .require = 9 };
 	char log[PATH_MAX + 64], other_log[PATH_MAX + 64];
 	struct bed bed, other;
 	uint8_t zero[8192] = { 0 };
 
 	bed_make(&bed, medium, 9u << 20, 0);
+	bed_close(&bed);
+	cannot_open(bed.dir, &flags, -EINVAL, "0x80", "known");
+	cannot_open(bed.dir, &class, -EINVAL, "9", "class");
+	bed_open(&bed, NULL);
 	bed_make(&other, medium, 9u << 20, 0);
 	cannot_open(bed.dir, NULL, -EBUSY, bed.dir, "in use by pid");
 	bed_close(&bed);
@@ -208,7 +213,7 @@ static void classes_are_kept(enum bed_medium medium)
 	bed_close(&bed);
 	assert_int_equal(journal_open(dir, &power, &bed.j), 0);
 	info = bed_info(&bed);
-	assert_int_equal(info.marker.class, JOURNAL_CLASS_POWER);
+	assert_int_equal(info.marker.survives, JOURNAL_CLASS_POWER);
 	assert_true(info.marker.assumed && strlen(info.marker.evidence) > 4);
 	assert_int_equal(info.require, JOURNAL_CLASS_POWER);
 	bed_remove(&bed);
@@ -247,8 +252,15 @@ static void calls_refuse(enum bed_medium medium)
 	uint8_t buffer[16];
 	struct bed bed;
 	size_t got;
+	void *piece;
 
 	bed_make(&bed, medium, 9u << 20, 0);
+	/* a piece that could not be had makes no shorter transaction */
+	assert_int_equal(journal_begin(bed.j, NULL, &txn), 0);
+	assert_int_equal(journal_append(txn, "header", 6), 0);
+	assert_int_equal(journal_reserve(txn, JOURNAL_RESERVE_MAX + 1, &piece), -EMSGSIZE);
+	assert_int_equal(journal_append(txn, "trailer", 7), -EMSGSIZE);
+	assert_int_equal(journal_commit(txn, &receipt), -EMSGSIZE);
 	assert_int_equal(journal_put(bed.j, "0123456789abcdef", 16, &receipt), 0);
 	assert_int_equal(journal_read(bed.j, receipt.id, buffer, 15, &got), -ENOBUFS);
 	assert_int_equal(got, 16);
