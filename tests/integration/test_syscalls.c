@@ -107,7 +107,8 @@ static int synced(void)
 	return 0;
 }
 
-static void count_in_child(int (*work)(void))
+/* Return: how the child ended, as waitpid() says. */
+static int count_in_child(int (*work)(void))
 {
 	pid_t pid;
 	int status = 0;
@@ -125,29 +126,29 @@ static void count_in_child(int (*work)(void))
 	}
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
 	print_message("%u system calls\n", *trapped);
+	return status;
 }
 
 static void a_staged_commit_makes_no_system_call(void **state)
 {
 	(void)state;
-	count_in_child(staged);
+	assert_int_equal(count_in_child(staged), 0);
 	assert_int_equal(*trapped, 0);
 }
 
 static void nor_does_a_group(void **state)
 {
 	(void)state;
-	count_in_child(staged_groups);
+	assert_int_equal(count_in_child(staged_groups), 0);
 	assert_int_equal(*trapped, 0);
 }
 
 static void a_synced_one_is_noticed(void **state)
 {
 	(void)state;
-	count_in_child(synced);
+	/* a sanitizer may not survive what fails there */
+	(void)count_in_child(synced);
 	assert_true(*trapped > 0);
 }
 
