@@ -56,6 +56,18 @@ static void file_fence(struct marker_store *store)
 
 /* ---- writing ------------------------------------------------------------- */
 
+/* By words: other threads may be clearing bits, and a word is copied as it was
+ * before or after. */
+static void copy_chunk(struct marker_file *f, uint64_t at, size_t bytes)
+{
+	const uint64_t *map = (const uint64_t *)(const void *)(f->store.map + at);
+	uint64_t *chunk = (uint64_t *)(void *)f->chunk;
+
+	/* the last word is all there: map and chunk are whole pages */
+	for (size_t i = 0; i < (bytes + 7) / 8; i++)
+		chunk[i] = __atomic_load_n(&map[i], __ATOMIC_RELAXED);
+}
+
 /* Other threads may go on changing the map: each chunk is copied first, so
  * that the checksum is of what is written. */
 static int write_payload(struct marker_file *f, uint64_t bytes, uint64_t offset,
@@ -66,7 +78,7 @@ static int write_payload(struct marker_file *f, uint64_t bytes, uint64_t offset,
 		size_t part = (size_t)min_u64(CHUNK_BYTES, bytes - at);
 		int error;
 
-		memcpy(f->chunk, f->store.map + at, part);
+		copy_chunk(f, at, part);
 		*crc = crc32c(*crc, f->chunk, part);
 		error = medium_write(f->medium.fd, f->chunk, part, offset + at);
 		if (error)
