@@ -29,11 +29,12 @@ enum where_kind { WHERE_NONE = 0, WHERE_STAGE = 1, WHERE_LOG = 2, WHERE_LOST = 3
 
 struct slot {
 	_Atomic uint64_t where;
-	uint64_t time_ns;
-	uint32_t bytes; /* payload of this transaction */
+	/* readers of the transaction before may look meanwhile (found_look()) */
+	_Atomic uint64_t time_ns;
+	_Atomic uint32_t bytes; /* payload of this transaction */
 	/* of the whole record, 32 bytes each; or a multi index.  Staged: of the record
 	 * that destaging will make, so that destaging changes nothing but where */
-	uint32_t units;
+	_Atomic uint32_t units;
 };
 
 static inline enum where_kind where_kind(uint64_t where)

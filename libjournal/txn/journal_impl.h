@@ -188,9 +188,9 @@ struct journal {
 	pthread_mutex_t lines_lock; /* free lines, epochs, checkpoints */
 	uint32_t *free_lines;
 	_Atomic uint32_t free_line_count;
-	uint32_t lines_used; /* lines below it were used since format */
+	_Atomic uint32_t lines_used; /* lines below it were used since format */
 	uint64_t next_number;
-	uint64_t incarnation;
+	_Atomic uint64_t incarnation;
 
 	/* the lane of direct and synced transactions */
 	pthread_mutex_t shared_lane_lock;

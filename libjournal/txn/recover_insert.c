@@ -52,10 +52,7 @@ void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t w
 		place_release(j, &place);
 		known = false;
 	}
-	entry->where = where;
-	entry->bytes = bytes;
-	entry->units = units;
-	entry->time_ns = time_ns;
+	slot_set(entry, where, bytes, units, time_ns);
 	recover_mark(&j->lines[line], slot);
 	j->recovered.recovered += !known;
 	if (where_kind(where) == WHERE_LOG && !(where & WHERE_MULTI))
@@ -72,12 +69,9 @@ void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover
 		return; /* a copy verifies, or it is known to be lost */
 	if (j->writer_pid)
 		return; /* committed, moved or retired while we looked, most likely */
-	entry->where = segment == NO_SEGMENT ? where_lost() : where_lost_in(segment);
+	slot_set(entry, segment == NO_SEGMENT ? where_lost() : where_lost_in(segment), 0, why, 0);
 	if (segment != NO_SEGMENT)
 		segment_hold(&j->segments.all[segment], 1);
-	entry->bytes = 0;
-	entry->time_ns = 0;
-	entry->units = why;
 	r->lost++;
 	recover_mark(&j->lines[line], slot);
 }

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Giving up what a retired transaction holds in the log. */
+/* Where a transaction is, and giving up what a retired one holds in the log. */
 #ifndef TXN_SLOTS_H
 #define TXN_SLOTS_H
 
 #include "txn/journal_impl.h"
+
+/* release: a reader of the transaction before that sees any of these sees, too,
+ * that its where is gone or its line has moved on (found_look()) */
+static inline void slot_set(struct slot *slot, uint64_t where, uint32_t bytes, uint32_t units,
+			    uint64_t time_ns)
+{
+	atomic_store_explicit(&slot->where, where, memory_order_release);
+	atomic_store_explicit(&slot->time_ns, time_ns, memory_order_release);
+	atomic_store_explicit(&slot->bytes, bytes, memory_order_release);
+	atomic_store_explicit(&slot->units, units, memory_order_release);
+}
 
 /* what a slot held when its where was taken away */
 struct place {
@@ -15,7 +26,7 @@ struct place {
  * retire bit is cleared: after that the slot may be another transaction's. */
 static inline void slot_take(struct slot *slot, struct place *place)
 {
-	place->units = slot->units;
+	place->units = atomic_load_explicit(&slot->units, memory_order_relaxed);
 	place->where = atomic_exchange(&slot->where, 0);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Slots of buffered transactions, and what a group adds to its payload. */
 #include "txn/line.h"
+#include "txn/slots.h"
 #include "txn/txn_impl.h"
 
 int txn_take_slots(struct journal_txn *txn)
@@ -21,19 +22,20 @@ int txn_take_slots(struct journal_txn *txn)
 	return error;
 }
 
+static uint32_t slot_units(uint64_t where, uint32_t units, uint32_t bytes)
+{
+	return where_kind(where) != WHERE_STAGE ? units :
+						  (uint32_t)(log_record_bytes(bytes) / 32);
+}
+
 void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units)
 {
 	struct slot *slot = &txn->j->slots[(size_t)txn->line * SLOTS_PER_LINE + txn->slot];
 	uint32_t i;
 
-	for (i = 0; i <= txn->count; i++, slot++) {
-		atomic_store_explicit(&slot->where, where, memory_order_relaxed);
-		slot->time_ns = txn->time_ns;
-		slot->bytes = txn->sizes[i];
-		slot->units = where_kind(where) != WHERE_STAGE ?
-				      units :
-				      (uint32_t)(log_record_bytes(slot->bytes) / 32);
-	}
+	for (i = 0; i <= txn->count; i++, slot++)
+		slot_set(slot, where, txn->sizes[i], slot_units(where, units, txn->sizes[i]),
+			 txn->time_ns);
 }
 
 void txn_drop_slots(struct journal_txn *txn)

@@ -212,6 +212,93 @@ static void listing_while_others_commit(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* ---- reading beside commits and retires ---- */
+
+struct reader {
+	struct bed *bed;
+	_Atomic int stop;
+	_Atomic uint32_t reads, wrong;
+};
+
+static uint32_t churn_bytes(uint64_t id)
+{
+	return (uint32_t)(id * 7 % 3000);
+}
+
+/* What is read is whole, and its listing's: all words of a payload are the same. */
+static bool is_whole(const uint64_t *words, const struct journal_entry *entry, size_t got)
+{
+	size_t i;
+
+	for (i = 1; i < got / 8; i++)
+		if (words[i] != words[0])
+			return false;
+	return got == entry->bytes;
+}
+
+static void *read_again(void *argument)
+{
+	struct reader *reader = argument;
+	struct journal_entry entry;
+	struct journal_info info;
+	uint64_t words[400];
+	size_t got;
+	int error;
+
+	while (!reader->stop || !reader->reads) {
+		for (entry.id = 0; !journal_next(reader->bed->j, entry.id, &entry);) {
+			error = journal_read(reader->bed->j, entry.id, words, sizeof(words), &got);
+			reader->wrong += error ? error != -ENOENT :
+						 !is_whole(words, &entry, got);
+			reader->reads += !error;
+		}
+		reader->wrong += journal_info(reader->bed->j, &info) || info.lost;
+	}
+	return NULL;
+}
+
+static void churn(struct bed *bed, unsigned int rounds, enum journal_path path)
+{
+	uint64_t words[400], ids[20] = { 0 };
+	struct journal_txn_options options = { .path = path };
+	struct journal_receipt receipt;
+	struct journal_txn *txn;
+	unsigned int i, k;
+
+	for (i = 0; i < rounds; i++) {
+		if (ids[i % 20])
+			assert_int_equal(journal_retire(bed->j, ids[i % 20]), 0);
+		for (k = 0; k < 400; k++)
+			words[k] = i;
+		assert_int_equal(journal_begin(bed->j, &options, &txn), 0);
+		assert_int_equal(journal_append(txn, words, churn_bytes(i)), 0);
+		assert_int_equal(journal_commit(txn, &receipt), 0);
+		ids[i % 20] = receipt.id;
+	}
+}
+
+/* Small enough that lines, rings and segments go round under the readers. */
+static void reading_while_others_retire(enum bed_medium medium)
+{
+	bool fast = medium == BED_PMEM || medium == BED_SIM;
+	struct reader reader = { 0 };
+	pthread_t threads[2];
+	struct bed bed;
+	int i;
+
+	bed_make(&bed, medium, 0, 1u << 20);
+	reader.bed = &bed;
+	for (i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_again, &reader), 0);
+	churn(&bed, fast ? 6000 : 150, JOURNAL_PATH_AUTO);
+	churn(&bed, 150, JOURNAL_PATH_SYNCED);
+	reader.stop = 1;
+	for (i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(reader.wrong, 0);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
@@ -220,6 +307,7 @@ int main(void)
 		{ "p4_ids_are_never_reissued", ids_are_never_reissued, BED_ALL },
 		{ "an_id_is_one_token", an_id_is_one_token, 1u << BED_FILE },
 		{ "listing_while_others_commit", listing_while_others_commit, BED_ALL },
+		{ "reading_while_others_retire", reading_while_others_retire, BED_ALL },
 	};
 
 	return bed_run(tests, sizeof(tests) / sizeof(*tests));
