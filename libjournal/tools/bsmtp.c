@@ -32,6 +32,7 @@ enum bsmtp_word {
 	BSMTP_MAIL_FROM,
 	BSMTP_RCPT_TO,
 	BSMTP_DATA,
+	BSMTP_REFUSED, /* SMTP, but what follows it would have to be understood */
 };
 
 static const struct {
@@ -49,6 +50,9 @@ static const struct {
 	{ "RSET", true, BSMTP_RSET },
 	{ "QUIT", true, BSMTP_QUIT },
 	{ "DATA", true, BSMTP_DATA },
+	{ "BDAT", true, BSMTP_REFUSED },
+	{ "STARTTLS", true, BSMTP_REFUSED },
+	{ "AUTH", true, BSMTP_REFUSED },
 	{ "MAIL FROM:", false, BSMTP_MAIL_FROM },
 	{ "RCPT TO:", false, BSMTP_RCPT_TO },
 };
@@ -95,10 +99,11 @@ static int bsmtp_malformed(struct reader *reader, const struct input_piece *piec
 	return reader_fail(reader, -EINVAL, piece->offset, why);
 }
 
-static int bsmtp_malformed_line(struct reader *reader, const struct input_piece *piece)
+static int bsmtp_malformed_line(struct reader *reader, const struct input_piece *piece,
+				const char *what)
 {
-	char why[80] = "no SMTP command: \"";
-	size_t used = strlen(why);
+	char why[80];
+	size_t used = (size_t)snprintf(why, sizeof(why) - 40, "%s: \"", what);
 
 	for (size_t i = 0; i < piece->bytes && i < 32 && piece->data[i] >= ' '; i++)
 		why[used++] = piece->data[i] < 0x7f ? (char)piece->data[i] : '?';
@@ -117,8 +122,10 @@ static int bsmtp_outside(struct reader *reader, struct bsmtp *bsmtp,
 		return bsmtp_malformed(reader, piece, "RCPT without MAIL");
 	case BSMTP_DATA:
 		return bsmtp_malformed(reader, piece, "DATA without MAIL");
+	case BSMTP_REFUSED:
+		return bsmtp_malformed_line(reader, piece, "not supported here");
 	case BSMTP_UNKNOWN:
-		return bsmtp_malformed_line(reader, piece);
+		return bsmtp_malformed_line(reader, piece, "no SMTP command");
 	default:
 		return 0;
 	}
@@ -154,8 +161,10 @@ static int bsmtp_envelope(struct reader *reader, struct bsmtp *bsmtp,
 		return 0;
 	case BSMTP_MAIL_FROM:
 		return bsmtp_malformed(reader, piece, "MAIL before the message before was sent");
+	case BSMTP_REFUSED:
+		return bsmtp_malformed_line(reader, piece, "not supported here");
 	case BSMTP_UNKNOWN:
-		return bsmtp_malformed_line(reader, piece);
+		return bsmtp_malformed_line(reader, piece, "no SMTP command");
 	default:
 		return bsmtp_malformed(reader, piece, "the session ends within a message");
 	}
@@ -166,6 +175,9 @@ static int bsmtp_command(struct reader *reader, struct bsmtp *bsmtp,
 {
 	enum bsmtp_word word;
 
+	/* between messages: the next one starts here, or further on */
+	if (bsmtp->state == BSMTP_OUTSIDE)
+		reader->start = piece->offset;
 	if (!piece->last)
 		return bsmtp_malformed(reader, piece, reader->input->at_end ?
 				       "the command has no line end" :
@@ -206,7 +218,7 @@ static int bsmtp_piece(struct reader *reader, struct bsmtp *bsmtp,
 
 	if (done < 0 || bsmtp->state == BSMTP_OUTSIDE)
 		return done;
-	err = reader_add(reader, piece->data, piece->bytes, piece->offset);
+	err = reader_add(reader, piece->data, piece->bytes);
 	return err ? err : done;
 }
 

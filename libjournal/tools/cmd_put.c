@@ -81,9 +81,9 @@ static int put_message(struct journal *journal, const struct reader *reader)
 	struct journal_receipt receipt;
 
 	if (journal_put(journal, reader->data, reader->bytes, &receipt)) {
-		jnl_error("%s: message %llu, before byte %llu: %s", reader->input->name,
+		jnl_error("%s: message %llu, byte %llu: %s", reader->input->name,
 			  (unsigned long long)reader->number,
-			  (unsigned long long)reader->input->offset, journal_error(journal));
+			  (unsigned long long)reader->start, journal_error(journal));
 		return JNL_REFUSED;
 	}
 	return output_id(receipt.id) ? JNL_REFUSED : JNL_DONE;

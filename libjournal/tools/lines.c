@@ -11,7 +11,7 @@ int raw_next(struct reader *reader)
 		return 0;
 	reader_begin(reader);
 	while ((got = reader_some(reader, &piece)) > 0) {
-		int err = reader_add(reader, piece.data, piece.bytes, piece.offset);
+		int err = reader_add(reader, piece.data, piece.bytes);
 
 		if (err)
 			return err;
@@ -28,7 +28,7 @@ int lines_next(struct reader *reader)
 
 	reader_begin(reader);
 	while ((got = reader_line(reader, &piece)) > 0) {
-		int err = reader_add(reader, piece.data, piece.bytes - piece.last, piece.offset);
+		int err = reader_add(reader, piece.data, piece.bytes - piece.last);
 
 		if (err)
 			return err;

@@ -39,11 +39,13 @@ static int mbox_first(struct reader *reader)
 
 	while ((got = reader_line(reader, &piece)) > 0) {
 		if (mbox_is_from(piece.data, piece.bytes)) {
+			reader->from = piece.offset;
 			got = mbox_skip_line(reader, &piece);
 			return got ? got : 1;
 		}
 		if (!mbox_is_empty(piece.data, piece.bytes)) {
 			reader->number = 1;
+			reader->start = piece.offset;
 			return reader_fail(reader, -EINVAL, piece.offset,
 					   "no mbox: the first line does not begin with \"From \"");
 		}
@@ -86,15 +88,17 @@ int mbox_next(struct reader *reader)
 		return got;
 	reader->begun = false;
 	reader_begin(reader);
+	reader->start = reader->from;
 	while ((got = reader_line(reader, &piece)) > 0) {
 		if (piece.first && mbox_is_from(piece.data, piece.bytes)) {
+			reader->from = piece.offset;
 			got = mbox_skip_line(reader, &piece);
 			reader->begun = true;
 			break;
 		}
 		if (piece.first)
 			line = reader->bytes;
-		got = reader_add(reader, piece.data, piece.bytes, piece.offset);
+		got = reader_add(reader, piece.data, piece.bytes);
 		if (got)
 			return got;
 		open = !piece.last;

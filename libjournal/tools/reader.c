@@ -23,23 +23,29 @@ void reader_free(struct reader *reader)
 void reader_begin(struct reader *reader)
 {
 	reader->number++;
+	reader->start = reader->input->offset;
 	reader->bytes = 0;
 }
 
 int reader_fail(struct reader *reader, int error, uint64_t offset, const char *why)
 {
+	char from[40] = "";
+
+	if (offset != reader->start)
+		(void)snprintf(from, sizeof(from), " (from byte %" PRIu64 ")", reader->start);
 	(void)snprintf(reader->error, sizeof(reader->error),
-		       "message %" PRIu64 ", byte %" PRIu64 ": %s", reader->number, offset, why);
+		       "message %" PRIu64 "%s, byte %" PRIu64 ": %s", reader->number, from, offset,
+		       why);
 	return error;
 }
 
-static int reader_too_large(struct reader *reader, uint64_t offset)
+static int reader_too_large(struct reader *reader)
 {
 	char why[80];
 
 	(void)snprintf(why, sizeof(why), "the message is over the limit of %zu bytes",
 		       reader->limit);
-	return reader_fail(reader, -EMSGSIZE, offset, why);
+	return reader_fail(reader, -EMSGSIZE, reader->start, why);
 }
 
 static int reader_grow(struct reader *reader, size_t wanted)
@@ -60,14 +66,14 @@ static int reader_grow(struct reader *reader, size_t wanted)
 	return 0;
 }
 
-int reader_add(struct reader *reader, const uint8_t *data, size_t bytes, uint64_t offset)
+int reader_add(struct reader *reader, const uint8_t *data, size_t bytes)
 {
 	size_t wanted = reader->bytes + bytes;
 
 	if (wanted > reader->limit + READER_SLACK_BYTES)
-		return reader_too_large(reader, offset + reader->limit - reader->bytes);
+		return reader_too_large(reader);
 	if (wanted > reader->room && reader_grow(reader, wanted))
-		return reader_fail(reader, -ENOMEM, offset, strerror(ENOMEM));
+		return reader_fail(reader, -ENOMEM, reader->start, strerror(ENOMEM));
 	if (bytes)
 		memcpy(reader->data + reader->bytes, data, bytes);
 	reader->bytes = wanted;
@@ -77,7 +83,7 @@ int reader_add(struct reader *reader, const uint8_t *data, size_t bytes, uint64_
 int reader_done(struct reader *reader)
 {
 	if (reader->bytes > reader->limit)
-		return reader_too_large(reader, reader->input->offset);
+		return reader_too_large(reader);
 	return 1;
 }
 

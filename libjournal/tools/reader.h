@@ -17,8 +17,11 @@
  * @bytes:    of it
  * @room:     allocated
  * @number:   of the message at hand, from 1
+ * @start:    where it starts in the input: who resumes there loses nothing of it
  * @begun:    mbox: the From_ line of the next message has been taken
- * @error:    "message 3, byte 1234: why", when a call failed
+ * @from:     where that line starts
+ * @error:    "message 3, byte 1234: why", when a call failed: the byte is @start.  What
+ *            is wrong further on: "message 3 (from byte 1234), byte 1300: why"
  */
 struct reader {
 	struct input *input;
@@ -27,7 +30,9 @@ struct reader {
 	size_t bytes;
 	size_t room;
 	uint64_t number;
+	uint64_t start;
 	bool begun;
+	uint64_t from;
 	char error[256];
 };
 
@@ -55,16 +60,17 @@ void reader_free(struct reader *reader);
  * or a quote that goes away again must not make it too large. */
 #define READER_SLACK_BYTES 4u
 
-/* a new message: number it, forget the one before */
+/* a new message: number it, forget the one before; it starts where the input is */
 void reader_begin(struct reader *reader);
 
-/* Add bytes at @offset of the input.  Return: 0, -EMSGSIZE or -ENOMEM. */
-int reader_add(struct reader *reader, const uint8_t *data, size_t bytes, uint64_t offset);
+/* Return: 0, -EMSGSIZE or -ENOMEM. */
+int reader_add(struct reader *reader, const uint8_t *data, size_t bytes);
 
 /* The message is complete: 1, or -EMSGSIZE. */
 int reader_done(struct reader *reader);
 
-/* set the text for the message at hand; returns @error */
+/* Set the text for the message at hand, with what is wrong at @offset of the input;
+ * returns @error. */
 int reader_fail(struct reader *reader, int error, uint64_t offset, const char *why);
 
 /* input_line() and input_some() with the text set on an error */

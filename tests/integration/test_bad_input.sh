@@ -357,7 +357,7 @@ over_the_limit()
 	{ echo small; head -c 70000000 /dev/zero; echo; echo never; } |
 		{ "$JNL" put "$j.limit" --as lines >"$out" 2>"$err" || echo $? >"$scratch/got"; }
 	[ "$(cat "$scratch/got")" = 1 ]
-	says 'message 2, byte 67108870: the message is over the limit of 67108864 bytes'
+	says 'message 2, byte 6: the message is over the limit of 67108864 bytes'
 	[ "$(ids_of "$j.limit")" = "$(cat "$out")" ]
 	expect 0 "$JNL" cat "$j.limit" "$(cat "$out")"
 	printed small
@@ -368,7 +368,7 @@ malformed_input()
 	journal "$j.bad"
 	printf 'MAIL FROM:<>\nRCPT TO:<a>\nDATA\n1\n.\nMAIL FROM:<>\nDATA\n' >"$scratch/bad"
 	expect 1 "$JNL" put "$j.bad" --as bsmtp "$scratch/bad"
-	says "$scratch/bad: message 2, byte 47: DATA without RCPT"
+	says "$scratch/bad: message 2 \(from byte 34\), byte 47: DATA without RCPT"
 	[ "$(ids_of "$j.bad")" = "$(cat "$out")" ] # the first one stays committed
 	[ -n "$(cat "$out")" ]
 	printf 'Subject: no mbox\n' >"$scratch/bad"
@@ -396,6 +396,42 @@ journal_full()
 	"$JNL" retire "$j.full" - <"$scratch/ids" >"$out"
 	same "$out" "$scratch/ids"
 	expect 0 "$JNL" put "$j.full" "$scratch/million"
+}
+
+# The byte of the error is where the message starts: who resumes there loses none.
+resumes_where_it_was_full()
+{
+	local as byte before
+	head -c 600000 /dev/zero | tr '\0' x | fold -w 900 >"$scratch/body"
+	for as in mbox lines bsmtp; do
+		for n in {1..30}; do
+			case $as in
+			mbox) printf 'From a\n%s\n' "$n" && cat "$scratch/body" && echo && echo ;;
+			lines) printf '%s ' "$n" && tr -d '\n' <"$scratch/body" && echo ;;
+			bsmtp) printf 'NOOP\nMAIL FROM:<>\nRCPT TO:<a>\nDATA\n%s\n' "$n" &&
+				cat "$scratch/body" && printf '\n.\n' ;;
+			esac
+		done >"$scratch/input"
+		journal "$j.$as"
+		: >"$scratch/numbers"
+		byte=0
+		while :; do
+			before=$byte
+			tail -c +$((byte + 1)) "$scratch/input" >"$scratch/rest"
+			local got=0
+			"$JNL" put "$j.$as" --as $as "$scratch/rest" >"$scratch/ids" 2>"$err" || got=$?
+			while read -r id; do
+				"$JNL" cat "$j.$as" "$id" | grep -oE '^[0-9]+( |$)' | tr -d ' ' >>"$scratch/numbers"
+			done <"$scratch/ids"
+			[ $got != 0 ] || break
+			says "$scratch/rest: message [0-9]+, byte [0-9]+: .*full"
+			byte=$((byte + $(sed 's/.*, byte \([0-9]*\): .*/\1/' "$err")))
+			[ "$byte" -gt "$before" ] || wrong "$as: nothing was put from byte $before on"
+			"$JNL" retire "$j.$as" - <"$scratch/ids" >"$out"
+		done
+		[ "$byte" != 0 ] || wrong "$as: 18 MB fit into 16M"
+		[ "$(cat "$scratch/numbers")" = "$(seq 30)" ] || wrong "$as: $(cat "$scratch/numbers")"
+	done
 }
 
 permissions_for_others()
@@ -442,5 +478,6 @@ it "unknown ids" unknown_ids
 it "message over the limit" over_the_limit
 it "malformed input" malformed_input
 it "journal full" journal_full
+it "resumes where it was full" resumes_where_it_was_full
 it "permissions for others" permissions_for_others
 done_testing

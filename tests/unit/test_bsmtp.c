@@ -20,18 +20,34 @@ static void read_text(struct messages *m, const char *text)
 	messages_read(m, bsmtp_next, text, strlen(text), 0, LIMIT);
 }
 
-/* the messages before the bad one stand, the error is @why at @byte */
-static void malformed(const char *text, size_t good, size_t byte, const char *why)
+/* the messages before the bad one stand; it starts at @from, the error is @why at @byte */
+static void malformed_from(const char *text, size_t good, size_t from, size_t byte,
+			   const char *why)
 {
 	struct messages m;
-	char wanted[256];
+	char wanted[256], start[40] = "";
 
 	read_text(&m, text);
 	assert_int_equal(m.result, -EINVAL);
 	assert_int_equal(m.count, good);
-	(void)snprintf(wanted, sizeof(wanted), "message %zu, byte %zu: %s", good + 1, byte, why);
+	if (from != byte)
+		(void)snprintf(start, sizeof(start), " (from byte %zu)", from);
+	(void)snprintf(wanted, sizeof(wanted), "message %zu%s, byte %zu: %s", good + 1, start,
+		       byte, why);
 	assert_string_equal(m.error, wanted);
 	messages_free(&m);
+}
+
+/* what is wrong stands between messages, or is the first of one */
+static void malformed(const char *text, size_t good, size_t byte, const char *why)
+{
+	malformed_from(text, good, byte, byte, why);
+}
+
+/* what is wrong is within a message that starts the input */
+static void malformed_within(const char *text, size_t byte, const char *why)
+{
+	malformed_from(text, 0, 0, byte, why);
 }
 
 static void a_message_goes_from_mail_through_the_dot(void **state)
@@ -97,7 +113,12 @@ static void malformed_input_is_named_by_message_and_byte(void **state)
 {
 	(void)state;
 	malformed(ENVELOPE ".\r\nBDAT 3\r\n", 1, strlen(ENVELOPE) + 3,
-		  "no SMTP command: \"BDAT 3\"");
+		  "not supported here: \"BDAT 3\"");
+	malformed("EHLO x\nSTARTTLS\n", 0, 7, "not supported here: \"STARTTLS\"");
+	malformed("STARTTLSX\n", 0, 0, "no SMTP command: \"STARTTLSX\"");
+	malformed_within("MAIL FROM:<>\nBDAT 3 LAST\n", 13, "not supported here: \"BDAT 3 LAST\"");
+	/* RSET ends a message, the next one starts anew */
+	malformed_from("MAIL FROM:<x>\nRSET\nMAIL FROM:<>\nDATA\n", 0, 19, 32, "DATA without RCPT");
 	malformed("Subject: no\n", 0, 0, "no SMTP command: \"Subject: no\"");
 	malformed("\n", 0, 0, "no SMTP command: \"\"");
 	malformed("EHLOX\n", 0, 0, "no SMTP command: \"EHLOX\"");
@@ -105,10 +126,10 @@ static void malformed_input_is_named_by_message_and_byte(void **state)
 	malformed("MAIL <x>\n", 0, 0, "no SMTP command: \"MAIL <x>\"");
 	malformed("RCPT TO:<x>\n", 0, 0, "RCPT without MAIL");
 	malformed("EHLO x\nDATA\n", 0, 7, "DATA without MAIL");
-	malformed("MAIL FROM:<>\nDATA\n", 0, 13, "DATA without RCPT");
-	malformed("MAIL FROM:<>\nMAIL FROM:<>\n", 0, 13, "MAIL before the message before was sent");
-	malformed("MAIL FROM:<>\nQUIT\n", 0, 13, "the session ends within a message");
-	malformed("MAIL FROM:<>\n\x01\n", 0, 13, "no SMTP command: \"\"");
+	malformed_within("MAIL FROM:<>\nDATA\n", 13, "DATA without RCPT");
+	malformed_within("MAIL FROM:<>\nMAIL FROM:<>\n", 13, "MAIL before the message before was sent");
+	malformed_within("MAIL FROM:<>\nQUIT\n", 13, "the session ends within a message");
+	malformed_within("MAIL FROM:<>\n\x01\n", 13, "no SMTP command: \"\"");
 }
 
 static void a_cut_off_message_is_refused(void **state)
@@ -116,11 +137,12 @@ static void a_cut_off_message_is_refused(void **state)
 	static const char cut[] = "the input ends within the message";
 
 	(void)state;
-	malformed(ENVELOPE ".\r\nMAIL FROM:<>\r\n", 1, strlen(ENVELOPE) + 17, cut);
-	malformed(ENVELOPE, 0, strlen(ENVELOPE), cut);
-	malformed(ENVELOPE "text\r\n", 0, strlen(ENVELOPE) + 6, cut);
+	malformed_from(ENVELOPE ".\r\nMAIL FROM:<>\r\n", 1, strlen(ENVELOPE) + 3,
+		       strlen(ENVELOPE) + 17, cut);
+	malformed_within(ENVELOPE, strlen(ENVELOPE), cut);
+	malformed_within(ENVELOPE "text\r\n", strlen(ENVELOPE) + 6, cut);
 	/* more of the line may have been lost: "." could begin "..." */
-	malformed(ENVELOPE "text\r\n.", 0, strlen(ENVELOPE) + 7, cut);
+	malformed_within(ENVELOPE "text\r\n.", strlen(ENVELOPE) + 7, cut);
 	malformed("QUIT", 0, 0, "the command has no line end");
 }
 
@@ -131,10 +153,10 @@ static void a_dot_among_other_line_ends_is_refused(void **state)
 	static const char why[] = "a lone dot among line ends unlike that of DATA";
 
 	(void)state;
-	malformed(ENVELOPE "text\r\n.\nMAIL FROM:<>\n", 0, strlen(ENVELOPE) + 6, why);
-	malformed(ENVELOPE "text\n.\r\nMAIL FROM:<>\n", 0, strlen(ENVELOPE) + 5, why);
-	malformed(ENVELOPE "text\n.\nMAIL FROM:<>\n", 0, strlen(ENVELOPE) + 5, why);
-	malformed(ENVELOPE_LF "text\n.\r\nMAIL FROM:<>\n", 0, strlen(ENVELOPE_LF) + 5, why);
+	malformed_within(ENVELOPE "text\r\n.\nMAIL FROM:<>\n", strlen(ENVELOPE) + 6, why);
+	malformed_within(ENVELOPE "text\n.\r\nMAIL FROM:<>\n", strlen(ENVELOPE) + 5, why);
+	malformed_within(ENVELOPE "text\n.\nMAIL FROM:<>\n", strlen(ENVELOPE) + 5, why);
+	malformed_within(ENVELOPE_LF "text\n.\r\nMAIL FROM:<>\n", strlen(ENVELOPE_LF) + 5, why);
 }
 
 static void long_lines_belong_to_the_body_alone(void **state)
@@ -189,7 +211,7 @@ static void over_the_limit_is_refused(void **state)
 	messages_read(&m, bsmtp_next, text, strlen(text), 0, strlen(text) - 1);
 	assert_int_equal(m.result, -EMSGSIZE);
 	assert_int_equal(m.count, 0);
-	assert_non_null(strstr(m.error, "message 1, byte "));
+	assert_non_null(strstr(m.error, "message 1, byte 0: the message is over"));
 }
 
 int main(void)

@@ -58,13 +58,13 @@ static void a_line_over_the_limit_is_refused(void **state)
 	assert_int_equal(m.result, -EMSGSIZE);
 	assert_int_equal(m.count, 1);
 	assert_string_equal(m.error,
-			    "message 2, byte 19: the message is over the limit of 8 bytes");
+			    "message 2, byte 9: the message is over the limit of 8 bytes");
 	messages_free(&m);
 	/* far over it: known before all of it is read */
 	messages_read(&m, lines_next, "12345678901234567890", 20, 0, 8);
 	assert_int_equal(m.result, -EMSGSIZE);
 	assert_string_equal(m.error,
-			    "message 1, byte 8: the message is over the limit of 8 bytes");
+			    "message 1, byte 0: the message is over the limit of 8 bytes");
 }
 
 static void raw_is_one_message_whatever_is_in_it(void **state)
