@@ -57,7 +57,8 @@ static int cat_refuse(struct cat *cat, const char *word, int err)
 {
 	switch (err) {
 	case -EBADMSG:
-		jnl_error("%s: COMMITTED_BUT_LOST: %s", word, journal_error(cat->journal));
+		/* it starts with the id, and says COMMITTED_BUT_LOST */
+		jnl_error("%s", journal_error(cat->journal));
 		return JNL_DAMAGE;
 	case -ENOENT:
 		jnl_error("%s: no such transaction, or already retired", word);

@@ -98,6 +98,10 @@ static void dump_conf(struct dump *dump)
 	if (conf) {
 		dump_journal(dump, conf, path);
 		(void)fclose(conf);
+	} else if (errno == ENOENT) {
+		/* as the library says it to the other commands */
+		jnl_error("%s: no journal there (no journal.conf)", dump->dir);
+		dump->status = JNL_REFUSED;
 	} else {
 		dump_failed(dump, path, -errno);
 	}

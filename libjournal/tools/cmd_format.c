@@ -195,6 +195,16 @@ static const struct argp format_argp = {
 	.children = arguments_common,
 };
 
+static void format_failed(const struct format *format, int err, const char *message)
+{
+	jnl_error("%s", message);
+	if (err == -EEXIST && !format->options.force)
+		fprintf(stderr, "(--force writes over it)\n");
+	/* the system has this number, too: who may not change the group, say */
+	if (err == -EPERM && !strstr(message, strerror(EPERM)))
+		fprintf(stderr, "(--require CLASS asks for less)\n");
+}
+
 int cmd_format(int argc, char **argv)
 {
 	struct format format = { 0 };
@@ -212,6 +222,6 @@ int cmd_format(int argc, char **argv)
 	progress_end(&progress);
 	if (!err)
 		return JNL_DONE;
-	jnl_error("%s", message);
+	format_failed(&format, err, message);
 	return JNL_REFUSED;
 }

@@ -92,7 +92,7 @@ static void info_medium_text(const char *what, const struct journal_medium *medi
 static void info_head_text(const struct journal_info *info)
 {
 	printf("uuid: %s\n", info->uuid);
-	printf("format: %" PRIu32 "\n", info->format_version);
+	printf("format_version: %" PRIu32 "\n", info->format_version);
 	printf("incarnation: %" PRIu32 "\n", info->incarnation);
 	printf("require: %s\n", words_class_name(info->require));
 	if (info->in_use_pid)
@@ -102,15 +102,25 @@ static void info_head_text(const struct journal_info *info)
 		info_medium_text("log", &info->logs[i]);
 }
 
+static void info_number_text(const struct journal_info *info, const struct info_number *number)
+{
+	/* stands in the heading */
+	if (number->offset != offsetof(struct journal_info, recovery_ns))
+		printf("  %s: %" PRIu64 "\n", number->name, info_value(info, number));
+}
+
 static void info_text(const struct journal_info *info)
 {
 	char time[WORDS_TIME_CHARS];
 
 	info_head_text(info);
 	for (const struct info_part *part = info_parts; part->name; part++) {
-		printf("%s:\n", part->name);
+		printf("%s:", part->name);
+		if (part->numbers == info_recovery)
+			printf(" %.1f ms", (double)info->recovery_ns / 1e6);
+		printf("\n");
 		for (const struct info_number *number = part->numbers; number->name; number++)
-			printf("  %s: %" PRIu64 "\n", number->name, info_value(info, number));
+			info_number_text(info, number);
 		if (part->numbers == info_now && info->staged_oldest_time_ns) {
 			words_time(info->staged_oldest_time_ns, time);
 			printf("  staged_oldest_time: %s\n", time);

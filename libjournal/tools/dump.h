@@ -38,8 +38,8 @@ void dump_uuid(const uint8_t uuid[16]);
 void dump_features(uint64_t compat, uint64_t ro_compat, uint64_t incompat);
 
 struct summary_head;
-/* one line about the digest of segment @segment at @head, if there is one */
-void dump_digest(const struct summary_head *head, uint32_t digest_bytes,
+/* one line about the digest of segment @segment at @head, if there is one; @what it is */
+void dump_digest(const char *what, const struct summary_head *head, uint32_t digest_bytes,
 		 uint64_t segment_bytes, uint32_t segment, uint64_t nonce);
 
 #endif

@@ -126,7 +126,7 @@ static void log_segment_dump(const uint8_t *segment, const struct log_geometry *
 	       meta.kind == LOG_STREAM ? "stream" : "extents", meta.seq, meta.first_record_seq,
 	       meta.opened_ns);
 	log_records_dump(segment, g, log_seed(g->nonce, number, meta.seq));
-	dump_digest((const void *)(segment + g->segment_bytes - g->digest_bytes),
+	dump_digest("digest", (const void *)(segment + g->segment_bytes - g->digest_bytes),
 		    g->digest_bytes, g->segment_bytes, number, g->nonce);
 }
 
@@ -151,13 +151,12 @@ static int log_digests_dump(const struct dump_source *source, const struct log_g
 	uint32_t of = (g->log + g->logs - 1) % g->logs;
 	int err = digest ? 0 : -ENOMEM;
 
-	printf("  second copies of digests:\n");
 	for (uint32_t i = 0; i < g->segments && !err; i++) {
 		err = dump_read(source, g->digests_offset + (uint64_t)i * g->digest_bytes, digest,
 				g->digest_bytes);
 		if (!err)
-			dump_digest(digest, g->digest_bytes, g->segment_bytes,
-				    i * g->logs + of, g->nonce);
+			dump_digest("second copy of the digest", digest, g->digest_bytes,
+				    g->segment_bytes, i * g->logs + of, g->nonce);
 	}
 	free(digest);
 	return err;

@@ -70,14 +70,14 @@ void dump_features(uint64_t compat, uint64_t ro_compat, uint64_t incompat)
 	       "\n", compat, ro_compat, incompat);
 }
 
-void dump_digest(const struct summary_head *head, uint32_t digest_bytes,
+void dump_digest(const char *what, const struct summary_head *head, uint32_t digest_bytes,
 		 uint64_t segment_bytes, uint32_t segment, uint64_t nonce)
 {
 	int err = summary_validate(head, digest_bytes, segment_bytes, segment, nonce);
 
 	if (err == -ENODATA)
 		return;
-	printf("    digest of segment %" PRIu32 ": ", segment);
+	printf("    %s of segment %" PRIu32 ": ", what, segment);
 	if (err) {
 		printf("does not verify\n");
 		return;

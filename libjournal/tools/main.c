@@ -58,7 +58,7 @@ static int main_run(const char *name, int argc, char **argv)
 	return command->run(argc, argv);
 }
 
-/* jnl help [COMMAND] */
+/* jnl help [COMMAND], and the same with --help */
 static int main_help_command(int argc, char **argv)
 {
 	static char help[] = "--help";
@@ -77,15 +77,11 @@ int main(int argc, char **argv)
 	output_guard();
 	if (argc < 2)
 		return main_usage("COMMAND", "is missing");
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-		main_help();
-		return JNL_DONE;
-	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		printf("jnl %d.%d\n", JOURNAL_VERSION_MAJOR, JOURNAL_VERSION_MINOR);
 		return JNL_DONE;
 	}
-	if (!strcmp(argv[1], "help"))
+	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return main_help_command(argc - 1, argv + 1);
 	return main_run(argv[1], argc - 1, argv + 1);
 }

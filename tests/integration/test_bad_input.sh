@@ -62,7 +62,7 @@ no_journal_there()
 		refused "$scratch/empty" "$scratch/empty" "$JNL" $c "$scratch/empty" $id
 		# shellcheck disable=SC2086
 		expect 1 "$JNL" $c "$scratch/not there" $id
-		says "$scratch/not there"
+		says "$scratch/not there: no journal there \(no journal.conf\)"
 	done
 }
 
@@ -196,6 +196,7 @@ below_the_required_class()
 		# shellcheck disable=SC2086
 		refused "/dev/shm/jnl.$$.class" 'tmpfs' "$JNL" format "/dev/shm/jnl.$$.class/j" \
 			--size 16M $class
+		grep -qx '(--require CLASS asks for less)' "$err"
 	done
 	expect 0 "$JNL" format "/dev/shm/jnl.$$.class/j" --size 16M --require process
 	# a journal made for more elsewhere, whose medium is found to give less: every
@@ -302,11 +303,18 @@ already_there()
 	journal "$j.there"
 	echo text | "$JNL" put "$j.there" >"$scratch/id"
 	refused "$j.there" 'already|exists' "$JNL" format "$j.there" --require process --size 16M
+	grep -qx '(--force writes over it)' "$err"
+	mkdir "$scratch/log"
+	echo "something of value" >"$scratch/log/log"
+	refused "$scratch/log" "log/log: File exists" "$JNL" format "$scratch/log" --size 16M \
+		--require process
+	grep -qx '(--force writes over it)' "$err"
 	# other content where the markers should go
 	echo "something of value" >"$scratch/value"
 	mkdir "$scratch/valuable"
 	refused "$scratch/valuable" "$scratch/value" "$JNL" format "$scratch/valuable/j" --size 16M \
 		--require process --marker "sim:$scratch/value"
+	grep -qx '(--force writes over it)' "$err"
 	[ "$(cat "$scratch/value")" = "something of value" ]
 	expect 0 "$JNL" format "$j.there" --require process --size 16M --force
 	expect 0 "$JNL" ls "$j.there"

@@ -114,11 +114,17 @@ info_and_dump_for_people()
 	grep -q '^uuid: ' "$out"
 	grep -q '^  evidence: .' "$out"
 	grep -q '^  live: 1$' "$out"
+	grep -Eqx 'recovery: [0-9]+\.[0-9] ms' "$out"
+	grep -Eqx 'format_version: [0-9]+' "$out"
+	! grep recovery_ns "$out"
+	"$JNL" info --json "$j.info" | jq -e 'has("format_version") and .recovery.recovery_ns > 0'
 	expect 0 "$JNL" dump "$j.info"
 	grep -q 'superblock 0: version' "$out"
 	grep -q 'superblock 1: version' "$out"
 	grep -Eq 'segment [0-9]+: (stream|extents)' "$out"
 	grep -q ' data ' "$out"
+	# no heading that nothing stands under
+	! grep -A 1 ':$' "$out" | grep -A 1 '^  second'
 }
 
 # An id is told when its message is durable, not when the input ends.
@@ -279,6 +285,8 @@ help_everywhere()
 		cp "$out" "$scratch/one"
 		expect 0 "$JNL" help "$c"
 		same "$out" "$scratch/one"
+		expect 0 "$JNL" --help "$c"
+		same "$out" "$scratch/one"
 	done
 	expect 0 "$JNL" --version
 	grep -Eqx 'jnl [0-9]+\.[0-9]+' "$out"
@@ -290,7 +298,11 @@ wrong_lines_exit_2()
 	expect 2 "$JNL"
 	expect 2 "$JNL" serve-me
 	says 'serve-me: no such command'
-	expect 2 "$JNL" help serve-me
+	for help in help --help -h; do
+		expect 2 "$JNL" $help serve-me
+		says 'serve-me: no such command'
+		expect 2 "$JNL" $help put more
+	done
 	for c in $commands; do
 		expect 2 "$JNL" "$c"
 		says "$c: DIR is missing"

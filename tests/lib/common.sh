@@ -77,11 +77,12 @@ expect()
 	[ $got = "$wanted" ] || wrong "'$*' exits $got, not $wanted: $(head -c 2000 "$out" "$err")"
 }
 
-# the last command told its error as it should: one line, `jnl: what: why`
+# the last command told its error as it should: one line, `jnl: what: why`, and
+# perhaps a hint in parentheses
 says() # says PATTERN
 {
 	grep -Eq -- "$1" "$err" || wrong "stderr does not say '$1': $(cat "$err")"
-	grep -Evq '^(jnl: .+: .+|Try .jnl.*|)$' "$err" && wrong "no 'jnl: what: why': $(cat "$err")"
+	grep -Evq '^(jnl: .+: .+|Try .jnl.*|\(.+\)|)$' "$err" && wrong "no 'jnl: what: why': $(cat "$err")"
 	return 0
 }
 
