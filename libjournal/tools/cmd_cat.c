@@ -40,8 +40,16 @@ static int cat_read(struct cat *cat, uint64_t id, size_t *got)
 	return err ? err : journal_read(cat->journal, id, cat->data, cat->room, got);
 }
 
-/* Beside a writer it may have been retired since we opened, and its place used
- * again: that looks like damage, and is none to whoever opens now. */
+/* Beside a writer it may have been moved or retired since we opened, and its place
+ * used again: whoever opens now finds it, or knows that it is gone. */
+static bool cat_stale(struct cat *cat, int err)
+{
+	struct journal_info info;
+
+	return err == -EBADMSG || (err == -ENOENT && !journal_info(cat->journal, &info) &&
+				   info.in_use_pid);
+}
+
 static int cat_read_again(struct cat *cat, uint64_t id, size_t *got)
 {
 	struct journal *again = jnl_open(cat->dir, JOURNAL_RDONLY);
@@ -81,7 +89,7 @@ static int cat_one(struct cat *cat, const char *word)
 		return JNL_REFUSED;
 	}
 	err = cat_read(cat, id, &got);
-	if (err == -EBADMSG)
+	if (cat_stale(cat, err))
 		err = cat_read_again(cat, id, &got);
 	if (err)
 		return cat_refuse(cat, word, err);

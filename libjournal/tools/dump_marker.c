@@ -137,7 +137,8 @@ static int marker_digests_dump(const struct dump_source *source,
 		err = dump_read(source, g->digests_offset + (uint64_t)i * g->digest_bytes, digest,
 				g->digest_bytes);
 		if (!err)
-			dump_digest("digest", digest, g->digest_bytes, LOG_SEGMENT_MAX, i, g->nonce);
+			dump_digest("digest", digest, g->digest_bytes, LOG_SEGMENT_MAX, i,
+				    g->nonce);
 	}
 	free(digest);
 	return err;

@@ -44,9 +44,29 @@ it_completes()
 	completes "--assume-marker --assume-log" format d --assume
 	completes "raw" put d --as r
 	completes "process power" format --require p
+	completes "process power" format -r p
+	completes "raw" put d -a r
+	completes "mbox" put -a m
+	completes "file: pmem: sim:" format -m ""
+	# by default bash parts words at "=" and ":"
+	completes "mbox" put d --as = m
+	completes "raw lines mbox bsmtp" put d --as =
+	completes "--as=mbox" put d --as=m
+	completes "--require=process --require=power" format --require=p
+	completes "" format --size 6
+	# -m takes no value where it is no option
+	completes "" put d f -m ""
 	completes "retire" help re
+	completes "retire" --help re
 	mkdir "$scratch/some where"
 	completes "$scratch/some where" ls "$scratch/some"
+	# values of options are no DIR
+	completes "$scratch/some where" format --size 64M "$scratch/some"
+	completes "$scratch/some where" format --require power "$scratch/some"
+	completes "$scratch/some where" format -s 64M -r power --mode 0660 -f "$scratch/some"
+	completes "$scratch/some where" format --size = 64M --marker file : x "$scratch/some"
+	completes "$scratch/some where" format --size=64M "$scratch/some"
+	completes "$scratch/some where" put -a mbox "$scratch/some"
 	touch "$scratch/a file"
 	completes "$scratch/a file" put "$scratch" "$scratch/a f"
 	journal "$scratch/j"

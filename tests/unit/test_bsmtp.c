@@ -127,7 +127,8 @@ static void malformed_input_is_named_by_message_and_byte(void **state)
 	malformed("RCPT TO:<x>\n", 0, 0, "RCPT without MAIL");
 	malformed("EHLO x\nDATA\n", 0, 7, "DATA without MAIL");
 	malformed_within("MAIL FROM:<>\nDATA\n", 13, "DATA without RCPT");
-	malformed_within("MAIL FROM:<>\nMAIL FROM:<>\n", 13, "MAIL before the message before was sent");
+	malformed_within("MAIL FROM:<>\nMAIL FROM:<>\n", 13,
+			 "MAIL before the message before was sent");
 	malformed_within("MAIL FROM:<>\nQUIT\n", 13, "the session ends within a message");
 	malformed_within("MAIL FROM:<>\n\x01\n", 13, "no SMTP command: \"\"");
 }
