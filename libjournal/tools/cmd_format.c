@@ -47,8 +47,10 @@ static const struct argp_option format_options[] = {
 	  "what the marker medium survives, whatever the evidence", 0 },
 	{ "assume-log", FORMAT_ASSUME_LOG, "CLASS", 0,
 	  "what the log media survive, whatever the evidence", 0 },
-	{ "group", FORMAT_GROUP, "G", 0, "group that may use the journal", 0 },
-	{ "mode", FORMAT_MODE, "M", 0, "permission bits of its files, octal (default: 0600)", 0 },
+	{ "group", FORMAT_GROUP, "G", 0,
+	  "group that may use the journal; without --mode its mode is 0660", 0 },
+	{ "mode", FORMAT_MODE, "M", 0,
+	  "permission bits of its files, octal (default: 0600, or 0660 with --group)", 0 },
 	{ "force", FORMAT_FORCE, NULL, 0, "write over an existing journal or other content", 0 },
 	{ 0 },
 };

@@ -13,6 +13,8 @@
 #include "txn/media.h"
 
 #define LOG_BYTES_DEFAULT (1ull << 30)
+#define LOG_BYTES_LEAST (9ull << 20) /* of one log; a little less would do */
+#define LOG_BYTES_MOST (1ull << 50)
 
 /* A directory gets a file, named so that several journals can share it. */
 static int make_log_path(struct make *m, const char *path, uint32_t log)
@@ -56,6 +58,35 @@ static int make_log_paths(struct make *m)
 	return error;
 }
 
+struct make_size {
+	char text[32];
+};
+
+/* @bytes as a person would write it who writes @like: in the same unit, if that goes */
+static struct make_size make_size_like(uint64_t bytes, uint64_t like)
+{
+	unsigned int unit = 4;
+	struct make_size size;
+
+	while (unit && (bytes | like) & ((1ull << 10 * unit) - 1))
+		unit--;
+	(void)snprintf(size.text, sizeof(size.text), "%llu%s",
+		       (unsigned long long)(bytes >> 10 * unit),
+		       (const char *[]){ " bytes", "K", "M", "G", "T" }[unit]);
+	return size;
+}
+
+static int make_log_size_refuse(struct make *m, uint64_t total)
+{
+	uint64_t least = LOG_BYTES_LEAST * m->conf.log_count;
+	uint64_t most = LOG_BYTES_MOST * m->conf.log_count;
+
+	return message_set(m->message, -EINVAL, "a log of %s%s makes no sense: at least %s and "
+			   "at most %s", make_size_like(total, total).text,
+			   m->options->log_bytes ? "" : ", a tenth of the free space,",
+			   make_size_like(least, total).text, make_size_like(most, most).text);
+}
+
 static int make_log_size(struct make *m)
 {
 	uint64_t total = m->options->log_bytes;
@@ -75,10 +106,8 @@ static int make_log_size(struct make *m)
 	m->log.digest_bytes = (uint32_t)max_u64(4096, m->log.segment_bytes / 256);
 	m->log.bytes = m->log_bytes;
 	m->log.block_bytes = 4096;
-	if (m->log_bytes > 1ull << 50 || log_geometry_make(&m->log))
-		return message_set(m->message, -EINVAL, "a log of %llu bytes makes no sense: at "
-				   "least 9M and at most 1024T for each",
-				   (unsigned long long)m->log_bytes);
+	if (m->log_bytes > LOG_BYTES_MOST || log_geometry_make(&m->log))
+		return make_log_size_refuse(m, total);
 	return 0;
 }
 

@@ -56,6 +56,7 @@ damaged_payloads() # damaged_payloads KIND together|apart
 
 	expect 3 "$JNL" cat "$j" "${ids[1]}"
 	says "${ids[1]}: COMMITTED_BUT_LOST"
+	[ "$(grep -o COMMITTED_BUT_LOST "$err" | wc -l)" = 1 ] || wrong "said twice: $(cat "$err")"
 	printed ""
 	expect 3 "$JNL" cat "$j" "${ids[0]}" "${ids[1]}" "${ids[2]}" nonsense
 	cat "$scratch/p1" "$scratch/p3" >"$scratch/rest"
