@@ -139,7 +139,8 @@ static int read_staged(struct journal *j, const struct found *found, void *buffe
 	    !group_find(copy, meta.bytes, meta.count, (uint32_t)(found->id - meta.id), &at,
 			&bytes) &&
 	    bytes == found->bytes) {
-		memcpy(buffer, copy + at, bytes);
+		if (bytes)
+			memcpy(buffer, copy + at, bytes);
 		error = 0;
 	}
 	free(copy);
@@ -159,7 +160,7 @@ static int read_single(struct journal *j, const struct found *found, void *buffe
 			(uint32_t)(found->id - record.meta.id), &at, &bytes) ||
 	     bytes != found->bytes))
 		error = -EBADMSG;
-	if (!error)
+	if (!error && bytes) /* empty: the buffer may be NULL */
 		memcpy(buffer, record.payload + at, bytes);
 	free(record.buffer);
 	return error;

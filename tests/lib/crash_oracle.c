@@ -251,7 +251,8 @@ int oracle_same(struct oracle *oracle, const struct oracle_list *first,
 		const struct oracle_list *second)
 {
 	if (first->count == second->count &&
-	    !memcmp(first->ids, second->ids, first->count * sizeof(*first->ids)))
+	    (!first->count ||
+	     !memcmp(first->ids, second->ids, first->count * sizeof(*first->ids))))
 		return 0;
 	return oracle_wrong(oracle, "P7: what the first recovery served (%u) is not what the "
 			    "second finds (%u)", first->count, second->count);
