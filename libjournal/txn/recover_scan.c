@@ -27,6 +27,22 @@ struct window {
 	uint64_t limit;    /* records end here at the latest */
 };
 
+/* One bad block must not take its neighbours' records with it: again, block by
+ * block.  What is unreadable then holds no records. */
+static void window_again(struct window *w, const struct log_io *failed)
+{
+	struct journal *j = w->r->j;
+	struct log_io io = { .bytes = j->block_bytes };
+	uint32_t at;
+
+	for (at = 0; at < failed->bytes; at += j->block_bytes) {
+		io.offset = failed->offset + at;
+		io.buffer = (uint8_t *)failed->buffer + at;
+		if (log_store_read(j->logs[segment_log(j, w->segment)], &io, 1))
+			memset(io.buffer, 0, io.bytes);
+	}
+}
+
 /* Return: @bytes at @at, or NULL when they cannot be read. */
 static const uint8_t *window_at(struct window *w, uint64_t at, uint64_t bytes)
 {
@@ -48,8 +64,8 @@ static const uint8_t *window_at(struct window *w, uint64_t at, uint64_t bytes)
 	w->from = w->to = 0;
 	if (log_store_read(j->logs[segment_log(j, w->segment)], io, count))
 		for (i = 0; i < count; i++)
-			if (io[i].result) /* unreadable blocks hold no records */
-				memset(io[i].buffer, 0, io[i].bytes);
+			if (io[i].result)
+				window_again(w, &io[i]);
 	atomic_fetch_add(&w->r->bytes_read, size);
 	w->from = from;
 	w->to = from + size;
