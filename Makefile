@@ -235,6 +235,8 @@ CRASH_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open
 	sched_getcpu getrandom)
 $(BUILD)/tests/integration/test_crash_%: TEST_LDFLAGS = $(CRASH_LDFLAGS)
 # each allocation may fail once
+$(BUILD)/tests/unit/test_io_errors: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=, \
+	backend_open_marker backend_open_log)
 $(BUILD)/tests/integration/test_memory: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,malloc \
 	calloc realloc posix_memalign strdup)
 

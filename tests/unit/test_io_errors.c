@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
+/*
+ * Each read of an open fails once; each write, flush and fence of a short life
+ * fails once.  What was acknowledged is there at the next open, what was retired
+ * is not, and nothing is called lost.  The stores are wrapped at link time.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backends.h"
+#include "lib/bed.h"
+#include "lib/fault_log.h"
+#include "marker/sim.h"
+
+int __real_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
+			       struct marker_store **store, struct message *message);
+int __real_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message);
+int __wrap_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
+			       struct marker_store **store, struct message *message);
+int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message);
+
+/* what the next open is to meet, and its stores */
+static enum fault_log_kind kind;
+static uint64_t nth_log, nth_fence;
+static struct log_store *the_log;
+
+int __wrap_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
+			       struct marker_store **store, struct message *message)
+{
+	int error = __real_backend_open_marker(uri, flags, bytes, store, message);
+
+	if (!error && nth_fence)
+		marker_sim_fail_fence(*store, nth_fence, false, -EIO);
+	return error;
+}
+
+int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message)
+{
+	int error = __real_backend_open_log(path, flags, bytes, progress, store, message);
+
+	if (error)
+		return error;
+	the_log = *store = fault_log_wrap(*store);
+	assert_non_null(the_log);
+	if (nth_log)
+		fault_log_arm(the_log, kind, nth_log, -EIO, false);
+	return 0;
+}
+
+static void disarm(void)
+{
+	nth_log = 0;
+	nth_fence = 0;
+}
+
+#define PUTS 40
+
+static uint64_t size_of(unsigned int i)
+{
+	return i % 13 == 12 ? 1200000 : i % 5 == 4 ? 60000 : i * 37;
+}
+
+/* what an operation that failed leaves open */
+struct doubt {
+	unsigned int puts, retires;
+};
+
+/* Puts and retires until the end, whatever fails. */
+static void live(struct bed *bed, struct model *model, struct doubt *doubt)
+{
+	struct journal_receipt receipt;
+	struct model_entry *entry;
+	unsigned int i;
+	int error;
+
+	for (i = 0; i < PUTS; i++) {
+		doubt->puts += bed_put(bed, model, size_of(i), i, i % 4 == 3 ?
+				       JOURNAL_PATH_SYNCED : JOURNAL_PATH_AUTO, &receipt) != 0;
+		if (i % 3 || model->count < 4)
+			continue;
+		entry = &model->all[model->count - 4];
+		error = entry->retired ? 0 : journal_retire(bed->j, entry->id);
+		doubt->retires += error != 0;
+		/* in flight: it may hold or not, so the model does not know it any more */
+		entry->retired = true;
+	}
+}
+
+/* All that was acknowledged is there, and no more than what is in doubt beside it. */
+static void verify(struct bed *bed, struct model *model, const struct doubt *doubt)
+{
+	struct journal_entry entry = { 0 };
+	size_t i, count = 0;
+
+	for (i = 0; i < model->count; i++)
+		if (!model->all[i].retired)
+			assert_int_equal(bed_verify(bed->j, model->all[i].id, model->all[i].bytes,
+						    model->all[i].seed), 0);
+		else if (!doubt->retires)
+			assert_int_equal(journal_lookup(bed->j, model->all[i].id, &entry), -ENOENT);
+	for (entry.id = 0; !journal_next(bed->j, entry.id, &entry); count++)
+		assert_int_equal(entry.state, JOURNAL_LIVE);
+	assert_in_range(count, model_live(model), model_live(model) + doubt->puts + doubt->retires);
+	assert_int_equal(bed_info(bed).lost_unnamed, 0);
+}
+
+/* Return: whether the fault was met */
+static bool a_life_with(enum bed_medium medium, enum fault_log_kind what, uint64_t log,
+			uint64_t fence)
+{
+	struct doubt doubt = { 0 };
+	struct model model;
+	struct bed bed;
+	bool met;
+	int error;
+
+	bed_make(&bed, medium, 0, 1u << 20);
+	model_make(&model);
+	bed_close(&bed);
+	kind = what;
+	nth_log = log;
+	nth_fence = fence;
+	error = journal_open(bed.dir, NULL, &bed.j);
+	disarm();
+	met = error != 0;
+	if (!error) {
+		live(&bed, &model, &doubt);
+		met = doubt.puts || doubt.retires;
+		error = journal_close(bed.j);
+		assert_true(error || !met);
+		met = error != 0;
+	} else {
+		assert_int_equal(error, -EIO);
+		(void)journal_close(bed.j);
+	}
+	bed_open(&bed, NULL);
+	verify(&bed, &model, &doubt);
+	bed_close(&bed);
+	bed_check(&bed, 0);
+	bed_remove(&bed);
+	model_free(&model);
+	return met;
+}
+
+static void writes_fail(enum bed_medium medium)
+{
+	uint64_t n;
+
+	for (n = 1; a_life_with(medium, FAULT_LOG_WRITE, n, 0); n++)
+		;
+	assert_true(n > 10);
+	print_message("%d writes\n", (int)n - 1);
+}
+
+static void flushes_fail(enum bed_medium medium)
+{
+	uint64_t n;
+
+	for (n = 1; a_life_with(medium, FAULT_LOG_FLUSH, n, 0); n++)
+		;
+	assert_true(n > 1);
+	print_message("%d flushes\n", (int)n - 1);
+}
+
+static void fences_fail(enum bed_medium medium)
+{
+	uint64_t n;
+
+	for (n = 1; a_life_with(medium, FAULT_LOG_WRITE, 0, n); n++)
+		;
+	assert_true(n > PUTS);
+	print_message("%d fences\n", (int)n - 1);
+}
+
+/* Whatever is not there any more is reported: by id, or counted. */
+static void verify_told(struct bed *bed, struct model *model)
+{
+	struct journal_info info = bed_info(bed);
+	struct journal_entry entry;
+	size_t i, missing = 0;
+
+	for (i = 0; i < model->count; i++) {
+		if (model->all[i].retired)
+			continue;
+		if (journal_lookup(bed->j, model->all[i].id, &entry))
+			missing++;
+		else if (entry.state == JOURNAL_LIVE)
+			assert_int_equal(bed_verify(bed->j, model->all[i].id, model->all[i].bytes,
+						    model->all[i].seed), 0);
+	}
+	if (missing > info.lost_unnamed)
+		fail_msg("%zu transactions are gone, %d are told of", missing,
+			 (int)info.lost_unnamed);
+}
+
+/* Return: whether the fault was met */
+static bool a_read_fails(enum bed_medium medium, uint64_t n)
+{
+	struct doubt doubt = { 0 };
+	struct model model;
+	struct bed bed;
+	bool met;
+	int error;
+
+	bed_make(&bed, medium, 0, 1u << 20);
+	model_make(&model);
+	live(&bed, &model, &doubt);
+	assert_int_equal(doubt.puts + doubt.retires, 0);
+	bed_close(&bed);
+	kind = FAULT_LOG_READ;
+	nth_log = n;
+	error = journal_open(bed.dir, NULL, &bed.j);
+	disarm();
+	met = error || fault_log_seen(the_log, FAULT_LOG_READ) >= n;
+	if (error) {
+		(void)journal_close(bed.j);
+		bed_open(&bed, NULL);
+		model_verify(&model, bed.j);
+	} else {
+		fault_log_arm(the_log, kind, 0, -EIO, false); /* opened: it is over */
+		verify_told(&bed, &model);
+	}
+	bed_remove(&bed);
+	model_free(&model);
+	return met;
+}
+
+static void reads_fail(enum bed_medium medium)
+{
+	uint64_t n;
+
+	for (n = 1; a_read_fails(medium, n); n++)
+		;
+	assert_true(n > 3);
+	print_message("%d reads\n", (int)n - 1);
+}
+
+int main(void)
+{
+	static const struct bed_test tests[] = {
+		{ "reads_fail", reads_fail, 1u << BED_FILE | 1u << BED_SIM },
+		{ "writes_fail", writes_fail, 1u << BED_FILE | 1u << BED_SIM },
+		{ "flushes_fail", flushes_fail, 1u << BED_FILE | 1u << BED_SIM },
+		{ "fences_fail", fences_fail, 1u << BED_SIM },
+	};
+
+	return bed_run(tests, sizeof(tests) / sizeof(*tests));
+}
