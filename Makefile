@@ -285,6 +285,7 @@ tsan: need-test
 	+$(Q)$(call san,tsan,-fsanitize=thread)
 valgrind: need-valgrind
 	+$(Q)$(AGAIN) run-check BUILD=$(BUILD)/valgrind OPT="-O1 -g" \
+		CPPFLAGS="-Itests/lib/valgrind $(CPPFLAGS)" \
 		WRAP=valgrind
 # as long as told, each target with another seed every time it is called
 FUZZ_SECONDS ?= 60

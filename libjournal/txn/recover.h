@@ -38,6 +38,7 @@ struct segment_scan {
 	uint64_t first_record_seq;
 	enum log_segment_kind kind;
 	bool whole;                  /* to be read whole */
+	bool unreadable;             /* blocks of it are */
 	bool header_bad;             /* only its digest says what it is */
 	struct summary_head *digest; /* sealed: with its lines */
 	struct scanned *records;

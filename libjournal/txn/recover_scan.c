@@ -25,6 +25,7 @@ struct window {
 	uint8_t *buffer;
 	uint64_t from, to; /* of the segment, in the buffer */
 	uint64_t limit;    /* records end here at the latest */
+	bool unreadable;   /* some of it was */
 };
 
 /* One bad block must not take its neighbours' records with it: again, block by
@@ -38,9 +39,28 @@ static void window_again(struct window *w, const struct log_io *failed)
 	for (at = 0; at < failed->bytes; at += j->block_bytes) {
 		io.offset = failed->offset + at;
 		io.buffer = (uint8_t *)failed->buffer + at;
-		if (log_store_read(j->logs[segment_log(j, w->segment)], &io, 1))
+		if (log_store_read(j->logs[segment_log(j, w->segment)], &io, 1)) {
 			memset(io.buffer, 0, io.bytes);
+			w->unreadable = true;
+		}
 	}
+}
+
+/* What was there may have been acknowledged, and nobody can tell.  The segment is
+ * not gone on with: it would be written over. */
+static void window_tell(const struct window *w, struct segment_scan *scan)
+{
+	struct recovery *r = w->r;
+
+	if (!w->unreadable)
+		return;
+	scan->unreadable = true;
+	found_damage(r->j, 0, "%s: segment %u: not all of it can be read: what was there is lost, "
+		     "without a name", r->j->conf.logs[segment_log(r->j, w->segment)],
+		     w->segment);
+	pthread_mutex_lock(&r->lock);
+	r->j->recovered.lost_unnamed++;
+	pthread_mutex_unlock(&r->lock);
 }
 
 /* Return: @bytes at @at, or NULL when they cannot be read. */
@@ -144,6 +164,7 @@ int recover_scan(struct recovery *r, uint32_t segment)
 	while (at + LOG_RECORD_BYTES <= w.limit && !error)
 		at = scan_step(&w, scan, at, &error);
 	free(w.buffer);
+	window_tell(&w, scan);
 	return error ? journal_say(j, error, "no memory to recover") : 0;
 }
 

@@ -316,7 +316,7 @@ static bool segment_goes_on(struct recovery *r, uint32_t number, struct segment 
 	const struct segment_scan *scan = &r->scans[number];
 	struct segment *segment = &j->segments.all[number];
 
-	if (scan->digest || scan->header_bad || *head || segment_torn(scan))
+	if (scan->digest || scan->header_bad || scan->unreadable || *head || segment_torn(scan))
 		return false;
 	*head = segment;
 	return true;

@@ -75,7 +75,7 @@ static void format_refuses(enum bed_medium medium)
 	refuse(fresh, &o, -EINVAL, "0060", "owner");
 	o = small;
 	o.log_bytes = 1u << 20;
-	refuse(fresh, &o, -EINVAL, "1048576", "at least");
+	refuse(fresh, &o, -EINVAL, "1M", "at least");
 	o = small;
 	o.marker = "nocolon";
 	refuse(fresh, &o, -EINVAL, "nocolon", "scheme");

@@ -6,6 +6,7 @@
  * is not, and nothing is called lost.  The stores are wrapped at link time.
  */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,6 +47,29 @@ int __wrap_backend_open_marker(const char *uri, unsigned int flags, uint64_t byt
 	return error;
 }
 
+/* a block of the log that cannot be read, as long as this is set */
+static uint64_t bad_block;
+static const struct log_store_ops *good_ops;
+static struct log_store_ops spoilt_ops;
+
+static int spoilt_read(struct log_store *store, struct log_io *io, unsigned int count)
+{
+	int error = good_ops->read(store, io, count);
+
+	for (unsigned int i = 0; bad_block && i < count; i++)
+		if (io[i].offset <= bad_block && bad_block < io[i].offset + io[i].bytes)
+			error = io[i].result = -EIO;
+	return error;
+}
+
+static void spoil(struct log_store *store)
+{
+	good_ops = store->ops;
+	spoilt_ops = *good_ops;
+	spoilt_ops.read = spoilt_read;
+	store->ops = &spoilt_ops;
+}
+
 int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
 			    const struct journal_progress *progress, struct log_store **store,
 			    struct message *message)
@@ -56,6 +80,7 @@ int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes
 		return error;
 	the_log = *store = fault_log_wrap(*store);
 	assert_non_null(the_log);
+	spoil(the_log);
 	if (nth_log)
 		fault_log_arm(the_log, kind, nth_log, -EIO, false);
 	return 0;
@@ -249,9 +274,81 @@ static void reads_fail(enum bed_medium medium)
 	print_message("%d reads\n", (int)n - 1);
 }
 
+/* the block of the log in which @needle lies */
+static uint64_t block_of(struct bed *bed, const char *needle)
+{
+	char path[PATH_MAX + 8], *text = malloc(16u << 20), *at;
+	size_t got;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/log", bed->dir);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(text);
+	got = fread(text, 1, 16u << 20, file);
+	fclose(file);
+	at = memmem(text, got, needle, strlen(needle));
+	assert_non_null(at);
+	got = (size_t)(at - text) & ~(size_t)4095;
+	free(text);
+	return got;
+}
+
+static uint64_t put_text(struct bed *bed, const char *text)
+{
+	struct journal_txn_options options = { .path = JOURNAL_PATH_SYNCED };
+	struct journal_receipt receipt;
+	struct journal_txn *txn;
+
+	assert_int_equal(journal_begin(bed->j, &options, &txn), 0);
+	assert_int_equal(journal_append(txn, text, strlen(text)), 0);
+	assert_int_equal(journal_commit(txn, &receipt), 0);
+	return receipt.id;
+}
+
+static void is_there(struct bed *bed, uint64_t id, const char *text)
+{
+	char got[64];
+	size_t bytes;
+
+	assert_int_equal(journal_read(bed->j, id, got, sizeof(got), &bytes), 0);
+	assert_int_equal(bytes, strlen(text));
+	assert_memory_equal(got, text, bytes);
+}
+
+/* The last record lies in a block that stays unreadable: that is told, it is not
+ * the end of the stream, and nothing is written there. */
+static void a_block_stays_unreadable(enum bed_medium medium)
+{
+	uint64_t first, last, next, bad;
+	struct bed bed;
+
+	bed_make(&bed, medium, 9u << 20, 1u << 20);
+	first = put_text(&bed, "the first one");
+	last = put_text(&bed, "the needle, the last one");
+	bed_close(&bed);
+	bad = block_of(&bed, "the needle, the last one");
+	bad_block = bad;
+	assert_int_equal(journal_check(bed.dir, NULL, NULL, NULL, NULL, 0), -EUCLEAN);
+	bed_open(&bed, NULL);
+	assert_int_equal(bed_info(&bed).lost_unnamed, 1);
+	is_there(&bed, first, "the first one");
+	next = put_text(&bed, "the next one");
+	bad_block = 0;
+	bed_close(&bed);
+	assert_int_equal(block_of(&bed, "the needle, the last one"), bad);
+	bed_open(&bed, NULL);
+	is_there(&bed, first, "the first one");
+	is_there(&bed, next, "the next one");
+	assert_true(last != next);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
+		{ "a_block_stays_unreadable", a_block_stays_unreadable,
+		  1u << BED_FILE | 1u << BED_SIM },
 		{ "reads_fail", reads_fail, 1u << BED_FILE | 1u << BED_SIM },
 		{ "writes_fail", writes_fail, 1u << BED_FILE | 1u << BED_SIM },
 		{ "flushes_fail", flushes_fail, 1u << BED_FILE | 1u << BED_SIM },
