@@ -425,8 +425,9 @@ static void p9_a_set_bit_and_a_bad_record_is_lost_by_id(void **state)
 static int prepare_only(void)
 {
 	struct journal_txn_options options = { .path = JOURNAL_PATH_DIRECT, .bytes = BYTES };
-	struct journal_txn *txn;
-	struct journal *j;
+	/* it dies with them open, which is no leak */
+	static struct journal_txn *txn;
+	static struct journal *j;
 	uint8_t data[BYTES];
 
 	payload(data, 9);
