@@ -34,12 +34,13 @@ struct bench_worker {
 	uint64_t timed_ns, begin_ns, end_ns;
 	uint64_t *ns;
 	size_t count;
+	size_t cycles;
 	int error;
 } __attribute__((aligned(128)));
 
 /* what per_s counts: operations by the time inside op(); by the time on the wall,
- * with before() and after() and the clock in it; or as many calls of cycle(), with
- * nothing else between them, by the time on the wall */
+ * with before() and after() and the clock in it; or four times as many calls of
+ * cycle(), with nothing else between them, by the time on the wall */
 enum bench_rate { RATE_OPERATION, RATE_WALL, RATE_CYCLE };
 
 /**

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ struct run {
 	struct run_thread threads[RUN_THREADS_MAX];
 	pthread_barrier_t all;  /* every thread and the main one: begin, end */
 	pthread_barrier_t some; /* the threads of the slice: ready, done */
+	_Atomic unsigned int awake; /* those that left it; see awake() */
 	struct bench_case *bench;
 	uint64_t *ns; /* the samples of a slice, of all threads together */
 	size_t room;
@@ -73,19 +75,37 @@ static int operations(struct bench_worker *worker)
 	return result;
 }
 
+/* The kernel wakes the waiters of a barrier one after the other, 20 to 50 us
+ * apart: up to a tenth of a slice.  So those who have a processor each wait for
+ * the last one awake. */
+static void awake(struct bench_worker *worker, struct run *run)
+{
+	unsigned int threads = worker->bench->threads;
+
+	if (threads > (unsigned long)sysconf(_SC_NPROCESSORS_ONLN))
+		return;
+	atomic_fetch_add(&run->awake, 1);
+	while (atomic_load(&run->awake) % threads)
+		; /* nobody goes on, and counts again, before the barrier after the loop */
+}
+
 /* Both loops begin and end their time with one clock, all threads together: the
  * barrier after keeps the untimed work of one from disturbing the last
  * operations of another. */
-static void together(struct bench_worker *worker, pthread_barrier_t *some,
+static void together(struct bench_worker *worker, struct run *run,
 		     int (*loop)(struct bench_worker *))
 {
-	(void)pthread_barrier_wait(some);
+	(void)pthread_barrier_wait(&run->some);
+	awake(worker, run);
 	worker->begin_ns = clock_ns();
 	if (!worker->error)
 		worker->error = loop(worker);
 	worker->end_ns = clock_ns();
-	(void)pthread_barrier_wait(some);
+	(void)pthread_barrier_wait(&run->some);
 }
+
+/* long enough that the end of the slower one does not weigh */
+#define CYCLES 4
 
 static int cycles(struct bench_worker *worker)
 {
@@ -93,23 +113,24 @@ static int cycles(struct bench_worker *worker)
 	int result = 0;
 	size_t i;
 
-	for (i = 0; i < worker->count && !result; i++)
+	worker->cycles = worker->count * CYCLES;
+	for (i = 0; i < worker->cycles && !result; i++)
 		result = method->cycle(worker);
 	return result;
 }
 
-static void slice(struct bench_worker *worker, pthread_barrier_t *some)
+static void slice(struct bench_worker *worker, struct run *run)
 {
 	const struct bench_method *method = worker->bench->method;
 
 	worker->count = 0;
 	worker->timed_ns = 0;
 	worker->error = method->slice_begin ? method->slice_begin(worker) : 0;
-	together(worker, some, operations);
+	together(worker, run, operations);
 	if (method->slice_end && !worker->error)
 		worker->error = method->slice_end(worker);
 	if (method->rate == RATE_CYCLE)
-		together(worker, some, cycles);
+		together(worker, run, cycles);
 }
 
 static void *thread_main(void *argument)
@@ -123,7 +144,7 @@ static void *thread_main(void *argument)
 			return NULL;
 		if (thread->index < run->bench->threads) {
 			place(thread->index, run->bench->threads);
-			slice(&run->bench->workers[thread->index], &run->some);
+			slice(&run->bench->workers[thread->index], run);
 		}
 		(void)pthread_barrier_wait(&run->all);
 	}
@@ -197,9 +218,11 @@ void run_case_free(struct bench_case *bench)
 	bench->workers = NULL;
 }
 
-static double rate(const struct bench_case *bench, size_t count)
+static double rate(const struct bench_case *bench)
 {
 	uint64_t begin = UINT64_MAX, end = 0, timed = 0, span;
+	bool cycle = bench->method->rate == RATE_CYCLE;
+	size_t count = 0;
 	unsigned int i;
 
 	for (i = 0; i < bench->threads; i++) {
@@ -208,6 +231,7 @@ static double rate(const struct bench_case *bench, size_t count)
 		begin = worker->begin_ns < begin ? worker->begin_ns : begin;
 		end = worker->end_ns > end ? worker->end_ns : end;
 		timed += worker->timed_ns;
+		count += cycle ? worker->cycles : worker->count;
 	}
 	span = bench->method->rate == RATE_OPERATION ? timed / bench->threads : end - begin;
 	return span ? (double)count * bench->batch * 1e9 / (double)span : 0;
@@ -237,7 +261,7 @@ static int collect(struct run *run, struct bench_case *bench)
 		memcpy(run->ns + count, worker->ns, worker->count * sizeof(*worker->ns));
 		count += worker->count;
 	}
-	return samples_slice(&bench->samples, run->ns, count, rate(bench, count));
+	return samples_slice(&bench->samples, run->ns, count, rate(bench));
 }
 
 int run_slice(struct run *run, struct bench_case *bench, bool keep)
@@ -245,6 +269,7 @@ int run_slice(struct run *run, struct bench_case *bench, bool keep)
 	unsigned int i;
 
 	run->bench = bench;
+	run->awake = 0;
 	(void)pthread_barrier_init(&run->some, NULL, bench->threads);
 	(void)pthread_barrier_wait(&run->all);
 	(void)pthread_barrier_wait(&run->all);
