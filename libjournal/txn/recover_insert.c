@@ -192,7 +192,9 @@ static int recover_multi(struct recovery *r, uint32_t segment, uint32_t offset,
 		recover_lose(r, meta->line, meta->slot, WHY_EXTENT, segment);
 	} else {
 		error = multi_add(j, multi, &index);
-		if (!error) {
+		if (error) {
+			free(multi);
+		} else {
 			recover_hold_multi(j, multi);
 			recover_insert(r, meta->line, meta->slot, where | WHERE_MULTI,
 				       (uint32_t)meta->total_bytes, index, meta->time_ns);
