@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,11 +33,21 @@
 static char base[128], dir[160];
 static volatile unsigned int *trapped; /* shared with the child */
 static struct journal *journal;
+static bool one_is_enough;
+
+/* exit_group() is let through; a sanitizer makes system calls of its own before _exit() */
+static void leave(int status)
+{
+	for (;;)
+		syscall(SYS_exit_group, status);
+}
 
 static void on_trap(int signal)
 {
 	(void)signal;
 	++*trapped;
+	if (one_is_enough)
+		leave(0);
 }
 
 /* All but what ends the child and its signal handler; what is trapped fails. */
@@ -101,10 +112,12 @@ static int staged_groups(void)
 	return 0;
 }
 
+/* Its first system call, and not a second one: a sanitizer whose own mmap() fails goes
+ * round and round. */
 static int synced(void)
 {
-	(void)put_and_retire(JOURNAL_PATH_SYNCED); /* its write is trapped, and fails */
-	return 0;
+	one_is_enough = true;
+	return put_and_retire(JOURNAL_PATH_SYNCED);
 }
 
 /* Return: how the child ended, as waitpid() says. */
@@ -120,9 +133,7 @@ static int count_in_child(int (*work)(void))
 		if (journal_open(dir, NULL, &journal) || put_and_retire(JOURNAL_PATH_STAGED) ||
 		    staged_groups() || trap_system_calls())
 			_exit(2);
-		/* not _exit(): a sanitizer makes system calls of its own before that */
-		for (;;)
-			syscall(SYS_exit_group, work() ? 1 : 0);
+		leave(work() ? 1 : 0);
 	}
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -147,9 +158,8 @@ static void nor_does_a_group(void **state)
 static void a_synced_one_is_noticed(void **state)
 {
 	(void)state;
-	/* a sanitizer may not survive what fails there */
-	(void)count_in_child(synced);
-	assert_true(*trapped > 0);
+	assert_int_equal(count_in_child(synced), 0);
+	assert_int_equal(*trapped, 1);
 }
 
 static int make(void **state)
