@@ -25,6 +25,7 @@ struct crash_run {
 	uint64_t random;
 	uint8_t *payload;
 	uint32_t refused;
+	uint32_t every;
 };
 
 const struct crash_plan crash_plan_all = {
@@ -386,11 +387,19 @@ static int run_generation(struct crash_run *run, uint32_t generation)
 	return *run->oracle.why ? -1 : 0;
 }
 
+/* so many times fewer looks, where a tool makes each of them slow */
+static uint32_t crash_every(void)
+{
+	const char *given = getenv("CRASH_EVERY");
+
+	return or_default(given ? (uint32_t)strtoul(given, NULL, 0) : 0, 1);
+}
+
 static void run_hook(struct crash_world *world, void *context)
 {
 	struct crash_run *run = context;
 
-	if (*run->oracle.why || world->operations % or_default(run->plan->every, 1))
+	if (*run->oracle.why || world->operations % run->every)
 		return;
 	if (crash_look(&run->look, world, &run->oracle, fault_random(&run->random)))
 		world->dead = true;
@@ -436,14 +445,15 @@ int crash_run(const struct crash_plan *plan, uint64_t seed, char why[512])
 
 	JASSERT(run);
 	run->plan = plan;
+	run->every = or_default(plan->every, 1) * crash_every();
 	error = run_make(run, seed);
 	if (!error)
 		error = run_generations(run);
 	crash_world_enter(NULL);
 	crash_set_cpu(-1);
-	printf("# %s: %" PRIu64 " points, %" PRIu64 " crashes recovered, %u transactions, "
-	       "%u refused\n", plan->name, run->world.operations, run->look.looked,
-	       run->oracle.count, run->refused);
+	printf("# %s: %" PRIu64 " points, a look at 1 in %u, %" PRIu64 " crashes recovered, "
+	       "%u transactions, %u refused\n", plan->name, run->world.operations, run->every,
+	       run->look.looked, run->oracle.count, run->refused);
 	memcpy(why, run->oracle.why, 512);
 	crash_look_free(&run->look);
 	crash_world_free(&run->world);
@@ -484,8 +494,8 @@ int crash_runs(const struct crash_plan *plan, uint64_t seed, uint32_t runs)
 	for (i = 0; i < runs; i++) {
 		if (!crash_run(plan, seed + i, why))
 			continue;
-		printf("# %s\n# again: SEED=%" PRIu64 " RUNS=1 CASE=%s %s\n", why, seed + i,
-		       plan->name, program_invocation_name);
+		printf("# %s\n# again: CRASH_EVERY=%u SEED=%" PRIu64 " RUNS=1 CASE=%s %s\n", why,
+		       crash_every(), seed + i, plan->name, program_invocation_name);
 		failed++;
 	}
 	(void)fflush(stdout);
