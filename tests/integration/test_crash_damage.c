@@ -12,138 +12,33 @@
 
 #include <cmocka.h>
 
-#include "crash_look.h"
+#include "crash_place.h"
 
-#define BYTES 600u
-
-struct place {
-	struct crash_world world;
-	struct crash_look look;
-	struct crash_plan plan;
-	struct oracle oracle;
-	struct scratch scratch;
-	struct journal *j;
-};
-
-static struct place *place_make(void)
-{
-	struct place *p = calloc(1, sizeof(*p));
-
-	assert_non_null(p);
-	crash_set_random(1);
-	crash_set_cpu(0);
-	crash_world_make(&p->world);
-	assert_int_equal(scratch_make(&p->scratch, NULL), 0);
-	crash_world_enter(&p->world);
-	assert_int_equal(crash_look_make(&p->look, &p->plan, &p->scratch, &p->world,
-					 &p->oracle), 0);
-	assert_int_equal(journal_open(p->look.path[0], &crash_open_options, &p->j), 0);
-	return p;
-}
-
-/* The power goes, and comes back. */
-static void place_crash(struct place *p)
-{
-	p->world.dead = true;
-	crash_throw_away(p->j);
-	p->j = NULL;
-	crash_world_cut(&p->world, CRASH_DROP, 0);
-}
-
-static int place_open(struct place *p)
-{
-	return journal_open(p->look.path[0], &crash_open_options, &p->j);
-}
-
-static void place_remove(struct place *p)
-{
-	crash_throw_away(p->j);
-	crash_world_enter(NULL);
-	crash_set_cpu(-1);
-	crash_look_free(&p->look);
-	crash_world_free(&p->world);
-	scratch_remove(&p->scratch);
-	free(p);
-}
-
-static int put(struct place *p, enum journal_path path, uint64_t seed, uint64_t *id)
-{
-	struct journal_txn_options options = { .path = path, .bytes = BYTES };
-	struct journal_receipt receipt = { 0 };
-	struct journal_txn *txn;
-	uint8_t payload[BYTES];
-	int error = journal_begin(p->j, &options, &txn);
-
-	if (error)
-		return error;
-	oracle_payload(seed, payload, BYTES);
-	assert_int_equal(journal_append(txn, payload, BYTES), 0);
-	error = journal_commit(txn, &receipt);
-	*id = receipt.id;
-	return error;
-}
-
-/* where the payload of @seed lies on a medium */
-static uint8_t *find(struct crash_map *map, uint64_t seed)
-{
-	uint8_t payload[BYTES], *found;
-
-	oracle_payload(seed, payload, BYTES);
-	found = memmem(map->durable, map->bytes, payload, BYTES);
-	assert_non_null(found);
-	return found;
-}
-
-static enum journal_state state_of(struct place *p, uint64_t id)
-{
-	struct journal_entry entry;
-
-	return journal_lookup(p->j, id, &entry) ? 0 : entry.state;
-}
-
-static uint64_t lost_unnamed(struct place *p)
-{
-	struct journal_info *info = calloc(1, sizeof(*info));
-	uint64_t lost;
-
-	assert_non_null(info);
-	assert_int_equal(journal_info(p->j, info), 0);
-	lost = info->lost_unnamed;
-	free(info);
-	return lost;
-}
-
-static int check(struct place *p)
-{
-	return journal_check(p->look.path[1], &crash_open_options, NULL, NULL, NULL, 0);
-}
+#define BYTES PLACE_BYTES
 
 /* Three are committed; then byte @at of the record of number @which goes bad. */
 static void three(struct place *p, enum journal_path path, struct crash_map *map, int which,
 		  int at, uint64_t ids[3])
 {
-	uint8_t *byte;
 	int i;
 
 	for (i = 0; i < 3; i++)
-		assert_int_equal(put(p, path, 10 + (uint64_t)i, &ids[i]), 0);
+		assert_int_equal(place_put(p, path, 10 + (uint64_t)i, &ids[i]), 0);
 	place_crash(p);
-	byte = find(map, 10 + (uint64_t)which) + at;
-	*byte ^= 1;
-	map->now[byte - map->durable] ^= 1;
+	place_spoil(map, place_find(map, 10 + (uint64_t)which) + at);
 }
 
 static void lost_by_name(enum journal_path path, bool marker)
 {
-	struct place *p = place_make();
+	struct place *p = place_make(NULL);
 	uint64_t ids[3];
 
 	three(p, path, marker ? &p->world.marker : &p->world.log, 0, 5, ids);
-	assert_int_equal(check(p), -EUCLEAN);
+	assert_int_equal(place_check(p), -EUCLEAN);
 	assert_int_equal(place_open(p), 0);
-	assert_int_equal(state_of(p, ids[0]), JOURNAL_LOST);
-	assert_int_equal(state_of(p, ids[1]), JOURNAL_LIVE);
-	assert_int_equal(state_of(p, ids[2]), JOURNAL_LIVE);
+	assert_int_equal(place_state(p, ids[0]), JOURNAL_LOST);
+	assert_int_equal(place_state(p, ids[1]), JOURNAL_LIVE);
+	assert_int_equal(place_state(p, ids[2]), JOURNAL_LIVE);
 	place_remove(p);
 }
 
@@ -168,15 +63,15 @@ static void p10_a_failing_payload_below_the_watermark_is_lost(void **state)
 /* The header is gone and with it the name: counted. */
 static void lost_without_name(enum journal_path path, bool marker)
 {
-	struct place *p = place_make();
+	struct place *p = place_make(NULL);
 	uint64_t ids[3];
 
 	three(p, path, marker ? &p->world.marker : &p->world.log, 0, -20, ids);
-	assert_int_equal(check(p), -EUCLEAN);
+	assert_int_equal(place_check(p), -EUCLEAN);
 	assert_int_equal(place_open(p), 0);
-	assert_true(lost_unnamed(p) >= 1);
-	assert_int_equal(state_of(p, ids[1]), JOURNAL_LIVE);
-	assert_int_equal(state_of(p, ids[2]), JOURNAL_LIVE);
+	assert_true(place_lost_unnamed(p) >= 1);
+	assert_int_equal(place_state(p, ids[1]), JOURNAL_LIVE);
+	assert_int_equal(place_state(p, ids[2]), JOURNAL_LIVE);
 	place_remove(p);
 }
 
@@ -195,39 +90,29 @@ static void p10_a_failing_header_below_the_watermark_is_damage(void **state)
 /* Nothing tells the very last one from a commit in flight: docs/durability.md. */
 static void p10_the_very_last_record_stays_ambiguous(void **state)
 {
-	struct place *p = place_make();
+	struct place *p = place_make(NULL);
 	uint64_t ids[3];
 
 	(void)state;
 	three(p, JOURNAL_PATH_SYNCED, &p->world.log, 2, 5, ids);
-	assert_int_equal(check(p), 0);
+	assert_int_equal(place_check(p), 0);
 	assert_int_equal(place_open(p), 0);
-	assert_int_equal(lost_unnamed(p), 0);
-	assert_int_equal(state_of(p, ids[1]), JOURNAL_LIVE);
-	assert_int_equal(state_of(p, ids[2]), 0);
+	assert_int_equal(place_lost_unnamed(p), 0);
+	assert_int_equal(place_state(p, ids[1]), JOURNAL_LIVE);
+	assert_int_equal(place_state(p, ids[2]), 0);
 	place_remove(p);
 }
 
 /* ---- what was torn stays torn --------------------------------------------------- */
-
-static uint32_t live(struct place *p)
-{
-	struct journal_entry entry = { 0 };
-	uint32_t count = 0;
-
-	while (!journal_next(p->j, entry.id, &entry))
-		count++;
-	return count;
-}
 
 /* A is live, and the power goes while B is on its way. */
 static void a_then_torn_b(struct place *p, enum journal_path path)
 {
 	uint64_t id;
 
-	assert_int_equal(put(p, path, 1, &id), 0);
+	assert_int_equal(place_put(p, path, 1, &id), 0);
 	p->world.die_at = p->world.operations + 1;
-	assert_int_equal(put(p, path, 2, &id), -EIO);
+	assert_int_equal(place_put(p, path, 2, &id), -EIO);
 	crash_throw_away(p->j);
 	p->j = NULL;
 	crash_world_cut(&p->world, CRASH_KEEP, 0);
@@ -238,27 +123,27 @@ static void a_then_torn_b(struct place *p, enum journal_path path)
 static void p5_a_torn_record_is_never_made_whole(void **state)
 {
 	struct journal_txn_options options = { .path = JOURNAL_PATH_STAGED, .bytes = BYTES };
-	struct place *p = place_make();
+	struct place *p = place_make(NULL);
 	struct journal_txn *txn;
 	uint8_t payload[BYTES], *torn;
 	uint64_t id;
 
 	(void)state;
 	a_then_torn_b(p, JOURNAL_PATH_STAGED);
-	torn = find(&p->world.marker, 2) + BYTES - 64;
+	torn = place_find(&p->world.marker, 2) + BYTES - 64;
 	memset(torn, 0xff, 8);
 	memset(p->world.marker.now + (torn - p->world.marker.durable), 0xff, 8);
 	assert_int_equal(place_open(p), 0);
-	assert_int_equal(live(p), 1);
+	assert_int_equal(place_live(p), 1);
 	oracle_payload(2, payload, BYTES);
 	assert_int_equal(journal_begin(p->j, &options, &txn), 0);
 	assert_int_equal(journal_append(txn, payload, BYTES), 0);
 	assert_int_equal(journal_abort(txn), 0);
 	crash_set_cpu(1); /* another lane, whose fence brings all to the medium */
-	assert_int_equal(put(p, JOURNAL_PATH_STAGED, 3, &id), 0);
+	assert_int_equal(place_put(p, JOURNAL_PATH_STAGED, 3, &id), 0);
 	place_crash(p);
 	assert_int_equal(place_open(p), 0);
-	assert_int_equal(live(p), 2);
+	assert_int_equal(place_live(p), 2);
 	place_remove(p);
 }
 
@@ -278,21 +163,21 @@ static void die_at_record(struct crash_world *world, void *context)
  * bytes and comes to the same place, the others. */
 static void p10_a_torn_record_is_never_made_whole(void **state)
 {
-	struct place *p = place_make();
+	struct place *p = place_make(NULL);
 	uint8_t *torn, *disk;
 	uint64_t id;
 
 	(void)state;
 	a_then_torn_b(p, JOURNAL_PATH_SYNCED);
-	torn = find(&p->world.log, 2);
+	torn = place_find(&p->world.log, 2);
 	torn = p->world.log.durable + ((torn - p->world.log.durable + SECTOR - 1) & -SECTOR);
 	memset(torn, 0, SECTOR);
 	memset(p->world.log.now + (torn - p->world.log.durable), 0, SECTOR);
 	assert_int_equal(place_open(p), 0);
-	assert_int_equal(live(p), 1);
+	assert_int_equal(place_live(p), 1);
 	/* up to the log write that brings C's record */
 	p->world.hook = die_at_record;
-	assert_int_equal(put(p, JOURNAL_PATH_SYNCED, 2, &id), -EIO);
+	assert_int_equal(place_put(p, JOURNAL_PATH_SYNCED, 2, &id), -EIO);
 	p->world.hook = NULL;
 	disk = p->world.log.durable + p->world.oldest->offset;
 	memcpy(p->world.oldest->data, disk, SECTOR);
@@ -300,7 +185,7 @@ static void p10_a_torn_record_is_never_made_whole(void **state)
 	p->j = NULL;
 	crash_world_cut(&p->world, CRASH_KEEP, 0);
 	assert_int_equal(place_open(p), 0);
-	assert_int_equal(live(p), 1);
+	assert_int_equal(place_live(p), 1);
 	place_remove(p);
 }
 
@@ -311,8 +196,8 @@ static void nothing_writes(struct place *p, uint64_t live)
 	struct journal_txn *txn;
 	uint64_t id;
 
-	assert_int_equal(put(p, JOURNAL_PATH_AUTO, 3, &id), -EIO);
-	assert_int_equal(put(p, JOURNAL_PATH_SYNCED, 3, &id), -EIO);
+	assert_int_equal(place_put(p, JOURNAL_PATH_AUTO, 3, &id), -EIO);
+	assert_int_equal(place_put(p, JOURNAL_PATH_SYNCED, 3, &id), -EIO);
 	assert_int_equal(journal_begin(p->j, NULL, &txn), -EIO);
 	assert_int_equal(journal_retire(p->j, live), -EIO);
 	assert_int_equal(journal_retire_many(p->j, &live, 1, NULL), -EIO);
@@ -320,35 +205,35 @@ static void nothing_writes(struct place *p, uint64_t live)
 
 static void p16_a_marker_failure_is_sticky(void **state)
 {
-	struct place *p = place_make();
+	struct place *p = place_make(NULL);
 	uint64_t first, id;
 
 	(void)state;
-	assert_int_equal(put(p, JOURNAL_PATH_STAGED, 1, &first), 0);
+	assert_int_equal(place_put(p, JOURNAL_PATH_STAGED, 1, &first), 0);
 	p->world.fence_error = -ENXIO;
-	assert_int_equal(put(p, JOURNAL_PATH_STAGED, 2, &id), -EIO);
+	assert_int_equal(place_put(p, JOURNAL_PATH_STAGED, 2, &id), -EIO);
 	p->world.fence_error = 0; /* it works again, and nobody may believe it */
 	nothing_writes(p, first);
 	assert_int_equal(journal_close(p->j), -EIO);
 	p->j = NULL;
 	place_crash(p);
 	assert_int_equal(place_open(p), 0);
-	assert_int_equal(state_of(p, first), JOURNAL_LIVE);
+	assert_int_equal(place_state(p, first), JOURNAL_LIVE);
 	place_remove(p);
 }
 
 static void p16_a_log_failure_is_sticky(void **state)
 {
-	struct place *p = place_make();
+	struct place *p = place_make(NULL);
 	struct journal_txn *open;
 	uint64_t first, id;
 
 	(void)state;
-	assert_int_equal(put(p, JOURNAL_PATH_SYNCED, 1, &first), 0);
+	assert_int_equal(place_put(p, JOURNAL_PATH_SYNCED, 1, &first), 0);
 	assert_int_equal(journal_begin(p->j, NULL, &open), 0);
 	assert_int_equal(journal_append(open, "staged", 6), 0);
 	p->world.write_error = -EIO;
-	assert_int_equal(put(p, JOURNAL_PATH_SYNCED, 2, &id), -EIO);
+	assert_int_equal(place_put(p, JOURNAL_PATH_SYNCED, 2, &id), -EIO);
 	p->world.write_error = 0;
 	nothing_writes(p, first);
 	/* its own medium works, but the failure is the journal's */
@@ -357,7 +242,7 @@ static void p16_a_log_failure_is_sticky(void **state)
 	p->j = NULL;
 	place_crash(p);
 	assert_int_equal(place_open(p), 0);
-	assert_int_equal(state_of(p, first), JOURNAL_LIVE);
+	assert_int_equal(place_state(p, first), JOURNAL_LIVE);
 	place_remove(p);
 }
 
