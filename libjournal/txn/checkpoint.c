@@ -46,16 +46,10 @@ int checkpoint(struct journal *j)
 
 int incarnation_set(struct journal *j, uint64_t incarnation)
 {
-	int error;
-
 	if (incarnation >= UINT32_MAX)
 		return journal_say(j, -EUCLEAN, "markers: the incarnation is used up");
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->incarnation,
 		  (uint64_t)word_seal(incarnation));
-	/* before any id of the new incarnation can be in a record */
-	error = nv_fence(j->marker);
-	if (error)
-		return journal_fail(j, error);
 	j->incarnation = incarnation;
 	j->next_number = incarnation << LINE_COUNTER_BITS;
 	return 0;
@@ -65,7 +59,12 @@ int incarnation_raise(struct journal *j)
 {
 	int error = incarnation_set(j, j->incarnation + 1);
 
-	if (!error && !j->bits_durable)
-		error = checkpoint_write(j);
-	return error;
+	if (error)
+		return error;
+	if (!j->bits_durable)
+		return checkpoint_write(j);
+	/* before any id or sequence of the new incarnation can be in a record: they
+	 * are other threads' too, whose fences do not wait for our store */
+	error = nv_fence(j->marker);
+	return error ? journal_fail(j, error) : 0;
 }

@@ -23,7 +23,7 @@ int checkpoint(struct journal *j);
  */
 int incarnation_raise(struct journal *j);
 
-/* the same at open, where a checkpoint follows anyway */
+/* the same, durable with the caller's fence, or its checkpoint */
 int incarnation_set(struct journal *j, uint64_t incarnation);
 
 static inline struct marker_state *state_media(struct journal *j)

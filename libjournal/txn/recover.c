@@ -73,19 +73,6 @@ static int recover_make_durable(struct journal *j)
 	return error ? journal_fail(j, error) : 0;
 }
 
-/* Slots that the last close called unused are unused no more. */
-static int recover_erase_clean(struct journal *j)
-{
-	uint32_t i;
-
-	for (i = 0; i < j->lane_count; i++)
-		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean, WORD_ERASED);
-	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean, WORD_ERASED);
-	recover_scrub_stage(j);
-	/* before the first slot is taken (P1: a slot is used once per epoch) */
-	return nv_fence(j->marker);
-}
-
 /* Ids and sequences are drawn above all that were ever seen (P4): a checkpoint
  * that stands in for a newer, damaged one has an older incarnation. */
 static void recover_incarnation(struct recovery *r)
@@ -109,16 +96,36 @@ static void recover_incarnation(struct recovery *r)
 					 j->lines[i].number >> LINE_COUNTER_BITS);
 }
 
+/* Slots that the last close called unused are unused no more, what is torn stays
+ * so, and ids are new from here on.  One fence will do: each of these words may
+ * reach the medium without the others. */
+static int recover_begin(struct recovery *r)
+{
+	struct journal *j = r->j;
+	uint32_t i;
+	int error;
+
+	for (i = 0; i < j->lane_count; i++)
+		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean, WORD_ERASED);
+	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean, WORD_ERASED);
+	recover_scrub_stage(j);
+	error = incarnation_set(j, r->incarnation + 1);
+	if (error)
+		return error;
+	/* before the first slot is taken (P1: a slot is used once per epoch), and
+	 * before an id or a sequence of the incarnation is in a record (P4) */
+	error = nv_fence(j->marker);
+	return error ? journal_fail(j, error) : 0;
+}
+
 static int recover_become_writer(struct recovery *r)
 {
 	struct journal *j = r->j;
 	int error = recover_make_durable(j);
 
-	if (!error)
-		error = recover_erase_clean(j);
 	recover_incarnation(r);
 	if (!error)
-		error = incarnation_set(j, r->incarnation + 1);
+		error = recover_begin(r);
 	if (error)
 		return error;
 	j->segments.next_seq = j->incarnation << 32;
