@@ -233,7 +233,7 @@ $(TOOLLIB): $(filter-out %/main.o,$(TOOL_OBJECTS)) $(BUILD)/sources
 # at link time; the library's objects are those of every other test.
 CRASH_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log \
 	sched_getcpu getrandom)
-$(BUILD)/tests/integration/test_crash_%: TEST_LDFLAGS = $(CRASH_LDFLAGS)
+$(BUILD)/tests/integration/test_crash_% $(BUILD)/tests/unit/test_crash_%: TEST_LDFLAGS = $(CRASH_LDFLAGS)
 # each allocation may fail once
 $(BUILD)/tests/unit/test_io_errors: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=, \
 	backend_open_marker backend_open_log)
