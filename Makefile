@@ -234,6 +234,9 @@ $(TOOLLIB): $(filter-out %/main.o,$(TOOL_OBJECTS)) $(BUILD)/sources
 CRASH_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log \
 	sched_getcpu getrandom)
 $(BUILD)/tests/integration/test_crash_% $(BUILD)/tests/unit/test_crash_%: TEST_LDFLAGS = $(CRASH_LDFLAGS)
+# what is synced is recorded
+$(BUILD)/tests/unit/test_syncs: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fsync fdatasync \
+	rename pwrite)
 # each allocation may fail once
 $(BUILD)/tests/unit/test_io_errors: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=, \
 	backend_open_marker backend_open_log)
