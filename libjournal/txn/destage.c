@@ -171,12 +171,16 @@ int destage(struct journal *j, struct lane *lane, uint64_t want)
 	uint64_t tail = lane->tail;
 	int wait, error = 0;
 
+	/* Run by run: interleaved, the lines of several lanes would come again in
+	 * every segment, and its summary be full of them (reserve.c). */
+	pthread_mutex_lock(&j->destage_lock);
 	for (; next != lane->queue_head && tail - lane->tail < want; next++) {
 		error = destage_record(&run, &lane->queue[next & lane->queue_mask], tail);
 		if (error)
 			break;
 		tail += (uint64_t)lane->queue[next & lane->queue_mask].units * STAGE_ALIGN;
 	}
+	pthread_mutex_unlock(&j->destage_lock);
 	/* what was copied before an error is not copied again by the next attempt */
 	if (tail != lane->tail)
 		error = 0;
@@ -184,7 +188,8 @@ int destage(struct journal *j, struct lane *lane, uint64_t want)
 	/* P6: log durable, then the tail moves (fenced), then bytes are reused */
 	if (!wait) {
 		destage_publish(&run);
-		lane->queue_tail = next;
+		for (; lane->queue_tail != next; lane->queue_tail++)
+			reserve_settle(lane, &lane->queue[lane->queue_tail & lane->queue_mask]);
 		wait = lane_tail_store(j, lane, tail);
 	} else {
 		destage_undo(&run);

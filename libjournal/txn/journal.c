@@ -17,6 +17,7 @@
 #include "txn/multi.h"
 #include "txn/open_impl.h"
 #include "txn/recover.h"
+#include "txn/reserve.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
 #include "txn/txn_impl.h"
@@ -62,6 +63,7 @@ static int journal_locks(struct journal *j)
 {
 	return pthread_mutex_init(&j->lines_lock, NULL) ||
 			       pthread_mutex_init(&j->shared_lane_lock, NULL) ||
+			       pthread_mutex_init(&j->destage_lock, NULL) ||
 			       pthread_mutex_init(&j->multi_lock, NULL) ||
 			       pthread_mutex_init(&j->pool_lock, NULL) ?
 		       -ENOMEM :
@@ -87,24 +89,11 @@ static int journal_parts(struct journal *j)
 	return error ? error : extents_make(j);
 }
 
-/*
- * How much of the log only destage and retire records may take: all of the
- * stage at its worst (64 bytes of stage become 96 of record and 8 of table),
- * and a segment each for the heads to begin.
- */
-static uint32_t journal_reserve_segments(const struct journal *j)
-{
-	uint64_t stage = j->geometry.ring_bytes * j->geometry.lanes;
-	uint64_t worst = stage / 64 * 104;
-
-	return (uint32_t)(worst / segment_room(j)) + 2;
-}
-
 static void journal_policy(struct journal *j, const struct journal_open_options *o)
 {
 	uint32_t wanted = o->stage_max_bytes ? o->stage_max_bytes : STAGE_MAX_DEFAULT;
 
-	j->segments.reserve = journal_reserve_segments(j);
+	reserve_make(j);
 	if (j->segments.count > j->segments.reserve)
 		j->txn_bytes_max = min_u64(JOURNAL_TXN_BYTES_MAX,
 					   segment_room(j) * (j->segments.count -

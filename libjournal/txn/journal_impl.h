@@ -4,7 +4,7 @@
  * others use that file's functions.
  *
  * Lock order, outermost first (no lock is taken on the staged path):
- *   lane lease -> shared_lane_lock -> stream.lock | extents.lock -> lines_lock
+ *   lane lease -> shared_lane_lock, destage_lock -> stream.lock | extents.lock -> lines_lock
  *   -> segments.lock -> multi_lock, pool_lock
  */
 #ifndef TXN_JOURNAL_IMPL_H
@@ -141,6 +141,10 @@ struct lane {
 	uint32_t seed;
 	uint32_t queue_head, queue_tail, queue_mask;
 	struct staged *queue;
+	/* log bytes that destaging the queue takes at most, and its share: reserve.h */
+	uint64_t owed, owed_max;
+	uint64_t owed_first, owed_last; /* epoch numbers of the lines counted */
+	uint64_t line_cost;
 	struct journal_txn *spare;
 	_Atomic uint64_t staged; /* transactions committed since open */
 } __attribute__((aligned(128)));
@@ -195,6 +199,8 @@ struct journal {
 	/* the lane of direct and synced transactions */
 	pthread_mutex_t shared_lane_lock;
 	struct lane shared_lane;
+
+	pthread_mutex_t destage_lock; /* one lane after the other goes to the stream */
 
 	struct log_store *logs[JOURNAL_LOGS_MAX];
 	struct log_geometry log_geometry[JOURNAL_LOGS_MAX];

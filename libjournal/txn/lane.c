@@ -108,6 +108,7 @@ int lane_reclaim(struct journal *j, struct lane *lane, uint64_t want)
 		if (!staged_dead(j, staged))
 			break;
 		elided += staged->count;
+		reserve_settle(lane, staged);
 		tail += (uint64_t)staged->units * STAGE_ALIGN;
 		lane->queue_tail++;
 	}
@@ -147,7 +148,8 @@ static bool lane_room(struct journal *j, struct lane *lane, uint64_t need)
 	if (lane_fits(lane, need))
 		return true;
 	/* a sixteenth at a time: the tail is stored once for many commits */
-	if (lane->head + need + (need > rest ? rest : 0) - lane->tail > lane->ring_bytes &&
+	if ((lane->head + need + (need > rest ? rest : 0) - lane->tail > lane->ring_bytes ||
+	     !reserve_allows(lane, need)) &&
 	    lane_reclaim(j, lane, max_u64(need + rest, lane->ring_bytes / 16)))
 		return false;
 	if (need > rest &&
@@ -183,8 +185,10 @@ struct lane *lane_lease(struct journal *j, uint64_t need)
 	uint32_t i, first = (uint32_t)sched_getcpu() % j->lane_count;
 	struct lane *lane = lane_with_room(j, first, need);
 
-	/* the whole stage is full: destage some of one lane, in line */
-	for (i = 0; !lane && i < j->lane_count && !journal_failed(j); i++) {
+	/* The whole stage is full: destage some of one lane, in line.  Not with what
+	 * is set aside for the rest of it. */
+	for (i = 0; !lane && i < j->lane_count && !journal_failed(j) && !reserve_broken(j);
+	     i++) {
 		struct lane *full = &j->lanes[(first + i) % j->lane_count];
 
 		if (!lane_try(full))

@@ -8,6 +8,7 @@
 #define TXN_LANE_H
 
 #include "txn/journal_impl.h"
+#include "txn/reserve.h"
 
 int lanes_make(struct journal *j);
 void lanes_free(struct journal *j);
@@ -33,11 +34,13 @@ static inline void lane_count(struct lane *lane, uint32_t transactions)
 	atomic_store_explicit(&lane->staged, staged + transactions, memory_order_relaxed);
 }
 
-/* whether a record of @need bytes at the head fits without moving anything */
+/* whether a record of @need bytes at the head fits without moving anything, and
+ * has its place in the log when it is destaged */
 static inline bool lane_fits(const struct lane *lane, uint64_t need)
 {
 	return lane->head_offset + need <= lane->ring_bytes &&
-	       lane->head + need - lane->tail <= lane->ring_bytes;
+	       lane->head + need - lane->tail <= lane->ring_bytes &&
+	       reserve_allows(lane, need);
 }
 
 /* the record at the head is committed: note it and go on behind it */
@@ -49,6 +52,7 @@ static inline void lane_advance(struct lane *lane, uint64_t id, uint32_t transac
 	staged->id = id;
 	staged->count = transactions;
 	staged->units = (uint32_t)(bytes / STAGE_ALIGN);
+	reserve_owe(lane, staged);
 	lane->head += bytes;
 	lane->head_offset += bytes;
 	if (lane->head_offset == lane->ring_bytes)

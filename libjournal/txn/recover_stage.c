@@ -188,6 +188,7 @@ static int recover_ring(struct recovery *r, struct lane *lane)
 	lane->head = lane->tail;
 	lane->head_offset = lane->head % lane->ring_bytes;
 	lane->queue_head = lane->queue_tail;
+	reserve_forget(lane);
 	while (lane->head - lane->tail < lane->ring_bytes)
 		if (!recover_ring_record(r, lane))
 			break;

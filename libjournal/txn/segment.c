@@ -7,6 +7,7 @@
 
 #include "txn/checkpoint.h"
 #include "txn/clock.h"
+#include "txn/reserve.h"
 #include "txn/segment_notes.h"
 #include "txn/segment_seal.h"
 
@@ -129,23 +130,17 @@ static int segments_full(struct journal *j)
 			   j->segments.count - j->segments.free_count, j->segments.count);
 }
 
-static bool segments_scarce(const struct journal *j)
-{
-	return atomic_load_explicit(&j->segments.free_count, memory_order_relaxed) <
-	       j->segments.reserve;
-}
-
 int segments_admit(struct journal *j)
 {
 	int error = 0;
 
-	if (!segments_scarce(j))
+	if (!reserve_broken(j))
 		return 0;
 	if (segments_pending(j))
 		error = checkpoint(j);
 	if (error)
 		return error;
-	return segments_scarce(j) ? segments_full(j) : 0;
+	return reserve_broken(j) ? segments_full(j) : 0;
 }
 
 int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "txn/checkpoint.h"
+#include "txn/reserve.h"
 #include "txn/segment.h"
 #include "util/crc32c.h"
 
@@ -227,22 +228,40 @@ static int stream_note(struct segment *segment, const struct log_meta *meta,
 			    (uint32_t)(log_record_bytes(meta->bytes) / 32) | SUMMARY_SELF);
 }
 
+/*
+ * Room for the record, with the lock.  Whether the log takes it is looked at again
+ * under the lock: meanwhile a destage or a retire may have rolled the head into
+ * the reserve, and data there would hold it.
+ */
+static int stream_enter(struct journal *j, uint32_t need, uint32_t transactions, bool reserved)
+{
+	struct stream *s = &j->stream;
+	int error;
+
+	for (;;) {
+		error = reserved ? 0 : segments_admit(j);
+		pthread_mutex_lock(&s->lock);
+		if (!error)
+			error = s->error;
+		if (!error)
+			error = stream_make_room(j, need, transactions, reserved);
+		if (error || reserved || !reserve_broken(j))
+			return error;
+		pthread_mutex_unlock(&s->lock);
+	}
+}
+
 int stream_append(struct journal *j, const struct stream_record *record, bool reserved,
 		  struct stream_place *place)
 {
 	struct stream *s = &j->stream;
 	uint32_t need = (uint32_t)log_record_bytes(record->meta.bytes);
 	uint32_t transactions = record->meta.type == LOG_DATA ? record->meta.count : 0;
-	int error = reserved ? 0 : segments_admit(j);
+	int error;
 
-	if (error)
-		return error;
 	/* or no fresh segment would ever do */
 	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(j));
-	pthread_mutex_lock(&s->lock);
-	error = s->error;
-	if (!error)
-		error = stream_make_room(j, need, transactions, reserved);
+	error = stream_enter(j, need, transactions, reserved);
 	if (!error) {
 		(void)stream_seq(j);
 		error = stream_note(s->segment, &record->meta,

@@ -2,7 +2,7 @@
 /* The public calls on an open transaction. */
 #include <errno.h>
 
-#include "txn/segment.h"
+#include "txn/reserve.h"
 #include "txn/txn_impl.h"
 
 static const struct journal_txn_options default_options;
@@ -34,9 +34,7 @@ static int txn_accept(struct journal *j, const struct journal_txn_options *optio
 static bool txn_may_stage(const struct journal *j, const struct journal_txn_options *options)
 {
 	return j->stage_on && options->path <= JOURNAL_PATH_STAGED &&
-	       options->bytes <= j->stage_max_bytes &&
-	       atomic_load_explicit(&j->segments.free_count, memory_order_relaxed) >=
-		       j->segments.reserve;
+	       options->bytes <= j->stage_max_bytes && !reserve_broken(j);
 }
 
 int journal_begin(struct journal *j, const struct journal_txn_options *options,
