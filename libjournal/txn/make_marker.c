@@ -16,6 +16,7 @@
 #define MARKER_BYTES_MIN     (1ull << 20)
 #define LINES_MIN            256u
 #define RING_BYTES_MIN       (16u << 10)
+#define RING_BYTES_LANE      (128u << 10) /* below it there are fewer lanes */
 
 /* What a log can hold, at 128 bytes a transaction, and never few. */
 static uint32_t make_lines(const struct make *m)
@@ -63,7 +64,8 @@ static int make_geometry_nvram(struct make *m, uint64_t bytes)
 		return message_set(m->message, -EINVAL, "%s: %llu bytes are too few for markers: "
 				   "at least 1M", m->conf.marker, (unsigned long long)bytes);
 	rest = min_u64(bytes - g->bytes, total / 16);
-	while (g->lanes > 1 && rest / g->lanes < 4 * RING_BYTES_MIN)
+	/* each lane takes a line of a summary at least, 20 KiB of its share (P8) */
+	while (g->lanes > 1 && rest / g->lanes < RING_BYTES_LANE)
 		g->lanes /= 2;
 	g->ring_bytes = round_down(rest / g->lanes, 4096);
 	if (g->ring_bytes < RING_BYTES_MIN)
