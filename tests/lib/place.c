@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "place.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/log_file.h"
+
+int place_make(void **state)
+{
+	*state = calloc(1, sizeof(struct place));
+	return 0;
+}
+
+int place_remove(void **state)
+{
+	struct place *place = *state;
+
+	log_store_close(place->store);
+	scratch_remove(&place->scratch);
+	free(place);
+	return 0;
+}
+
+int place_open(struct place *place, const char *name, unsigned int flags, uint64_t bytes)
+{
+	scratch_path(&place->scratch, name, place->path);
+	return log_file_open(place->path, flags, bytes, NULL, &place->store, &place->message);
+}
+
+bool place_works(struct log_store *store)
+{
+	uint8_t *buffer = log_store_buffer(store);
+	struct log_io io[2] = { { 0, buffer, PLACE_UNIT, 0 },
+				{ PLACE_MIB - PLACE_UNIT, buffer + PLACE_UNIT, PLACE_UNIT, 0 } };
+	bool right;
+
+	memset(buffer, 0x5a, 2 * PLACE_UNIT);
+	right = !log_store_write(store, io, 1, true) && !log_store_write(store, io, 2, true) &&
+		!log_store_write(store, io, 2, false) && !log_store_flush(store);
+	memset(buffer, 0, 2 * PLACE_UNIT);
+	right = right && !log_store_read(store, io, 2) && buffer[0] == 0x5a &&
+		!memcmp(buffer, buffer + 1, 2 * PLACE_UNIT - 1);
+	log_store_buffer_done(store, buffer);
+	return right;
+}
