@@ -333,14 +333,15 @@ MAN_PAGES := $(sort $(wildcard docs/man/*.[1-8]))
 COMPLETION := $(wildcard libjournal/tools/jnl.bash-completion)
 man_path = $(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
-INSTALLED = $(INCLUDEDIR)/journal.h $(LIBDIR)/libjournal.a $(LIBDIR)/libjournal.so.$(VERSION) \
+HEADERS := $(sort $(wildcard libjournal/include/*.h))
+INSTALLED = $(addprefix $(INCLUDEDIR)/,$(notdir $(HEADERS))) $(LIBDIR)/libjournal.a $(LIBDIR)/libjournal.so.$(VERSION) \
 	$(LIBDIR)/$(SONAME) $(LIBDIR)/libjournal.so $(PKGCONFIGDIR)/libjournal.pc \
 	$(if $(TOOL_SOURCES),$(BINDIR)/jnl) $(if $(MODULES),$(LIBDIR)/libjournal-pmem.so) \
 	$(if $(COMPLETION),$(COMPLETIONDIR)/jnl) $(foreach m,$(MAN_PAGES),$(call man_path,$(m)))
 
 install: all
 	$(Q)install -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
-	$(Q)install -m 644 libjournal/include/journal.h $(DESTDIR)$(INCLUDEDIR)/journal.h
+	$(Q)install -m 644 $(HEADERS) $(DESTDIR)$(INCLUDEDIR)/
 	$(Q)install -m 644 $(BUILD)/libjournal.a $(DESTDIR)$(LIBDIR)/libjournal.a
 	$(Q)install -m 755 $(BUILD)/libjournal.so $(DESTDIR)$(LIBDIR)/libjournal.so.$(VERSION)
 	$(Q)ln -sf libjournal.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)

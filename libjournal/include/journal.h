@@ -463,135 +463,13 @@ int journal_next(struct journal *journal, uint64_t after, struct journal_entry *
 int journal_read(struct journal *journal, uint64_t id, void *buffer, size_t bytes,
 		 size_t *got);
 
-/* ---- looking at it ---------------------------------------------------- */
-
-/**
- * struct journal_medium - one medium and what is known of it
- * @name:      marker URI, or path of the log
- * @backend:   "file", "pmem", "sim"; "io_uring", "pwrite"
- * @routine:   persist routine ("clwb", "nt", "msync" ...) or the way a log
- *             write is made durable ("dsync", "none: write-through cache ...")
- * @evidence:  why it has its class, for people
- * @survives: the class in force
- * @assumed:   @survives was asserted by the user, @evidence says what was found
- * @bytes:     size
- * @failed:    sticky failure
- */
-struct journal_medium {
-	char name[256];
-	char backend[16];
-	char routine[64];
-	char evidence[256];
-	enum journal_class survives;
-	int assumed;
-	uint64_t bytes;
-	int failed;
-};
-
-/**
- * struct journal_info - geometry, media, health and counters of one handle
- */
-struct journal_info {
-	char uuid[37];
-	uint32_t format_version;
-	uint32_t incarnation;
-	enum journal_class require;
-	struct journal_medium marker;
-	struct journal_medium logs[JOURNAL_LOGS_MAX];
-	uint32_t log_count;
-	int read_only;
-	int in_use_pid;           /* read-only handle: the writer's pid, or 0 */
-
-	/* geometry */
-	uint32_t lanes;
-	uint32_t lines;
-	uint64_t stage_bytes;     /* 0 without NVRAM */
-	uint32_t stage_max_bytes;
-	uint32_t segments;
-	uint64_t segment_bytes;
-	uint32_t log_block_bytes;
-
-	/* now */
-	uint64_t live;
-	uint64_t live_bytes;
-	uint64_t lost;
-	uint64_t lost_unnamed;    /* acknowledged, lost, and no id left to name */
-	uint32_t segments_free;
-	uint32_t lines_free;
-	uint64_t staged_live;     /* at risk if NVRAM dies: transactions */
-	uint64_t staged_live_bytes;
-	uint64_t staged_oldest_time_ns; /* 0: none */
-
-	/* since open */
-	uint64_t commits_staged;
-	uint64_t commits_direct;
-	uint64_t commits_synced;
-	uint64_t commits_no_lane; /* staged was wanted, no lane or room: went another way */
-	uint64_t groups;
-	uint64_t aborts;
-	uint64_t retires;
-	uint64_t destaged;        /* transactions moved from stage to log */
-	uint64_t elided;          /* retired before destage: never touched the disk */
-	uint64_t log_writes;
-	uint64_t log_bytes_written;
-	uint64_t log_flushes;     /* flushes sent alone (fdatasync) */
-	uint64_t log_dsyncs;      /* writes sent with DSYNC */
-	uint64_t log_unsynced;    /* durable writes that needed no sync (write-through) */
-	uint64_t log_reads;
-	uint64_t log_async;       /* io_uring completions not inline */
-	uint64_t checkpoints;
-	uint64_t line_recycles;
-	uint64_t segment_recycles;
-
-	/* of the recovery at open */
-	uint64_t recovered;
-	uint64_t recovery_ns;
-	uint64_t recovery_log_bytes_read;
-	uint64_t torn;            /* records whose commit was in flight */
-};
-
-/**
- * journal_info() - fill in @info
- * @info: receives it; counters are read while others count
- * Context: does not block; takes time in proportion to what is live.
- * Return: 0.
- */
-int journal_info(struct journal *journal, struct journal_info *info);
-
-/**
- * struct journal_finding - one thing that journal_check() found
- * @damage: 1: damage; 0: a remark (what a crash may leave, what was left out)
- * @id:     transaction concerned, or 0
- * @text:   names the thing and the reason
- */
-struct journal_finding {
-	int damage;
-	uint64_t id;
-	const char *text;
-};
-
-/**
- * journal_check() - verify everything, change nothing
- * @dir:      the journal's directory
- * @options:  as for journal_open(); JOURNAL_RDONLY is implied
- * @found:    called for each finding, in the calling thread
- * @context:  passed to @found
- * @message, @message_bytes: text of an error, as for journal_format()
- *
- * Durable: what is looked at stays as it is.  Context: blocks for reading what
- * is live, up to five times beside a writer.
- *
- * Return: 0 clean, -EUCLEAN when at least one finding is damage, or as
- * journal_open().
- */
-int journal_check(const char *dir, const struct journal_open_options *options,
-		  void (*found)(void *context, const struct journal_finding *finding),
-		  void *context, char *message, size_t message_bytes);
-
 #pragma GCC visibility pop
 
 #ifdef __cplusplus
 }
 #endif
+
+/* looking at it: struct journal_info, journal_check() and what they need */
+#include "journal_info.h"
 
 #endif

@@ -70,6 +70,9 @@ check "compiles with the static library" compile static "$lib/libjournal.a" \
 	$(flags --static --libs | tr ' ' '\n' | grep -v -- '-ljournal')
 check "runs" put static
 check "the installed jnl reads what it wrote" installed_jnl shared
+for header in libjournal/include/*.h; do
+	check "installs ${header##*/}" cmp "$header" "$root/usr/include/${header##*/}"
+done
 for page in docs/man/*.[1-8]; do
 	check "installs ${page##*/}" [ -f "$root/usr/share/man/man${page##*.}/${page##*/}" ]
 done

@@ -37,18 +37,19 @@ jnl_1_has_what_help_has()
 
 libjournal_3_has_what_the_header_has()
 {
-	local page name
+	local page name header=$scratch/headers
+	cat "$root"/libjournal/include/*.h >"$header"
 	page=$(plain "$man/libjournal.3")
 	# functions, structs, enumerators, macros
-	for name in $(grep -oE '^[a-z].*[ *](journal_[a-z_]+)\(' "$root/libjournal/include/journal.h" |
+	for name in $(grep -oE '^[a-z].*[ *](journal_[a-z_]+)\(' "$header" |
 			grep -oE 'journal_[a-z_]+\($' | tr -d '(') \
-		$(sed -n 's/^struct \(journal_[a-z_]*\) {.*/\1/p' "$root/libjournal/include/journal.h") \
+		$(sed -n 's/^struct \(journal_[a-z_]*\) {.*/\1/p' "$header") \
 		$(grep -oE '^	JOURNAL_[A-Z_]+ =|^#define JOURNAL_[A-Z_]+ ' \
-			"$root/libjournal/include/journal.h" | grep -oE 'JOURNAL_[A-Z_]+'); do
+			"$header" | grep -oE 'JOURNAL_[A-Z_]+'); do
 		grep -Eq "\b$name\b" <<<"$page" || wrong "libjournal(3) lacks $name"
 	done
 	for name in $(grep -oE '\bjournal_[a-z_]+\b' <<<"$page" | sort -u); do
-		grep -Eq "\b$name\b" "$root/libjournal/include/journal.h" ||
+		grep -Eq "\b$name\b" "$header" ||
 			wrong "libjournal(3) has $name, and journal.h has not"
 	done
 }

@@ -66,5 +66,7 @@ fi
 if command -v c++ >/dev/null; then
 	verdict "journal.h is C++ as well" "$(echo '#include "journal.h"' |
 		c++ -Wall -Wextra -Werror -fsyntax-only -Ilibjournal/include -x c++ - 2>&1)"
+	verdict "so is its second part, alone" "$(echo '#include "journal_info.h"' |
+		c++ -Wall -Wextra -Werror -fsyntax-only -Ilibjournal/include -x c++ - 2>&1)"
 fi
 exit $failed

@@ -35,7 +35,7 @@ missing_files()
 missing_functions() # journal_xxx() is declared in journal.h
 {
 	pages | xargs grep -noE '\bjournal_[a-z_]+\(\)' | while IFS=: read -r page line name; do
-		grep -q "\\b${name%()}(" libjournal/include/journal.h ||
+		grep -q "\\b${name%()}(" libjournal/include/*.h ||
 			echo "$page:$line: $name is not in journal.h"
 	done
 }
@@ -74,11 +74,13 @@ incomplete_comments() # incomplete_comments HEADER
 		END { $seen > 20 or print "only $seen functions are seen\n" }' "$1"
 }
 
-header=libjournal/include/journal.h
-verdict "functions of journal.h are described" "$(incomplete_comments $header)"
+header=$(mktemp "${TMPDIR:-/tmp}/header.XXXXXX") || exit 1
+trap 'rm -f "$header"' EXIT
+cat libjournal/include/*.h >"$header"
+verdict "functions of journal.h are described" "$(incomplete_comments "$header")"
 verdict "what lacks a line would be noticed" \
-	"$(for line in 'Return: 0, -E2BIG' '@iov_count' 'Durable: the payload, un' 'journal_put() -'; do
-		sed "s/$line//" $header | incomplete_comments /dev/stdin |
+	"$(for line in 'Return: 0, -E2BIG' '@iov_count' 'Durable: the payload, un' 'journal_put() -' 'Return: 0 clean'; do
+		sed "s/$line//" "$header" | incomplete_comments /dev/stdin |
 			grep -q . || echo "$line"
 	done)"
 verdict "files that are named are there" "$(missing_files)"

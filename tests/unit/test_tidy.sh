@@ -83,7 +83,7 @@ conditional() # no #if but include guards, the C++ one, and in files for one arc
 may_include() # may_include FILE: sets $allowed
 {
 	case $1 in
-	libjournal/include/*) allowed='^$' ;;
+	libjournal/include/*) allowed='^-$' ;;
 	libjournal/util/*) allowed='^(util/|-)' ;;
 	libjournal/format/*) allowed='^((util|format)/|journal\.h$|-)' ;;
 	libjournal/store/*) allowed='^((util|format|store)/|journal\.h$|-)' ;;
