@@ -46,26 +46,40 @@ static void file_copy(struct marker_store *store, void *destination, const void 
 		      size_t bytes)
 {
 	(void)store;
-	memcpy(destination, source, bytes);
+	uint64_t *to = destination;
+	size_t i;
+
+	/* by words: a checkpoint may be reading them */
+	for (i = 0; i < bytes / 8; i++) {
+		uint64_t word;
+
+		memcpy(&word, (const uint8_t *)source + i * 8, 8);
+		__atomic_store_n(&to[i], word, __ATOMIC_RELAXED);
+	}
 }
 
+/* For a checkpoint that copies the map: stores before it are seen before those after. */
 static void file_fence(struct marker_store *store)
 {
 	(void)store;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 /* ---- writing ------------------------------------------------------------- */
 
 /* By words: other threads may be clearing bits, and a word is copied as it was
  * before or after. */
-static void copy_chunk(struct marker_file *f, uint64_t at, size_t bytes)
+static size_t copy_chunk(struct marker_file *f, uint64_t at, size_t bytes)
 {
 	const uint64_t *map = (const uint64_t *)(const void *)(f->store.map + at);
 	uint64_t *chunk = (uint64_t *)(void *)f->chunk;
 
+	if (f->store.snapshot)
+		return f->store.snapshot(&f->store, at, f->chunk, bytes);
 	/* the last word is all there: map and chunk are whole pages */
 	for (size_t i = 0; i < (bytes + 7) / 8; i++)
 		chunk[i] = __atomic_load_n(&map[i], __ATOMIC_RELAXED);
+	return bytes;
 }
 
 /* Other threads may go on changing the map: each chunk is copied first, so
@@ -73,12 +87,13 @@ static void copy_chunk(struct marker_file *f, uint64_t at, size_t bytes)
 static int write_payload(struct marker_file *f, uint64_t bytes, uint64_t offset,
 			 uint32_t *crc)
 {
+	size_t part;
+
 	*crc = CRC_SEED;
-	for (uint64_t at = 0; at < bytes; at += CHUNK_BYTES) {
-		size_t part = (size_t)min_u64(CHUNK_BYTES, bytes - at);
+	for (uint64_t at = 0; at < bytes; at += part) {
 		int error;
 
-		copy_chunk(f, at, part);
+		part = copy_chunk(f, at, (size_t)min_u64(CHUNK_BYTES, bytes - at));
 		*crc = crc32c(*crc, f->chunk, part);
 		error = medium_write(f->medium.fd, f->chunk, part, offset + at);
 		if (error)

@@ -64,6 +64,11 @@ struct marker_store {
 	struct marker_persist persist;
 	uint8_t *map;          /* page-aligned; read-only mapping with MARKER_RDONLY */
 	uint64_t bytes;
+	/* checkpointed: how the map is copied while others change it; NULL: by words.
+	 * Copies at most @bytes of it from @at on, whole structures; Return: how many */
+	uint64_t (*snapshot)(const struct marker_store *store, uint64_t at, void *buffer,
+			     uint64_t bytes);
+	const void *snapshot_context; /* its owner's */
 	bool byte_persistent;
 	bool read_only;
 	/* file: only: the newest checkpoint is damaged for certain (no crash leaves

@@ -2,13 +2,75 @@
 #include "txn/checkpoint.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "txn/segment.h"
 
 /* What of the map has ever been used: lines are taken lowest first. */
 static uint64_t checkpoint_bytes(struct journal *j)
 {
-	return marker_line_offset(&j->geometry, j->lines_used);
+	return marker_line_offset(&j->geometry, j->shared->lines_used);
+}
+
+/*
+ * A line as one moment had it, though others recycle it meanwhile: its epoch is
+ * closed before its maps are erased, and a new one opened after, each behind a
+ * fence; so maps between two reads of the same epoch are of that epoch, or the
+ * epoch is closed and they do not matter.
+ */
+static void checkpoint_line(const struct marker_line *line, struct marker_line *copy)
+{
+	const uint64_t *from = (const uint64_t *)(const void *)line;
+	uint64_t *to = (uint64_t *)(void *)copy;
+	uint64_t epoch = __atomic_load_n(from, __ATOMIC_ACQUIRE), again;
+	size_t i;
+
+	for (;;) {
+		/* acquire, each: before the epoch is looked at again */
+		for (i = 1; i < sizeof(*line) / 8; i++)
+			to[i] = __atomic_load_n(&from[i], __ATOMIC_ACQUIRE);
+		again = __atomic_load_n(from, __ATOMIC_ACQUIRE);
+		if (again == epoch)
+			break;
+		epoch = again;
+	}
+	to[0] = epoch;
+}
+
+static void checkpoint_words(const uint8_t *map, uint64_t at, uint8_t *buffer, uint64_t bytes)
+{
+	uint64_t i, word;
+
+	for (i = 0; i + 8 <= bytes; i += 8) {
+		word = __atomic_load_n((const uint64_t *)(const void *)(map + at + i),
+				       __ATOMIC_ACQUIRE);
+		memcpy(buffer + i, &word, 8);
+	}
+}
+
+static uint64_t checkpoint_snapshot(const struct marker_store *store, uint64_t at,
+				    void *buffer, uint64_t bytes)
+{
+	const struct marker_geometry *g = store->snapshot_context;
+	uint64_t i, count;
+
+	if (at < g->lines_offset) {
+		bytes = min_u64(bytes, g->lines_offset - at);
+		checkpoint_words(store->map, at, buffer, bytes);
+		return bytes;
+	}
+	/* lines are all that is behind, and a checkpoint ends behind one */
+	count = bytes / MARKER_LINE_BYTES;
+	for (i = 0; i < count; i++)
+		checkpoint_line((const struct marker_line *)(store->map + at) + i,
+				(struct marker_line *)buffer + i);
+	return count * MARKER_LINE_BYTES;
+}
+
+void checkpoint_begin(struct journal *j)
+{
+	j->marker->snapshot_context = &j->geometry;
+	j->marker->snapshot = checkpoint_snapshot;
 }
 
 static int checkpoint_write(struct journal *j)
@@ -23,7 +85,7 @@ static int checkpoint_write(struct journal *j)
 	error = marker_store_checkpoint(j->marker, checkpoint_bytes(j));
 	if (error)
 		return journal_fail(j, error);
-	atomic_fetch_add_explicit(&j->checkpoints, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&j->shared->checkpoints, 1, memory_order_relaxed);
 	return 0;
 }
 
@@ -50,14 +112,13 @@ int incarnation_set(struct journal *j, uint64_t incarnation)
 		return journal_say(j, -EUCLEAN, "markers: the incarnation is used up");
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->incarnation,
 		  (uint64_t)word_seal(incarnation));
-	j->incarnation = incarnation;
-	j->next_number = incarnation << LINE_COUNTER_BITS;
+	j->shared->incarnation = incarnation;
 	return 0;
 }
 
-int incarnation_raise(struct journal *j)
+int incarnation_raise(struct journal *j, uint64_t incarnation)
 {
-	int error = incarnation_set(j, j->incarnation + 1);
+	int error = incarnation_set(j, incarnation);
 
 	if (error)
 		return error;

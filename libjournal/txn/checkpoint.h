@@ -16,12 +16,15 @@
  */
 int checkpoint(struct journal *j);
 
+/* the map is open: how it is to be copied */
+void checkpoint_begin(struct journal *j);
+
 /**
- * incarnation_raise() - ids and sequences from here on were never used (P4)
+ * incarnation_raise() - durably go on under @incarnation: its ids were never used (P4)
  * Context: lines_lock held, or nobody else there yet.
  * Return: 0, or the sticky failure.
  */
-int incarnation_raise(struct journal *j);
+int incarnation_raise(struct journal *j, uint64_t incarnation);
 
 /* the same, durable with the caller's fence, or its checkpoint */
 int incarnation_set(struct journal *j, uint64_t incarnation);

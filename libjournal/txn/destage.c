@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "format/group.h"
+#include "txn/cell.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/segment.h"
@@ -130,29 +131,31 @@ static int destage_record(struct destage_run *run, const struct staged *staged,
  * Return: whether the log's copy is read from here on, or its segment is
  * released by who retires.
  */
-static bool destage_move(const struct destage_move *move)
+static bool destage_move(struct journal *j, struct cell *cell,
+			 const struct destage_move *move)
 {
 	uint64_t from = move->from, to = move->to;
 	struct line *line = move->line;
 	bool moved;
 
-	atomic_fetch_add(&line->hazards, 1);
+	cell_move(j, cell, (uint32_t)(line - j->lines));
 	moved = atomic_load(&line->number) == move->number &&
 		atomic_compare_exchange_strong(&move->slot->where, &from, move->to);
 	if (moved && atomic_load(&line->claimed[move->at / 64]) >> (move->at & 63) & 1)
 		moved = !atomic_compare_exchange_strong(&move->slot->where, &to, 0);
-	atomic_fetch_sub(&line->hazards, 1);
 	return moved;
 }
 
 /* The copies are durable. */
 static void destage_publish(struct destage_run *run)
 {
+	struct cell *cell = cell_take(run->j, 0);
 	uint32_t i;
 
 	for (i = 0; i < run->count; i++)
-		if (!destage_move(&run->moves[i]))
+		if (!destage_move(run->j, cell, &run->moves[i]))
 			segment_release(run->j, run->moves[i].segment, 1);
+	cell_drop(cell);
 	count(run->j->counters, COUNT_DESTAGED, run->count);
 }
 
@@ -167,14 +170,14 @@ static void destage_undo(struct destage_run *run)
 int destage(struct journal *j, struct lane *lane, uint64_t want)
 {
 	struct destage_run run = { .j = j, .lane = lane };
-	uint32_t next = lane->queue_tail;
-	uint64_t tail = lane->tail;
+	uint32_t next = lane->s->queue_tail;
+	uint64_t tail = lane->s->tail;
 	int wait, error = 0;
 
 	/* Run by run: interleaved, the lines of several lanes would come again in
 	 * every segment, and its summary be full of them (reserve.c). */
 	pthread_mutex_lock(&j->destage_lock);
-	for (; next != lane->queue_head && tail - lane->tail < want; next++) {
+	for (; next != lane->s->queue_head && tail - lane->s->tail < want; next++) {
 		error = destage_record(&run, &lane->queue[next & lane->queue_mask], tail);
 		if (error)
 			break;
@@ -182,14 +185,14 @@ int destage(struct journal *j, struct lane *lane, uint64_t want)
 	}
 	pthread_mutex_unlock(&j->destage_lock);
 	/* what was copied before an error is not copied again by the next attempt */
-	if (tail != lane->tail)
+	if (tail != lane->s->tail)
 		error = 0;
 	wait = run.count ? stream_wait(j, run.last_seq) : 0;
 	/* P6: log durable, then the tail moves (fenced), then bytes are reused */
 	if (!wait) {
 		destage_publish(&run);
-		for (; lane->queue_tail != next; lane->queue_tail++)
-			reserve_settle(lane, &lane->queue[lane->queue_tail & lane->queue_mask]);
+		for (; lane->s->queue_tail != next; lane->s->queue_tail++)
+			reserve_settle(lane, &lane->queue[lane->s->queue_tail & lane->queue_mask]);
 		wait = lane_tail_store(j, lane, tail);
 	} else {
 		destage_undo(&run);

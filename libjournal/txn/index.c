@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "txn/index.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-
 #include "txn/journal_impl.h"
 
 /* Epoch numbers are drawn in sequence, so the low bits spread them evenly:
@@ -12,24 +8,18 @@
  * number is skipped. */
 #define BUCKET 8u
 
-int index_make(struct index *index, uint32_t lines)
+uint32_t index_mask(uint32_t lines)
 {
 	uint32_t buckets = 1;
 
 	while (buckets < lines / 2 + 1)
 		buckets <<= 1;
-	index->mask = buckets - 1;
-	index->table = calloc((size_t)buckets * BUCKET, sizeof(*index->table));
-	index->overflow = calloc(lines, sizeof(*index->overflow));
-	return index->table && index->overflow ? 0 : -ENOMEM;
+	return buckets - 1;
 }
 
-void index_free(struct index *index)
+uint64_t index_table_entries(uint32_t lines)
 {
-	free(index->table);
-	free(index->overflow);
-	index->table = NULL;
-	index->overflow = NULL;
+	return (index_mask(lines) + 1ull) * BUCKET;
 }
 
 static _Atomic uint32_t *index_bucket(const struct index *index, uint64_t number)
@@ -40,30 +30,35 @@ static _Atomic uint32_t *index_bucket(const struct index *index, uint64_t number
 bool index_add(struct index *index, uint64_t number, uint32_t line)
 {
 	_Atomic uint32_t *bucket = index_bucket(index, number);
+	uint32_t empty;
 	unsigned int i;
 
 	for (i = 0; i < BUCKET; i++) {
-		if (!atomic_load_explicit(&bucket[i], memory_order_relaxed)) {
-			/* release: a reader that finds it sees the line's state */
-			atomic_store_explicit(&bucket[i], line + 1, memory_order_release);
+		empty = 0;
+		/* release: a reader that finds it sees the line's state */
+		if (!atomic_load_explicit(&bucket[i], memory_order_relaxed) &&
+		    atomic_compare_exchange_strong_explicit(&bucket[i], &empty, line + 1,
+							    memory_order_release,
+							    memory_order_relaxed))
 			return true;
-		}
 	}
 	return false;
 }
 
-void index_add_always(struct index *index, uint64_t number, uint32_t line)
+void index_add_always(struct journal *j, uint64_t number, uint32_t line)
 {
-	uint32_t i, used = index->overflow_count;
+	_Atomic uint32_t *overflow = j->index.overflow;
+	uint32_t i, used = j->shared->overflow_count;
 
-	if (index_add(index, number, line))
+	if (index_add(&j->index, number, line))
 		return;
-	for (i = 0; i < used && index->overflow[i]; i++)
+	for (i = 0; i < used && overflow[i]; i++)
 		;
 	/* one entry for each line at most, so there is room */
-	atomic_store_explicit(&index->overflow[i], line + 1, memory_order_release);
+	atomic_store_explicit(&overflow[i], line + 1, memory_order_release);
 	if (i == used)
-		atomic_store_explicit(&index->overflow_count, used + 1, memory_order_release);
+		atomic_store_explicit(&j->shared->overflow_count, used + 1,
+				      memory_order_release);
 }
 
 static bool index_remove_from(_Atomic uint32_t *entries, uint32_t entry_count, uint32_t line)
@@ -79,10 +74,10 @@ static bool index_remove_from(_Atomic uint32_t *entries, uint32_t entry_count, u
 	return false;
 }
 
-void index_remove(struct index *index, uint64_t number, uint32_t line)
+void index_remove(struct journal *j, uint64_t number, uint32_t line)
 {
-	if (!index_remove_from(index_bucket(index, number), BUCKET, line))
-		index_remove_from(index->overflow, index->overflow_count, line);
+	if (!index_remove_from(index_bucket(&j->index, number), BUCKET, line))
+		index_remove_from(j->index.overflow, j->shared->overflow_count, line);
 }
 
 static uint32_t index_find_in(const struct journal *j, const _Atomic uint32_t *entries,
@@ -101,27 +96,12 @@ static uint32_t index_find_in(const struct journal *j, const _Atomic uint32_t *e
 
 uint32_t index_find(const struct journal *j, uint64_t number)
 {
-	uint32_t more = atomic_load_explicit(&j->index.overflow_count, memory_order_acquire);
+	uint32_t more = atomic_load_explicit(&j->shared->overflow_count, memory_order_acquire);
 	uint32_t line = index_find_in(j, index_bucket(&j->index, number), BUCKET, number);
 
 	if (line == NO_LINE && more)
 		line = index_find_in(j, j->index.overflow, more, number);
 	return line;
-}
-
-struct slot *slots_map(uint32_t lines)
-{
-	void *map = mmap(NULL, (size_t)lines * SLOTS_PER_LINE * sizeof(struct slot),
-			 PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			 -1, 0);
-
-	return map == MAP_FAILED ? NULL : map;
-}
-
-void slots_unmap(struct slot *slots, uint32_t lines)
-{
-	if (slots)
-		munmap(slots, (size_t)lines * SLOTS_PER_LINE * sizeof(struct slot));
 }
 
 struct slot *index_live(const struct journal *j, uint64_t id)

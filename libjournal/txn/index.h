@@ -4,7 +4,7 @@
  * two arrays: slots, 512 to a line, and a small table from epoch number to
  * line.  Nothing is allocated for a transaction.  24 bytes a slot.
  *
- * Threads: looking up takes no lock.  The table is written under lines_lock.
+ * Threads, processes: nothing here takes a lock.
  */
 #ifndef TXN_INDEX_H
 #define TXN_INDEX_H
@@ -90,22 +90,18 @@ struct index {
 	_Atomic uint32_t *table; /* line + 1; 0: empty */
 	uint32_t mask;           /* of buckets */
 	_Atomic uint32_t *overflow; /* as table; what recovery could not place */
-	_Atomic uint32_t overflow_count;
 };
 
-int index_make(struct index *index, uint32_t lines);
-void index_free(struct index *index);
+/* how large the table is for so many lines, and its mask */
+uint64_t index_table_entries(uint32_t lines);
+uint32_t index_mask(uint32_t lines);
 /* Return: false when the bucket is full: take another number. */
 bool index_add(struct index *index, uint64_t number, uint32_t line);
-/* recovery: never refuses; what finds no room slows every look-up a little */
-void index_add_always(struct index *index, uint64_t number, uint32_t line);
-void index_remove(struct index *index, uint64_t number, uint32_t line);
+/* recovery, alone: never refuses; what finds no room slows every look-up a little */
+void index_add_always(struct journal *j, uint64_t number, uint32_t line);
+void index_remove(struct journal *j, uint64_t number, uint32_t line);
 /* Return: the line with that epoch number, or NO_LINE. */
 uint32_t index_find(const struct journal *j, uint64_t number);
-
-/* the slots of all lines, untouched pages cost nothing; NULL: no memory */
-struct slot *slots_map(uint32_t lines);
-void slots_unmap(struct slot *slots, uint32_t lines);
 
 /* a transaction that is committed and that nobody has claimed to retire */
 struct slot *index_live(const struct journal *j, uint64_t id);

@@ -51,7 +51,7 @@ static void info_geometry(struct journal *j, struct journal_info *info)
 {
 	uuid_print(j->conf.uuid, info->uuid);
 	info->format_version = FORMAT_VERSION;
-	info->incarnation = (uint32_t)j->incarnation;
+	info->incarnation = (uint32_t)j->shared->incarnation;
 	info->require = j->require;
 	info->read_only = j->read_only;
 	info->in_use_pid = j->writer_pid;
@@ -63,7 +63,7 @@ static void info_geometry(struct journal *j, struct journal_info *info)
 	info->segment_bytes = j->segment_bytes;
 	info->log_block_bytes = j->block_bytes;
 	info->segments_free = j->segments.free_count;
-	info->lines_free = j->free_line_count;
+	info->lines_free = lines_free_count(j);
 }
 
 static void info_entry(const struct journal_entry *entry, struct journal_info *info)
@@ -87,21 +87,21 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	uint32_t i;
 
 	for (i = 0; i < j->lane_count; i++)
-		info->commits_staged += j->lanes[i].staged;
+		info->commits_staged += j->lanes[i].s->staged;
 	info->commits_direct = counted(j->counters, COUNT_DIRECT);
 	info->commits_synced = counted(j->counters, COUNT_SYNCED);
 	info->commits_no_lane = counted(j->counters, COUNT_NO_LANE);
 	info->groups = counted(j->counters, COUNT_GROUPS);
 	info->aborts = counted(j->counters, COUNT_ABORTS);
 	info->retires = counted(j->counters, COUNT_RETIRES);
-	for (i = 0; i < j->lines_used; i++)
-		if (atomic_load(&j->lines[i].state) != LINE_FREE)
+	for (i = 0; i < j->shared->lines_used; i++)
+		if (line_state_of(j->lines[i].use) != LINE_FREE)
 			info->retires += line_retired(&j->lines[i]);
 	info->destaged = counted(j->counters, COUNT_DESTAGED);
 	info->elided = counted(j->counters, COUNT_ELIDED);
 	info->line_recycles = counted(j->counters, COUNT_LINES);
 	info->segment_recycles = counted(j->counters, COUNT_SEGMENTS);
-	info->checkpoints = j->checkpoints;
+	info->checkpoints = j->shared->checkpoints;
 	info->recovered = j->recovered.recovered;
 	info->recovery_ns = j->recovered.duration_ns;
 	info->recovery_log_bytes_read = j->recovered.bytes_read;

@@ -43,8 +43,9 @@ const char *journal_error(struct journal *j)
 		return "no memory";
 	if (last_error.journal == j)
 		return last_error.message.text;
-	return journal_failed(j) ? "a medium has failed: close the journal and open it again" :
-				   "no error";
+	if (j->open_error || journal_failed(j))
+		return "a medium has failed: close the journal and open it again";
+	return "no error";
 }
 
 int journal_fail(struct journal *j, int error)
@@ -53,16 +54,16 @@ int journal_fail(struct journal *j, int error)
 	int none = 0;
 
 	JASSERT(error < 0);
-	(void)atomic_compare_exchange_strong(&j->failed, &none, error);
+	(void)atomic_compare_exchange_strong(&j->shared->failed, &none, error);
 	return journal_say(j, -EIO, "a medium has failed (%s): nothing more is written; close "
 			   "the journal and open it again",
-			   strerror_r(-j->failed, reason, sizeof(reason)));
+			   strerror_r(-j->shared->failed, reason, sizeof(reason)));
 }
 
 static int journal_locks(struct journal *j)
 {
 	return pthread_mutex_init(&j->lines_lock, NULL) ||
-			       pthread_mutex_init(&j->shared_lane_lock, NULL) ||
+			       pthread_mutex_init(&j->own_lock, NULL) ||
 			       pthread_mutex_init(&j->destage_lock, NULL) ||
 			       pthread_mutex_init(&j->multi_lock, NULL) ||
 			       pthread_mutex_init(&j->pool_lock, NULL) ?
@@ -74,10 +75,7 @@ static int journal_parts(struct journal *j)
 {
 	int error;
 
-	if (posix_memalign((void **)&j->counters, 128, sizeof(*j->counters)))
-		return -ENOMEM;
-	memset(j->counters, 0, sizeof(*j->counters));
-	error = lines_make(j);
+	error = shared_make(j);
 	if (!error)
 		error = list_make(j);
 	if (!error)
@@ -164,10 +162,9 @@ static void journal_free(struct journal *j)
 	multi_free(j);
 	lanes_free(j);
 	segments_free(j);
-	lines_free(j);
 	list_free(j);
 	media_close(j);
-	free(j->counters);
+	shared_free(j);
 	if (j->lock_fd >= 0)
 		close(j->lock_fd); /* the lock goes last: media are closed */
 	free(j);
@@ -188,7 +185,7 @@ static int journal_open_once(const char *dir, const struct journal_open_options 
 	error = journal_open_impl(j, dir, options);
 	if (error)
 		/* it serves only journal_error() and journal_close() from here on */
-		atomic_store(&j->failed, error);
+		j->open_error = error;
 	else
 		j->opened = true;
 	return error;
@@ -214,11 +211,11 @@ int journal_open(const char *dir, const struct journal_open_options *options,
 	return 0;
 }
 
-static __le64 clean_word(const struct lane *lane)
+static __le64 clean_word(const struct slots_from *from)
 {
-	if (lane->line == NO_LINE)
+	if (from->line == NO_LINE)
 		return (__le64)WORD_ERASED;
-	return word_seal((uint64_t)lane->line << MARKER_CLEAN_SLOT_BITS | lane->next);
+	return word_seal((uint64_t)from->line << MARKER_CLEAN_SLOT_BITS | from->next);
 }
 
 /* Say which slots of the open lines were never used, so that the next open
@@ -229,9 +226,9 @@ static int journal_store_clean(struct journal *j)
 
 	for (i = 0; i < j->lane_count; i++)
 		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean,
-			  (uint64_t)clean_word(&j->lanes[i]));
+			  (uint64_t)clean_word(&j->lanes[i].s->from));
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean,
-		  (uint64_t)clean_word(&j->shared_lane));
+		  (uint64_t)clean_word(j->own));
 	/* after the last use of a slot, and before the lock is given up */
 	return nv_fence(j->marker);
 }
@@ -250,7 +247,7 @@ static void journal_spares_free(struct journal *j)
 	uint32_t i;
 
 	for (i = 0; i < j->lane_count; i++) {
-		JASSERT(!j->lanes[i].lease); /* a transaction is still open */
+		JASSERT(!j->lanes[i].s->lease); /* a transaction is still open */
 		if (j->lanes[i].spare)
 			txn_free(j->lanes[i].spare);
 		j->lanes[i].spare = NULL;

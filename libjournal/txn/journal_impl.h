@@ -4,7 +4,7 @@
  * others use that file's functions.
  *
  * Lock order, outermost first (no lock is taken on the staged path):
- *   lane lease -> shared_lane_lock, destage_lock -> stream.lock | extents.lock -> lines_lock
+ *   lane lease -> own_lock, destage_lock -> stream.lock | extents.lock -> lines_lock
  *   -> segments.lock -> multi_lock, pool_lock
  */
 #ifndef TXN_JOURNAL_IMPL_H
@@ -24,11 +24,11 @@
 #include "txn/conf.h"
 #include "txn/counters.h"
 #include "txn/index.h"
+#include "txn/shared.h"
 #include "util/assert.h"
 #include "util/math.h"
 #include "util/message.h"
 
-#define SLOTS_PER_LINE    MARKER_LINE_SLOTS
 #define LINE_COUNTER_BITS 23u /* of an epoch number; the incarnation is above */
 
 static inline uint64_t id_number(uint64_t id)
@@ -118,52 +118,21 @@ struct extents {
 
 /* ---- lanes: lane.c ---- */
 
-struct staged { /* one stage record, newest last */
-	uint64_t id;
-	uint32_t units; /* of 64 bytes */
-	uint32_t count; /* 0: void */
-};
-
 struct journal_txn;
 
+/* this process's side of a lane */
 struct lane {
-	_Atomic uint32_t lease; /* 0: free */
+	struct lane_shared *s;
 	uint32_t index;
-	uint32_t line; /* NO_LINE: none */
-	uint32_t next; /* slot in it */
-	uint64_t line_number;
-	struct line *line_state;
+	uint32_t seed;
 	uint8_t *ring;
 	uint64_t ring_bytes;
-	uint64_t head; /* position */
-	uint64_t head_offset;
-	uint64_t tail; /* as persisted */
-	uint32_t seed;
-	uint32_t queue_head, queue_tail, queue_mask;
 	struct staged *queue;
-	/* log bytes that destaging the queue takes at most, and its share: reserve.h */
-	uint64_t owed, owed_max;
-	uint64_t owed_first, owed_last; /* epoch numbers of the lines counted */
-	uint64_t line_cost;
-	struct journal_txn *spare;
-	_Atomic uint64_t staged; /* transactions committed since open */
-} __attribute__((aligned(128)));
-
-#define NO_LINE UINT32_MAX
-
-/* ---- lines: line.c ---- */
-
-enum line_state { LINE_FREE, LINE_OPEN, LINE_FULL };
-
-struct line {
-	_Atomic uint64_t number; /* 0: none */
-	_Atomic uint64_t committed[MARKER_LINE_WORDS]; /* 1: readable or retired */
-	/* 1: never live again: aborted, or somebody retires it, or did */
-	_Atomic uint64_t claimed[MARKER_LINE_WORDS];
-	_Atomic uint32_t done_words; /* claimed as a whole */
-	_Atomic uint32_t state;
-	_Atomic uint32_t hazards; /* who claims a slot right now: not recycled (P2) */
-} __attribute__((aligned(64))); /* two lanes' lines share no cache line */
+	uint32_t queue_mask;
+	/* reserve.h: its share of what is set aside, and what a line of it costs */
+	uint64_t owed_max, line_cost;
+	struct journal_txn *spare; /* the lease-holder's */
+} __attribute__((aligned(64)));
 
 /* ---- the journal ---- */
 
@@ -183,22 +152,21 @@ struct journal {
 	bool opened;
 	enum journal_class survives_staged;
 	enum journal_class survives_log;
-	_Atomic int failed;
+	int open_error; /* the handle serves only journal_error() and journal_close() */
+	uint32_t member; /* who we are in shared words: number + 1 */
+	struct shared *shared;
 	struct counters *counters;
+	struct cell *cells;
+	struct member *members;
+	_Atomic uint64_t *free_lines;
 	struct index index;
 	struct marker_geometry geometry;
 
-	/* lines: line.c */
-	pthread_mutex_t lines_lock; /* free lines, epochs, checkpoints */
-	uint32_t *free_lines;
-	_Atomic uint32_t free_line_count;
-	_Atomic uint32_t lines_used; /* lines below it were used since format */
-	uint64_t next_number;
-	_Atomic uint64_t incarnation;
+	pthread_mutex_t lines_lock; /* checkpoints */
 
-	/* the lane of direct and synced transactions */
-	pthread_mutex_t shared_lane_lock;
-	struct lane shared_lane;
+	/* where direct and synced transactions take their slots */
+	pthread_mutex_t own_lock;
+	struct slots_from *own;
 
 	pthread_mutex_t destage_lock; /* one lane after the other goes to the stream */
 
@@ -235,7 +203,6 @@ struct journal {
 	enum journal_class class_log;
 	int lock_fd;
 	int writer_pid;
-	_Atomic uint64_t checkpoints;
 	struct recovery_result {
 		uint64_t recovered, duration_ns, bytes_read, torn, lost_unnamed, ahead;
 	} recovered;
@@ -249,7 +216,7 @@ struct journal {
 int journal_fail(struct journal *j, int error);
 static inline int journal_failed(const struct journal *j)
 {
-	return atomic_load_explicit(&j->failed, memory_order_relaxed);
+	return atomic_load_explicit(&j->shared->failed, memory_order_relaxed);
 }
 
 /* the calling thread's message about this handle */

@@ -4,66 +4,49 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "txn/checkpoint.h"
 #include "txn/destage.h"
 #include "txn/line.h"
 
-/* at most one record for each 64 bytes of ring; pages not used cost nothing */
-static uint32_t lane_queue_entries(const struct journal *j)
+/* pages not used cost nothing */
+uint32_t lane_queue_entries(const struct journal *j)
 {
-	uint64_t entries = 1;
+	uint32_t entries = 1;
 
 	while (entries < j->geometry.ring_bytes / STAGE_ALIGN && entries < 1u << 31)
 		entries <<= 1;
-	return (uint32_t)entries;
+	return entries;
 }
 
-static int lane_make(struct journal *j, struct lane *lane, uint32_t index)
+static void lane_make(struct journal *j, struct lane *lane, uint32_t index)
 {
-	uint32_t entries = lane_queue_entries(j);
-	void *queue;
-
 	lane->index = index;
-	lane->line = NO_LINE;
+	lane->s = shared_lane(j, index);
 	if (!j->geometry.ring_bytes)
-		return 0;
-	queue = mmap(NULL, entries * sizeof(struct staged), PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (queue == MAP_FAILED)
-		return -ENOMEM;
-	lane->queue = queue;
-	lane->queue_mask = entries - 1;
+		return;
+	lane->queue = shared_queue(j, index);
+	lane->queue_mask = lane_queue_entries(j) - 1;
 	lane->ring_bytes = j->geometry.ring_bytes;
 	lane->ring = j->marker->map + j->geometry.stage_offset + index * lane->ring_bytes;
 	lane->seed = stage_seed(j->geometry.nonce, index);
-	return 0;
 }
 
 int lanes_make(struct journal *j)
 {
 	uint32_t i;
-	int error = 0;
 
 	j->lane_count = j->geometry.lanes;
 	if (posix_memalign((void **)&j->lanes, 128, j->lane_count * sizeof(*j->lanes)))
 		return -ENOMEM;
 	memset(j->lanes, 0, j->lane_count * sizeof(*j->lanes));
-	for (i = 0; i < j->lane_count && !error; i++)
-		error = lane_make(j, &j->lanes[i], i);
-	j->shared_lane.line = NO_LINE;
-	return error;
+	for (i = 0; i < j->lane_count; i++)
+		lane_make(j, &j->lanes[i], i);
+	return 0;
 }
 
 void lanes_free(struct journal *j)
 {
-	uint32_t i;
-
-	for (i = 0; j->lanes && i < j->lane_count; i++)
-		if (j->lanes[i].queue)
-			munmap(j->lanes[i].queue,
-			       (j->lanes[i].queue_mask + 1ull) * sizeof(struct staged));
 	free(j->lanes);
 }
 
@@ -71,7 +54,7 @@ int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail)
 {
 	int error;
 
-	if (tail == lane->tail)
+	if (tail == lane->s->tail)
 		return 0;
 	nv_store8(j->marker, (uint64_t *)&lane_media(j, lane->index)->tail,
 		  (uint64_t)word_seal(tail));
@@ -80,7 +63,7 @@ int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail)
 	error = nv_fence(j->marker);
 	if (error)
 		return journal_fail(j, error);
-	lane->tail = tail;
+	lane->s->tail = tail;
 	return 0;
 }
 
@@ -100,17 +83,17 @@ static bool staged_dead(const struct journal *j, const struct staged *staged)
 
 int lane_reclaim(struct journal *j, struct lane *lane, uint64_t want)
 {
-	uint64_t tail = lane->tail, elided = 0;
+	uint64_t tail = lane->s->tail, elided = 0;
 	const struct staged *staged;
 
-	while (lane->queue_tail != lane->queue_head && tail - lane->tail < want) {
-		staged = &lane->queue[lane->queue_tail & lane->queue_mask];
+	while (lane->s->queue_tail != lane->s->queue_head && tail - lane->s->tail < want) {
+		staged = &lane->queue[lane->s->queue_tail & lane->queue_mask];
 		if (!staged_dead(j, staged))
 			break;
 		elided += staged->count;
 		reserve_settle(lane, staged);
 		tail += (uint64_t)staged->units * STAGE_ALIGN;
-		lane->queue_tail++;
+		lane->s->queue_tail++;
 	}
 	if (elided)
 		count(j->counters, COUNT_ELIDED, elided);
@@ -120,10 +103,10 @@ int lane_reclaim(struct journal *j, struct lane *lane, uint64_t want)
 /* A record never wraps: fill up to the ring's end with a void one. */
 static int lane_wrap(struct journal *j, struct lane *lane)
 {
-	uint64_t rest = lane->ring_bytes - lane->head_offset;
+	uint64_t rest = lane->ring_bytes - lane->s->head_offset;
 	struct stage_meta meta = {
 		.type = STAGE_VOID,
-		.position = lane->head,
+		.position = lane->s->head,
 		.bytes = (uint32_t)(rest - STAGE_HEADER_BYTES),
 		.time_ns = 0,
 	};
@@ -131,7 +114,7 @@ static int lane_wrap(struct journal *j, struct lane *lane)
 	int error;
 
 	stage_encode(&meta, lane->seed, &record);
-	nv_copy(j->marker, lane->ring + lane->head_offset, &record, sizeof(record));
+	nv_copy(j->marker, lane->ring + lane->s->head_offset, &record, sizeof(record));
 	/* before any byte of the next record: only the last of a lane may be torn */
 	error = nv_fence(j->marker);
 	if (error)
@@ -143,25 +126,29 @@ static int lane_wrap(struct journal *j, struct lane *lane)
 /* Make room at the head, as far as finished records allow. */
 static bool lane_room(struct journal *j, struct lane *lane, uint64_t need)
 {
-	uint64_t rest = lane->ring_bytes - lane->head_offset;
+	uint64_t rest = lane->ring_bytes - lane->s->head_offset;
 
 	if (lane_fits(lane, need))
 		return true;
 	/* a sixteenth at a time: the tail is stored once for many commits */
-	if ((lane->head + need + (need > rest ? rest : 0) - lane->tail > lane->ring_bytes ||
+	if ((lane->s->head + need + (need > rest ? rest : 0) - lane->s->tail > lane->ring_bytes ||
 	     !reserve_allows(lane, need)) &&
 	    lane_reclaim(j, lane, max_u64(need + rest, lane->ring_bytes / 16)))
 		return false;
 	if (need > rest &&
-	    (lane->head + rest - lane->tail > lane->ring_bytes || lane_wrap(j, lane)))
+	    (lane->s->head + rest - lane->s->tail > lane->ring_bytes || lane_wrap(j, lane)))
 		return false;
 	return lane_fits(lane, need);
 }
 
-static bool lane_try(struct lane *lane)
+static bool lane_try(const struct journal *j, struct lane *lane)
 {
-	return !atomic_load_explicit(&lane->lease, memory_order_relaxed) &&
-	       !atomic_exchange_explicit(&lane->lease, 1, memory_order_acquire);
+	uint32_t none = 0;
+
+	return !atomic_load_explicit(&lane->s->lease, memory_order_relaxed) &&
+	       atomic_compare_exchange_strong_explicit(&lane->s->lease, &none, j->member,
+						       memory_order_acquire,
+						       memory_order_relaxed);
 }
 
 static struct lane *lane_with_room(struct journal *j, uint32_t first, uint64_t need)
@@ -171,7 +158,7 @@ static struct lane *lane_with_room(struct journal *j, uint32_t first, uint64_t n
 
 	for (i = 0; i < j->lane_count; i++) {
 		lane = &j->lanes[(first + i) % j->lane_count];
-		if (!lane_try(lane))
+		if (!lane_try(j, lane))
 			continue;
 		if (lane_room(j, lane, need))
 			return lane;
@@ -191,7 +178,7 @@ struct lane *lane_lease(struct journal *j, uint64_t need)
 	     i++) {
 		struct lane *full = &j->lanes[(first + i) % j->lane_count];
 
-		if (!lane_try(full))
+		if (!lane_try(j, full))
 			continue;
 		if (!destage(j, full, full->ring_bytes / 4) && lane_room(j, full, need))
 			lane = full;

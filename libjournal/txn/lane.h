@@ -10,6 +10,9 @@
 #include "txn/journal_impl.h"
 #include "txn/reserve.h"
 
+/* entries of each lane's queue: a record for each 64 bytes of ring at most */
+uint32_t lane_queue_entries(const struct journal *j);
+
 int lanes_make(struct journal *j);
 void lanes_free(struct journal *j);
 
@@ -23,23 +26,23 @@ struct lane *lane_lease(struct journal *j, uint64_t need);
 static inline void lane_return(struct lane *lane)
 {
 	/* release: the next holder sees head, line and queue */
-	atomic_store_explicit(&lane->lease, 0, memory_order_release);
+	atomic_store_explicit(&lane->s->lease, 0, memory_order_release);
 }
 
 /* only the holder counts, so there is no locked operation */
 static inline void lane_count(struct lane *lane, uint32_t transactions)
 {
-	uint64_t staged = atomic_load_explicit(&lane->staged, memory_order_relaxed);
+	uint64_t staged = atomic_load_explicit(&lane->s->staged, memory_order_relaxed);
 
-	atomic_store_explicit(&lane->staged, staged + transactions, memory_order_relaxed);
+	atomic_store_explicit(&lane->s->staged, staged + transactions, memory_order_relaxed);
 }
 
 /* whether a record of @need bytes at the head fits without moving anything, and
  * has its place in the log when it is destaged */
 static inline bool lane_fits(const struct lane *lane, uint64_t need)
 {
-	return lane->head_offset + need <= lane->ring_bytes &&
-	       lane->head + need - lane->tail <= lane->ring_bytes &&
+	return lane->s->head_offset + need <= lane->ring_bytes &&
+	       lane->s->head + need - lane->s->tail <= lane->ring_bytes &&
 	       reserve_allows(lane, need);
 }
 
@@ -47,16 +50,16 @@ static inline bool lane_fits(const struct lane *lane, uint64_t need)
 static inline void lane_advance(struct lane *lane, uint64_t id, uint32_t transactions,
 				uint64_t bytes)
 {
-	struct staged *staged = &lane->queue[lane->queue_head++ & lane->queue_mask];
+	struct staged *staged = &lane->queue[lane->s->queue_head++ & lane->queue_mask];
 
 	staged->id = id;
 	staged->count = transactions;
 	staged->units = (uint32_t)(bytes / STAGE_ALIGN);
 	reserve_owe(lane, staged);
-	lane->head += bytes;
-	lane->head_offset += bytes;
-	if (lane->head_offset == lane->ring_bytes)
-		lane->head_offset = 0;
+	lane->s->head += bytes;
+	lane->s->head_offset += bytes;
+	if (lane->s->head_offset == lane->ring_bytes)
+		lane->s->head_offset = 0;
 }
 
 /* forget what is finished at the tail, up to @want bytes; Return: 0 or sticky */

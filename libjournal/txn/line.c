@@ -3,51 +3,28 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
+#include "txn/cell.h"
 #include "txn/checkpoint.h"
 
-int lines_make(struct journal *j)
+/* Durable before any id of it is in a record (P4). */
+static int line_incarnation(struct journal *j, uint64_t incarnation)
 {
-	size_t bytes = (size_t)j->geometry.lines * sizeof(struct line);
-	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int error = 0;
 
-	if (map == MAP_FAILED)
-		return -ENOMEM;
-	j->lines = map;
-	j->free_lines = calloc(j->geometry.lines, sizeof(*j->free_lines));
-	j->slots = slots_map(j->geometry.lines);
-	if (!j->free_lines || !j->slots)
-		return -ENOMEM;
-	return index_make(&j->index, j->geometry.lines);
+	pthread_mutex_lock(&j->lines_lock);
+	if (incarnation > j->shared->incarnation)
+		error = incarnation_raise(j, incarnation);
+	pthread_mutex_unlock(&j->lines_lock);
+	return error;
 }
 
-void lines_free(struct journal *j)
+/* 4 G ids later they go on under the next incarnation. */
+static int line_number_draw(struct journal *j, uint64_t *number)
 {
-	if (j->lines)
-		munmap(j->lines, (size_t)j->geometry.lines * sizeof(struct line));
-	free(j->free_lines);
-	slots_unmap(j->slots, j->geometry.lines);
-	index_free(&j->index);
-}
-
-/* Draw an epoch number that finds room in the index.  The table is written
- * first and the number when the line is ready: index_find() wants both. */
-static int line_number_draw(struct journal *j, uint32_t line, uint64_t *number)
-{
-	int error;
-
-	do {
-		if (j->next_number >> LINE_COUNTER_BITS != j->incarnation) {
-			/* 4 G ids later: go on under the next incarnation (P4) */
-			error = incarnation_raise(j);
-			if (error)
-				return error;
-		}
-		*number = j->next_number++;
-	} while (!index_add(&j->index, *number, line));
+	*number = atomic_fetch_add(&j->shared->next_number, 1);
+	if (*number >> LINE_COUNTER_BITS > j->shared->incarnation)
+		return line_incarnation(j, *number >> LINE_COUNTER_BITS);
 	return 0;
 }
 
@@ -86,7 +63,6 @@ static void line_reset(struct line *line)
 		atomic_store_explicit(&line->committed[i], 0, memory_order_relaxed);
 		atomic_store(&line->claimed[i], 0);
 	}
-	atomic_store_explicit(&line->done_words, 0, memory_order_relaxed);
 }
 
 /* Somebody who claimed a slot has yet to clear its bit: were the line recycled
@@ -98,7 +74,7 @@ static bool line_being_retired(struct journal *j, uint32_t line)
 	uint64_t committed, waiting = 0;
 	uint32_t word;
 
-	for (word = 0; word < MARKER_LINE_WORDS && state->number; word++) {
+	for (word = 0; word < MARKER_LINE_WORDS; word++) {
 		committed = atomic_load(&state->committed[word]);
 		waiting |= committed & get_le64((__le64)__atomic_load_n(
 					       (const uint64_t *)&media->retire[word],
@@ -107,83 +83,161 @@ static bool line_being_retired(struct journal *j, uint32_t line)
 	return waiting;
 }
 
-/* The free line that was freed last, moved to the top of the stack. */
-static int line_pick(struct journal *j, uint32_t *line)
-{
-	uint32_t i, top = j->free_line_count;
+/* ---- the bits that say which lines may be free --------------------------- */
 
-	for (i = top; i--;) {
-		*line = j->free_lines[i];
-		if (line_being_retired(j, *line))
-			continue;
-		j->free_lines[i] = j->free_lines[top - 1];
-		j->free_lines[top - 1] = *line;
-		return 0;
-	}
-	if (top)
-		return -EAGAIN;
-	return journal_say(j, -ENOSPC, "markers: no free line: %u lines all hold transactions "
-			   "that are not retired", j->geometry.lines);
+static void line_offer(struct journal *j, uint32_t line)
+{
+	atomic_fetch_or(&j->free_lines[line / 64], 1ull << (line & 63));
 }
+
+/* The lowest line that is offered, at @from or above; it is offered no more. */
+static uint32_t line_offered(struct journal *j, uint32_t from)
+{
+	uint32_t word, words = (j->geometry.lines + 63) / 64;
+	uint64_t bits, bit, mask = ~0ull << (from & 63);
+
+	for (word = from / 64; word < words; word++, mask = ~0ull) {
+		bits = atomic_load_explicit(&j->free_lines[word], memory_order_relaxed) & mask;
+		for (; bits; bits &= bits - 1) {
+			bit = bits & -bits;
+			if (atomic_fetch_and(&j->free_lines[word], ~bit) & bit)
+				return word * 64 + (uint32_t)__builtin_ctzll(bit);
+		}
+	}
+	return NO_LINE;
+}
+
+uint32_t lines_free_count(const struct journal *j)
+{
+	uint32_t line, free_lines = 0;
+
+	for (line = 0; line < j->geometry.lines; line++)
+		free_lines += line_state_of(atomic_load_explicit(&j->lines[line].use,
+								 memory_order_relaxed)) ==
+			      LINE_FREE;
+	return free_lines;
+}
+
+/* ---- taking one ----------------------------------------------------------- */
 
 /*
  * Nobody claims a slot of the epoch before any more (P2).  Who retires an id that
  * is retired already finds this line, sleeps, and would claim what is committed in
  * the slot by then: so it announces itself, and looks at the number after that.
  */
-static void line_retreat(struct line *line)
+static bool line_quiet(struct journal *j, uint32_t line)
 {
-	/* seq_cst, as in retire_claim(): of number and hazards, one of us sees the
-	 * other's store */
-	atomic_store_explicit(&line->number, 0, memory_order_seq_cst);
-	while (atomic_load_explicit(&line->hazards, memory_order_seq_cst))
-		sched_yield();
+	if (line_being_retired(j, line))
+		return false;
+	/* seq_cst, as in cell_take(): of number and cell, one of us sees the other's */
+	atomic_store(&j->lines[line].number, 0);
+	return !cell_any(j, line);
 }
 
-static int line_open_locked(struct journal *j, struct lane *lane)
+/* Of those who want a free line, one gets it; the note says who, should we die. */
+static bool line_seize(struct journal *j, struct slots_from *from, uint32_t line,
+		       uint64_t number)
 {
-	uint32_t line = NO_LINE;
+	struct line *state = &j->lines[line];
+	uint64_t use = atomic_load(&state->use);
+
+	if (line_state_of(use) != LINE_FREE)
+		return false;
+	atomic_store(&from->opening_number, number);
+	atomic_store(&from->opening, line);
+	return atomic_compare_exchange_strong(&state->use, &use,
+					      line_use(number, LINE_OPENING));
+}
+
+static void line_unseize(struct journal *j, struct slots_from *from, uint32_t line, uint64_t number)
+{
+	atomic_store(&j->lines[line].use, line_use(number, LINE_FREE));
+	atomic_store(&from->opening, NO_LINE);
+	line_offer(j, line);
+}
+
+/* A number whose bucket of the index is full is skipped. */
+static int line_enter_index(struct journal *j, struct slots_from *from, uint32_t line,
+			    uint64_t *number)
+{
+	int error = 0;
+
+	while (!error && !index_add(&j->index, *number, line)) {
+		error = line_number_draw(j, number);
+		atomic_store(&from->opening_number, *number);
+		atomic_store(&j->lines[line].use, line_use(*number, LINE_OPENING));
+	}
+	return error;
+}
+
+/* Take a free line.  Return: 0, -ENOSPC, -EAGAIN all that are free wait for
+ * somebody's next instruction, or sticky. */
+static int line_pick(struct journal *j, struct slots_from *from, uint32_t *line,
+		     uint64_t *number)
+{
+	bool some = false;
+	int error = line_number_draw(j, number);
+
+	for (*line = 0; !error; ++*line) {
+		*line = line_offered(j, *line);
+		if (*line == NO_LINE)
+			break;
+		if (!line_seize(j, from, *line, *number))
+			continue;
+		if (line_quiet(j, *line))
+			return line_enter_index(j, from, *line, number);
+		some = true;
+		line_unseize(j, from, *line, *number);
+		error = line_number_draw(j, number);
+	}
+	if (error || some)
+		return error ? error : -EAGAIN;
+	return journal_say(j, -ENOSPC, "markers: no free line: %u lines all hold transactions "
+			   "that are not retired", j->geometry.lines);
+}
+
+static void lines_used_raise(struct journal *j, uint32_t line)
+{
+	uint32_t used = atomic_load_explicit(&j->shared->lines_used, memory_order_relaxed);
+
+	while (used <= line &&
+	       !atomic_compare_exchange_weak(&j->shared->lines_used, &used, line + 1))
+		;
+}
+
+static int line_open_once(struct journal *j, struct slots_from *from)
+{
+	uint32_t line;
 	uint64_t number;
 	struct line *state;
-	int error = line_pick(j, &line);
+	int error = line_pick(j, from, &line, &number);
 
-	if (!error)
-		error = line_number_draw(j, line, &number);
 	if (error)
 		return error;
-	state = &j->lines[line];
-	line_retreat(state);
+	/* before anything of it is on the medium: a checkpoint takes it along */
+	lines_used_raise(j, line);
 	error = line_recycle(j, line, number);
 	if (error)
 		return journal_fail(j, error);
-	j->free_line_count--;
+	state = &j->lines[line];
 	line_reset(state);
-	atomic_store_explicit(&state->state, LINE_OPEN, memory_order_relaxed);
 	atomic_store_explicit(&state->number, number, memory_order_release);
-	if (line >= j->lines_used)
-		j->lines_used = line + 1;
-	lane->line = line;
-	lane->line_state = state;
-	lane->line_number = number;
-	lane->next = 0;
+	from->line_number = number;
+	atomic_store(&from->next, 0);
+	atomic_store(&from->line, line);
+	atomic_store(&state->use, line_use(number, LINE_OPEN));
+	atomic_store(&from->opening, NO_LINE);
 	return 0;
 }
 
-int line_open(struct journal *j, struct lane *lane)
+static int line_open(struct journal *j, struct slots_from *from)
 {
 	int error;
 
-	/* a line used up may be finished already, and another lane's by now */
-	if (lane->line != NO_LINE && lane->next < SLOTS_PER_LINE)
-		line_close(j, lane->line, lane->next);
-	lane->line = NO_LINE;
-	do {
-		/* excludes a checkpoint, which must not see a line half recycled */
-		pthread_mutex_lock(&j->lines_lock);
-		error = line_open_locked(j, lane);
-		pthread_mutex_unlock(&j->lines_lock);
-		/* all that are free wait for another thread's next instruction */
-	} while (error == -EAGAIN && !journal_failed(j) && !sched_yield());
+	line_leave(j, from);
+	do
+		error = line_open_once(j, from);
+	while (error == -EAGAIN && !journal_failed(j) && !sched_yield());
 	if (error == -EAGAIN)
 		error = journal_fail(j, -EIO);
 	if (!error)
@@ -191,24 +245,28 @@ int line_open(struct journal *j, struct lane *lane)
 	return error;
 }
 
-int line_take(struct journal *j, struct lane *lane, uint32_t want, uint32_t *slot)
+int line_take(struct journal *j, struct slots_from *from, uint32_t want, uint32_t *slot)
 {
-	uint32_t skip;
+	uint32_t line = atomic_load_explicit(&from->line, memory_order_relaxed);
+	uint32_t next = atomic_load_explicit(&from->next, memory_order_relaxed), skip;
 	int error;
 
-	if (lane->line != NO_LINE && lane->next % 64 + want > 64) {
+	if (line != NO_LINE && next % 64 + want > 64) {
 		/* a group stays inside one word (P3): the rest of this one is given up */
-		skip = 64 - lane->next % 64;
-		line_dead(j, lane->line, lane->next, skip);
-		lane->next += skip;
+		skip = 64 - next % 64;
+		line_dead(j, line, from->line_number, next, skip);
+		next += skip;
 	}
-	if (lane->line == NO_LINE || lane->next == SLOTS_PER_LINE) {
-		error = line_open(j, lane);
+	if (line == NO_LINE || next == SLOTS_PER_LINE) {
+		atomic_store_explicit(&from->next, next, memory_order_relaxed);
+		error = line_open(j, from);
 		if (error)
 			return error;
+		next = 0;
 	}
-	*slot = lane->next;
-	lane->next += want;
+	*slot = next;
+	/* release: before anything of the slot, for who takes over from us */
+	atomic_store_explicit(&from->next, next + want, memory_order_release);
 	return 0;
 }
 
@@ -239,45 +297,52 @@ uint32_t line_retired(const struct line *state)
 	return retired;
 }
 
-/* Called once for each line and epoch: by whoever completed its last word. */
-static void line_finish(struct journal *j, uint32_t line)
+/* Whoever changes the use does the rest. */
+static void line_finish(struct journal *j, uint32_t line, uint64_t number)
 {
 	struct line *state = &j->lines[line];
+	uint64_t use = line_use(number, LINE_OPEN);
+	uint32_t retired = line_retired(state);
 
-	count(j->counters, COUNT_RETIRES, line_retired(state));
-	pthread_mutex_lock(&j->lines_lock);
-	index_remove(&j->index, state->number, line);
-	atomic_store_explicit(&state->state, LINE_FREE, memory_order_relaxed);
-	j->free_lines[j->free_line_count] = line;
-	j->free_line_count++;
-	pthread_mutex_unlock(&j->lines_lock);
+	if (!atomic_compare_exchange_strong(&state->use, &use, line_use(number, LINE_FREE)))
+		return;
+	count(j->counters, COUNT_RETIRES, retired);
+	index_remove(j, number, line);
+	line_offer(j, line);
 }
 
-void line_word_done(struct journal *j, uint32_t line)
+void line_word_done(struct journal *j, uint32_t line, uint64_t number)
 {
-	if (atomic_fetch_add(&j->lines[line].done_words, 1) + 1 == MARKER_LINE_WORDS &&
-	    !j->recovering)
-		line_finish(j, line);
+	uint32_t word;
+
+	if (j->recovering)
+		return;
+	/* seq_cst, as the claims: the last of several who complete a word sees all */
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		if (atomic_load(&j->lines[line].claimed[word]) != ~0ull)
+			return;
+	line_finish(j, line, number);
 }
 
-void line_dead(struct journal *j, uint32_t line, uint32_t slot, uint32_t want)
+void line_dead(struct journal *j, uint32_t line, uint64_t number, uint32_t slot, uint32_t want)
 {
 	bool completes;
 
 	line_claim(&j->lines[line], slot, want, &completes);
 	if (completes)
-		line_word_done(j, line);
+		line_word_done(j, line, number);
 }
 
-void line_close(struct journal *j, uint32_t line, uint32_t slot)
+void line_leave(struct journal *j, struct slots_from *from)
 {
-	uint32_t chunk;
+	uint32_t chunk, line = from->line, slot = from->next;
 
-	atomic_store_explicit(&j->lines[line].state, LINE_FULL, memory_order_relaxed);
-	for (; slot < SLOTS_PER_LINE; slot += chunk) {
+	/* a line used up may be finished already, and another's by now */
+	for (; line != NO_LINE && slot < SLOTS_PER_LINE; slot += chunk) {
 		chunk = 64 - slot % 64;
-		line_dead(j, line, slot, chunk);
+		line_dead(j, line, from->line_number, slot, chunk);
 	}
+	atomic_store(&from->line, NO_LINE);
 }
 
 void line_adopt(struct journal *j, uint32_t line, uint64_t number)
@@ -287,13 +352,12 @@ void line_adopt(struct journal *j, uint32_t line, uint64_t number)
 	if (state->number == number)
 		return;
 	if (state->number)
-		index_remove(&j->index, state->number, line);
+		index_remove(j, state->number, line);
 	line_reset(state);
-	atomic_store_explicit(&state->state, LINE_FULL, memory_order_relaxed);
+	atomic_store_explicit(&state->use, line_use(number, LINE_OPEN), memory_order_relaxed);
 	atomic_store_explicit(&state->number, number, memory_order_release);
-	index_add_always(&j->index, number, line);
-	if (line >= j->lines_used)
-		j->lines_used = line + 1;
+	index_add_always(j, number, line);
+	lines_used_raise(j, line);
 }
 
 void line_map_adopt(struct journal *j, uint32_t line, uint64_t number)
@@ -305,21 +369,28 @@ void line_map_adopt(struct journal *j, uint32_t line, uint64_t number)
 	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(number << 1 | 1));
 }
 
-/* Highest lines are pushed first, so that the lowest are taken first and the
- * slots in use stay dense. */
+static bool line_is_finished(const struct line *state)
+{
+	uint32_t word;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		if (state->claimed[word] != ~0ull)
+			return false;
+	return true;
+}
+
 void lines_settle(struct journal *j)
 {
-	uint32_t line = j->geometry.lines;
+	uint32_t line;
 	struct line *state;
 
-	j->free_line_count = 0;
-	while (line--) {
+	for (line = 0; line < j->geometry.lines; line++) {
 		state = &j->lines[line];
-		if (state->number && state->done_words == MARKER_LINE_WORDS) {
-			index_remove(&j->index, state->number, line);
-			atomic_store_explicit(&state->state, LINE_FREE, memory_order_relaxed);
+		if (state->number && line_is_finished(state)) {
+			index_remove(j, state->number, line);
+			atomic_store(&state->use, line_use(state->number, LINE_FREE));
 		}
-		if (atomic_load_explicit(&state->state, memory_order_relaxed) == LINE_FREE)
-			j->free_lines[j->free_line_count++] = line;
+		if (line_state_of(state->use) == LINE_FREE)
+			line_offer(j, line);
 	}
 }

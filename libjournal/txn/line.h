@@ -18,17 +18,15 @@ static inline uint64_t line_mask(uint32_t slot, uint32_t count)
 }
 
 /**
- * line_open() - give @lane a fresh line (P1)
- * Return: 0, -ENOSPC no line is free, or the sticky failure.
+ * line_take() - take @count slots, inside one word
+ * Opens a fresh line (P1) when @from's is used up.  Context: @from's holder.
+ * Return: 0 and the first slot in @slot, its line in @from; -ENOSPC no line is
+ * free; or the sticky failure.
  */
-int line_open(struct journal *j, struct lane *lane);
+int line_take(struct journal *j, struct slots_from *from, uint32_t count, uint32_t *slot);
 
-/**
- * line_take() - take @count slots, inside one word, of the lane's line
- * Opens a fresh line when this one is full.  Context: the lane's holder.
- * Return: 0 and the first slot in @slot, or as line_open().
- */
-int line_take(struct journal *j, struct lane *lane, uint32_t count, uint32_t *slot);
+/* no slot of its line will be taken any more */
+void line_leave(struct journal *j, struct slots_from *from);
 
 /* make committed transactions visible: the slots have been filled in */
 void line_publish(struct line *line, uint32_t slot, uint32_t count);
@@ -54,13 +52,12 @@ static inline bool line_claim(struct line *line, uint32_t slot, uint32_t count,
 	return !(old & mask);
 }
 
-void line_word_done(struct journal *j, uint32_t line);
+/* of epoch @number; if it was the last word, the line is free now */
+void line_word_done(struct journal *j, uint32_t line, uint64_t number);
 
 /* slots that will never be live: given up before anything was committed */
-void line_dead(struct journal *j, uint32_t line, uint32_t slot, uint32_t count);
-
-/* no slot of @line from @slot on will be used */
-void line_close(struct journal *j, uint32_t line, uint32_t slot);
+void line_dead(struct journal *j, uint32_t line, uint64_t number, uint32_t slot,
+	       uint32_t count);
 
 /* recovery: @line has epoch @number; forget what was known of an older one */
 void line_adopt(struct journal *j, uint32_t line, uint64_t number);
@@ -68,10 +65,17 @@ void line_adopt(struct journal *j, uint32_t line, uint64_t number);
 /* the same on the map of a checkpointed store: open, and both maps erased */
 void line_map_adopt(struct journal *j, uint32_t line, uint64_t number);
 
-int lines_make(struct journal *j);
-void lines_free(struct journal *j);
-
 /* recovery is over: lines that hold nothing live become free */
 void lines_settle(struct journal *j);
+
+/* how many may be taken, about */
+uint32_t lines_free_count(const struct journal *j);
+
+static inline void slots_from_none(struct slots_from *from)
+{
+	from->line = NO_LINE;
+	from->opening = NO_LINE;
+	from->next = 0;
+}
 
 #endif

@@ -37,8 +37,9 @@ static void list_copy(struct journal *j)
 	j->list.count = 0;
 	for (line = 0; line < j->geometry.lines; line++) {
 		number = atomic_load_explicit(&j->lines[line].number, memory_order_relaxed);
-		if (number && atomic_load_explicit(&j->lines[line].state,
-						   memory_order_relaxed) != LINE_FREE)
+		if (number && line_state_of(atomic_load_explicit(&j->lines[line].use,
+								 memory_order_relaxed)) !=
+				      LINE_FREE)
 			j->list.numbers[j->list.count++] = number;
 	}
 	qsort(j->list.numbers, j->list.count, sizeof(*j->list.numbers), list_order);

@@ -33,7 +33,7 @@ static int recover_state(struct recovery *r)
 			     "media stands in", j->conf.marker);
 	}
 	r->replay_seq = get_le64(state_media(j)->replay_seq);
-	j->incarnation = r->incarnation;
+	j->shared->incarnation = r->incarnation;
 	return 0;
 }
 
@@ -58,7 +58,7 @@ static void recover_flush_digests(struct journal *j)
  * before its fence or flush.  Durable before anybody is told (P7). */
 static int recover_make_durable(struct journal *j)
 {
-	uint64_t lines = marker_line_offset(&j->geometry, j->lines_used);
+	uint64_t lines = marker_line_offset(&j->geometry, j->shared->lines_used);
 	uint32_t log;
 	int error;
 
@@ -91,7 +91,7 @@ static void recover_incarnation(struct recovery *r)
 			r->incarnation = max_u64(r->incarnation,
 						 scan->records[k].meta.seq >> 32);
 	}
-	for (i = 0; i < j->lines_used; i++)
+	for (i = 0; i < j->shared->lines_used; i++)
 		r->incarnation = max_u64(r->incarnation,
 					 j->lines[i].number >> LINE_COUNTER_BITS);
 }
@@ -123,14 +123,17 @@ static int recover_become_writer(struct recovery *r)
 	struct journal *j = r->j;
 	int error = recover_make_durable(j);
 
+	checkpoint_begin(j);
+
 	recover_incarnation(r);
 	if (!error)
 		error = recover_begin(r);
 	if (error)
 		return error;
-	j->segments.next_seq = j->incarnation << 32;
-	j->stream.next_seq = j->incarnation << 32 | 1;
-	atomic_store(&j->stream.durable_seq, j->incarnation << 32);
+	j->shared->next_number = j->shared->incarnation << LINE_COUNTER_BITS;
+	j->segments.next_seq = j->shared->incarnation << 32;
+	j->stream.next_seq = j->shared->incarnation << 32 | 1;
+	atomic_store(&j->stream.durable_seq, j->shared->incarnation << 32);
 	j->stream.before_seq = r->served_seq;
 	error = recover_heads(r);
 	j->recovering = false;

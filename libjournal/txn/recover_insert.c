@@ -105,7 +105,7 @@ void recover_tell_lost(struct recovery *r)
 {
 	uint32_t line;
 
-	for (line = 0; line < r->j->lines_used && r->lost; line++)
+	for (line = 0; line < r->j->shared->lines_used && r->lost; line++)
 		if (r->j->lines[line].number)
 			recover_tell_line(r, line);
 }

@@ -28,7 +28,7 @@ static void recover_line(struct recovery *r, uint32_t line)
 		found_damage(j, 0, "%s: line %u: its epoch is damaged: what it committed "
 			     "cannot be decided", j->conf.marker, line);
 		j->recovered.lost_unnamed++;
-		atomic_store(&state->state, LINE_FULL);
+		atomic_store(&state->use, line_use(0, LINE_BAD));
 	}
 	if (error)
 		return;
@@ -135,7 +135,7 @@ void recover_lost_bits(struct recovery *r)
 	uint32_t line, word, slot;
 	uint64_t bits;
 
-	for (line = 0; line < j->lines_used && j->bits_durable; line++)
+	for (line = 0; line < j->shared->lines_used && j->bits_durable; line++)
 		for (word = 0; word < MARKER_LINE_WORDS && j->lines[line].number; word++)
 			for (bits = recover_unfound(r, line, word); bits; bits &= bits - 1) {
 				slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
@@ -144,55 +144,50 @@ void recover_lost_bits(struct recovery *r)
 			}
 }
 
-/* a lane goes on in its line where the last close left it */
-static void recover_clean(struct recovery *r, struct lane *lane, __le64 word)
+/* who goes on in @line, or NULL */
+static struct slots_from *recover_taken(struct journal *j, uint32_t line)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		if (j->lanes[i].s->from.line == line)
+			return &j->lanes[i].s->from;
+	return j->own->line == line ? j->own : NULL;
+}
+
+/* slots are taken on from where the last close left a line */
+static void recover_clean(struct recovery *r, struct slots_from *from, __le64 word)
 {
 	struct journal *j = r->j;
 	uint64_t value, epoch;
-	uint32_t line;
+	uint32_t line, next;
 
 	/* nor if they are of the checkpoint before: slots were used since */
 	if (j->read_only || j->marker->fell_back || word_unseal(word, &value))
 		return;
 	line = (uint32_t)(value >> MARKER_CLEAN_SLOT_BITS);
-	lane->next = (uint32_t)(value & ((1u << MARKER_CLEAN_SLOT_BITS) - 1));
-	if (line >= j->geometry.lines || lane->next > SLOTS_PER_LINE ||
+	next = (uint32_t)(value & ((1u << MARKER_CLEAN_SLOT_BITS) - 1));
+	if (line >= j->geometry.lines || next > SLOTS_PER_LINE ||
 	    word_unseal(line_media(j, line)->epoch, &epoch) || !(epoch & 1) ||
-	    epoch >> 1 != j->lines[line].number ||
-	    atomic_load(&j->lines[line].state) == LINE_OPEN) {
-		lane->next = 0;
+	    epoch >> 1 != j->lines[line].number || recover_taken(j, line))
 		return;
-	}
-	lane->line = line;
-	lane->line_state = &j->lines[line];
-	lane->line_number = epoch >> 1;
-	atomic_store(&j->lines[line].state, LINE_OPEN);
+	from->line = line;
+	from->next = next;
+	from->line_number = epoch >> 1;
 }
 
-static void recover_settle_line(struct line *state, uint32_t unused_from)
+static void recover_settle_line(struct line *state, const struct slots_from *from)
 {
-	uint32_t word;
+	uint32_t word, unused_from = from ? from->next : SLOTS_PER_LINE;
 	uint64_t unused;
 
-	state->done_words = 0;
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
 		unused = unused_from >= (word + 1) * 64 ? 0 :
 			 unused_from <= word * 64       ? ~0ull :
 							  ~0ull << (unused_from & 63);
 		/* what neither lives nor may still be used */
 		state->claimed[word] |= ~(state->committed[word] | unused);
-		state->done_words += state->claimed[word] == ~0ull;
 	}
-}
-
-static uint32_t recover_unused_from(const struct journal *j, uint32_t line)
-{
-	uint32_t i;
-
-	for (i = 0; i < j->lane_count; i++)
-		if (j->lanes[i].line == line)
-			return j->lanes[i].next;
-	return j->shared_lane.line == line ? j->shared_lane.next : SLOTS_PER_LINE;
 }
 
 void recover_settle_lines(struct recovery *r)
@@ -201,10 +196,10 @@ void recover_settle_lines(struct recovery *r)
 	uint32_t i;
 
 	for (i = 0; i < j->lane_count; i++)
-		recover_clean(r, &j->lanes[i], lane_media(j, i)->clean);
-	recover_clean(r, &j->shared_lane, state_media(j)->shared_clean);
-	for (i = 0; i < j->lines_used; i++)
+		recover_clean(r, &j->lanes[i].s->from, lane_media(j, i)->clean);
+	recover_clean(r, j->own, state_media(j)->shared_clean);
+	for (i = 0; i < j->shared->lines_used; i++)
 		if (j->lines[i].number)
-			recover_settle_line(&j->lines[i], recover_unused_from(j, i));
+			recover_settle_line(&j->lines[i], recover_taken(j, i));
 	lines_settle(j);
 }

@@ -43,7 +43,7 @@ static int stage_look(const struct lane *lane, uint64_t position, struct stage_m
 /* The next position in (@position, tail + ring) whose header verifies. */
 static uint64_t stage_later(const struct lane *lane, uint64_t position)
 {
-	uint64_t end = lane->tail + lane->ring_bytes;
+	uint64_t end = lane->s->tail + lane->ring_bytes;
 	struct stage_meta meta;
 	int error;
 
@@ -95,12 +95,12 @@ static void stage_damage(struct recovery *r, struct lane *lane, uint64_t to)
 
 	found_damage(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not verify, "
 		     "but what follows does: acknowledged transactions are lost, without a name",
-		     j->conf.marker, lane->index, (unsigned long long)lane->head,
+		     j->conf.marker, lane->index, (unsigned long long)lane->s->head,
 		     (unsigned long long)to);
 	j->recovered.lost_unnamed++;
 	/* a void stretch in the queue, in steps that its units can count */
-	lane_advance(lane, 0, 0, to - lane->head);
-	lane->head_offset = lane->head % lane->ring_bytes;
+	lane_advance(lane, 0, 0, to - lane->s->head);
+	lane->s->head_offset = lane->s->head % lane->ring_bytes;
 }
 
 /* Return: whether there is a record at the head, taken into the queue. */
@@ -108,16 +108,16 @@ static bool recover_ring_record(struct recovery *r, struct lane *lane)
 {
 	struct stage_meta meta;
 	uint64_t later;
-	int error = stage_look(lane, lane->head, &meta);
+	int error = stage_look(lane, lane->s->head, &meta);
 
-	if (!error || (error == -EIO && stage_later(lane, lane->head))) {
+	if (!error || (error == -EIO && stage_later(lane, lane->s->head))) {
 		/* a whole header with a bad payload, and not the last: damage by name */
 		if (meta.type == STAGE_DATA)
 			stage_members(r, lane, &meta, !error);
 		stage_keep(r, lane, &meta);
 		return true;
 	}
-	later = stage_later(lane, lane->head);
+	later = stage_later(lane, lane->s->head);
 	if (!later || r->j->writer_pid) {
 		r->j->recovered.torn += error != -ENODATA;
 		return false;
@@ -166,13 +166,13 @@ static int recover_tail(struct recovery *r, struct lane *lane)
 
 	if (!word_unseal(lane_media(j, lane->index)->tail, &tail) && !(tail % STAGE_ALIGN) &&
 	    tail <= WORD_VALUE_MAX / 2) {
-		lane->tail = tail;
+		lane->s->tail = tail;
 		return 0;
 	}
 	tail = stage_guess_tail(lane);
 	found_damage(j, 0, "%s: the tail of lane %u is damaged: its stage is read from position "
 		     "%llu on", j->conf.marker, lane->index, (unsigned long long)tail);
-	lane->tail = tail;
+	lane->s->tail = tail;
 	if (!j->read_only)
 		nv_store8(j->marker, (uint64_t *)&lane_media(j, lane->index)->tail,
 			  (uint64_t)word_seal(tail));
@@ -185,11 +185,11 @@ static int recover_ring(struct recovery *r, struct lane *lane)
 
 	if (error)
 		return error;
-	lane->head = lane->tail;
-	lane->head_offset = lane->head % lane->ring_bytes;
-	lane->queue_head = lane->queue_tail;
+	lane->s->head = lane->s->tail;
+	lane->s->head_offset = lane->s->head % lane->ring_bytes;
+	lane->s->queue_head = lane->s->queue_tail;
 	reserve_forget(lane);
-	while (lane->head - lane->tail < lane->ring_bytes)
+	while (lane->s->head - lane->s->tail < lane->ring_bytes)
 		if (!recover_ring_record(r, lane))
 			break;
 	return 0;
@@ -202,7 +202,7 @@ static bool recover_ring_moved(struct journal *j, const struct lane *lane)
 	uint64_t tail;
 
 	return j->writer_pid && !word_unseal(lane_media(j, lane->index)->tail, &tail) &&
-	       tail != lane->tail;
+	       tail != lane->s->tail;
 }
 
 #define RING_TRIES 64
@@ -218,8 +218,8 @@ void recover_scrub_stage(struct journal *j)
 		struct lane *lane = &j->lanes[i];
 		struct stage_meta meta;
 
-		if (stage_look(lane, lane->head, &meta) != -ENODATA)
-			nv_store8(j->marker, (uint64_t *)(lane->ring + lane->head_offset), 0);
+		if (stage_look(lane, lane->s->head, &meta) != -ENODATA)
+			nv_store8(j->marker, (uint64_t *)(lane->ring + lane->s->head_offset), 0);
 	}
 }
 

@@ -49,7 +49,7 @@ static inline uint64_t reserve_cost(uint64_t bytes, uint32_t transactions)
  * How many transactions it will be nobody knows yet. */
 static inline bool reserve_allows(const struct lane *lane, uint64_t bytes)
 {
-	return lane->owed + reserve_cost(bytes, JOURNAL_GROUP_MAX) + lane->line_cost <=
+	return lane->s->owed + reserve_cost(bytes, JOURNAL_GROUP_MAX) + lane->line_cost <=
 	       lane->owed_max;
 }
 
@@ -58,10 +58,10 @@ static inline void reserve_owe(struct lane *lane, const struct staged *staged)
 {
 	if (!staged->count)
 		return;
-	if (id_number(staged->id) != lane->owed_last)
-		lane->owed += lane->line_cost;
-	lane->owed_last = id_number(staged->id);
-	lane->owed += reserve_cost((uint64_t)staged->units * STAGE_ALIGN, staged->count);
+	if (id_number(staged->id) != lane->s->owed_last)
+		lane->s->owed += lane->line_cost;
+	lane->s->owed_last = id_number(staged->id);
+	lane->s->owed += reserve_cost((uint64_t)staged->units * STAGE_ALIGN, staged->count);
 }
 
 /* The oldest record leaves the queue.  Its line stays owed until one of the next
@@ -70,18 +70,18 @@ static inline void reserve_settle(struct lane *lane, const struct staged *staged
 {
 	if (!staged->count)
 		return;
-	if (lane->owed_first && id_number(staged->id) != lane->owed_first)
-		lane->owed -= lane->line_cost;
-	lane->owed_first = id_number(staged->id);
-	lane->owed -= reserve_cost((uint64_t)staged->units * STAGE_ALIGN, staged->count);
+	if (lane->s->owed_first && id_number(staged->id) != lane->s->owed_first)
+		lane->s->owed -= lane->line_cost;
+	lane->s->owed_first = id_number(staged->id);
+	lane->s->owed -= reserve_cost((uint64_t)staged->units * STAGE_ALIGN, staged->count);
 }
 
 /* recovery: the queue is read again */
 static inline void reserve_forget(struct lane *lane)
 {
-	lane->owed = 0;
-	lane->owed_first = 0;
-	lane->owed_last = 0;
+	lane->s->owed = 0;
+	lane->s->owed_first = 0;
+	lane->s->owed_last = 0;
 }
 
 #endif

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "txn/cell.h"
 #include "txn/line.h"
 #include "txn/slots.h"
 #include "txn/stream.h"
@@ -31,6 +32,7 @@ static bool retire_claim_slot(struct line *state, uint32_t slot, bool *completes
 static int retire_claim(struct journal *j, uint64_t id, uint32_t *line, bool *completes)
 {
 	struct line *state;
+	struct cell *cell;
 	bool claimed;
 
 	*line = id_number(id) ? index_find(j, id_number(id)) : NO_LINE;
@@ -39,10 +41,10 @@ static int retire_claim(struct journal *j, uint64_t id, uint32_t *line, bool *co
 	state = &j->lines[*line];
 	/* while this is set the line is not recycled; once the slot is claimed its
 	 * bit on the medium prevents it, until that is cleared */
-	atomic_fetch_add_explicit(&state->hazards, 1, memory_order_seq_cst);
+	cell = cell_take(j, *line);
 	claimed = atomic_load_explicit(&state->number, memory_order_seq_cst) == id_number(id) &&
 		  retire_claim_slot(state, id_slot(id), completes);
-	atomic_fetch_sub_explicit(&state->hazards, 1, memory_order_release);
+	cell_drop(cell);
 	return claimed ? 0 : -ENOENT;
 }
 
@@ -69,12 +71,12 @@ static void retire_take(struct journal *j, uint32_t line, uint32_t slot, struct 
 }
 
 /* Durably retired: its bytes in the log may go, and its slot counts as dead. */
-static void retire_done(struct journal *j, uint32_t line, const struct place *place,
-			bool completes)
+static void retire_done(struct journal *j, uint32_t line, uint64_t id,
+			const struct place *place, bool completes)
 {
 	place_release(j, place);
 	if (completes)
-		line_word_done(j, line);
+		line_word_done(j, line, id_number(id));
 }
 
 static int retire_allowed(struct journal *j)
@@ -107,7 +109,7 @@ static int retire_one_by_bit(struct journal *j, uint64_t id)
 	error = nv_fence(j->marker);
 	if (error)
 		return journal_fail(j, error);
-	retire_done(j, line, &place, completes);
+	retire_done(j, line, id, &place, completes);
 	return 0;
 }
 
@@ -227,7 +229,8 @@ static int retire_claimed(struct journal *j, const struct retire_set *set)
 	if (error)
 		return error;
 	for (i = 0; i < set->count; i++)
-		retire_done(j, set->lines[i], &set->places[i], set->completes[i]);
+		retire_done(j, set->lines[i], set->ids[i], &set->places[i],
+			    set->completes[i]);
 	return set->some_unknown ? retire_unknown(j, set->unknown) : 0;
 }
 

@@ -181,8 +181,8 @@ static uint64_t stream_seq(struct journal *j)
 	if ((s->next_seq & UINT32_MAX) == UINT32_MAX) {
 		/* a sequence never runs into the next incarnation's */
 		pthread_mutex_lock(&j->lines_lock);
-		if (!incarnation_raise(j))
-			s->next_seq = j->incarnation << 32;
+		if (!incarnation_raise(j, j->shared->incarnation + 1))
+			s->next_seq = j->shared->incarnation << 32;
 		pthread_mutex_unlock(&j->lines_lock);
 	}
 	return s->next_seq;

@@ -11,14 +11,14 @@ int txn_take_slots(struct journal_txn *txn)
 
 	if (txn->slots_taken)
 		return 0;
-	pthread_mutex_lock(&j->shared_lane_lock);
-	error = line_take(j, &j->shared_lane, txn_group_count(txn), &txn->slot);
+	pthread_mutex_lock(&j->own_lock);
+	error = line_take(j, j->own, txn_group_count(txn), &txn->slot);
 	if (!error) {
-		txn->line = j->shared_lane.line;
-		txn->number = j->shared_lane.line_number;
+		txn->line = j->own->line;
+		txn->number = j->own->line_number;
 		txn->slots_taken = true;
 	}
-	pthread_mutex_unlock(&j->shared_lane_lock);
+	pthread_mutex_unlock(&j->own_lock);
 	return error;
 }
 
@@ -41,7 +41,7 @@ void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units)
 void txn_drop_slots(struct journal_txn *txn)
 {
 	if (txn->slots_taken)
-		line_dead(txn->j, txn->line, txn->slot, txn_group_count(txn));
+		line_dead(txn->j, txn->line, txn->number, txn->slot, txn_group_count(txn));
 	txn->slots_taken = false;
 }
 

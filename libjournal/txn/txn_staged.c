@@ -68,7 +68,7 @@ int txn_staged_begin(struct journal *j, const struct journal_txn_options *option
 		return journal_say(j, -ENOMEM, "no memory for a transaction");
 	}
 	txn->lane = lane;
-	txn->base = lane->ring + lane->head_offset;
+	txn->base = lane->ring + lane->s->head_offset;
 	txn->room = stage_record_bytes(payload) - STAGE_HEADER_BYTES;
 	txn->crc = lane->seed;
 	txn->wanted = options->path;
@@ -180,14 +180,14 @@ static int txn_staged_slots(struct journal_txn *txn)
 
 	if (txn->slots_taken)
 		return 0;
-	error = line_take(txn->j, lane, txn_group_count(txn), &txn->slot);
+	error = line_take(txn->j, &lane->s->from, txn_group_count(txn), &txn->slot);
 	if (error)
 		return error;
-	txn->line = lane->line;
-	txn->number = lane->line_number;
+	txn->line = lane->s->from.line;
+	txn->number = lane->s->from.line_number;
 	txn->slots_taken = true;
 	txn->time_ns = clock_ns();
-	txn_fill_slots(txn, where_stage(lane->index, lane->head), 0);
+	txn_fill_slots(txn, where_stage(lane->index, lane->s->head), 0);
 	return 0;
 }
 
@@ -211,7 +211,7 @@ static int txn_staged_certify(struct journal_txn *txn)
 	struct stage_meta meta = {
 		.type = STAGE_DATA,
 		.count = txn_group_count(txn),
-		.position = lane->head,
+		.position = lane->s->head,
 		.id = id_make(txn->number, txn->slot),
 		.line = txn->line,
 		.bytes = (uint32_t)txn->fill,
@@ -251,7 +251,7 @@ int txn_staged_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 	}
 	lane_advance(lane, id_make(txn->number, txn->slot), transactions,
 		     stage_record_bytes(txn->fill));
-	line_publish_alone(lane->line_state, txn->slot, transactions);
+	line_publish_alone(&j->lines[txn->line], txn->slot, transactions);
 	*receipt = (struct journal_receipt){
 		.id = id_make(txn->number, txn->slot),
 		.count = transactions,

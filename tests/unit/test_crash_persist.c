@@ -48,7 +48,7 @@ static void opened(const struct crash_plan *plan)
 	struct place *p = place_make(plan);
 
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(incarnation(p), p->j->incarnation);
+		assert_int_equal(incarnation(p), p->j->shared->incarnation);
 		assert_int_equal(put(p, JOURNAL_PATH_SYNCED, 1) >> 32, incarnation(p));
 		place_crash(p);
 		assert_int_equal(place_open(p), 0);
@@ -87,7 +87,7 @@ static void numbers_used_up(const struct crash_plan *plan)
 	struct place *p = place_make(plan);
 	uint64_t before = incarnation(p);
 
-	p->j->next_number = (before + 1) << LINE_COUNTER_BITS;
+	p->j->shared->next_number = (before + 1) << LINE_COUNTER_BITS;
 	assert_int_equal(put(p, JOURNAL_PATH_SYNCED, 1) >> 32, before + 1);
 	assert_int_equal(incarnation(p), before + 1);
 	place_remove(p);
@@ -274,8 +274,8 @@ static void p11_retires_are_in_the_log_or_in_a_checkpoint(void **state)
 	(void)state;
 	watched.retired[0] = put(p, JOURNAL_PATH_SYNCED, 1);
 	watched.live = put(p, JOURNAL_PATH_SYNCED, 2); /* keeps the first one's segment */
-	checkpoints = p->j->checkpoints;
-	while (p->j->checkpoints == checkpoints)
+	checkpoints = p->j->shared->checkpoints;
+	while (p->j->shared->checkpoints == checkpoints)
 		assert_int_equal(journal_retire(p->j, put_large(p)), 0);
 	assert_int_equal(journal_retire(p->j, watched.retired[0]), 0);
 	watched.count = 1;

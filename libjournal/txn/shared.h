@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the processes of one journal share: one mapping, docs/decisions/0006.
+ * Offsets and numbers, no pointers; no lock; everything has an owner that is
+ * known to be alive or dead.
+ *
+ * A word that says who has something holds the member's number + 1; 0: nobody.
+ */
+#ifndef TXN_SHARED_H
+#define TXN_SHARED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "format/marker.h"
+#include "txn/counters.h"
+
+#define SLOTS_PER_LINE MARKER_LINE_SLOTS
+#define NO_LINE        UINT32_MAX
+#define CELLS          128u
+
+/* ---- lines: line.c ---- */
+
+enum line_state {
+	LINE_FREE,
+	LINE_OPENING, /* somebody takes it; lane_shared.opening says which lane's holder */
+	LINE_OPEN,
+	LINE_BAD, /* its epoch is damaged: never taken again */
+};
+
+struct line {
+	_Atomic uint64_t number; /* epoch; 0: none, or on its way to the next one */
+	/* number << 2 | line_state: numbers never come again, so a compare-and-swap
+	 * that expects one is about that use of the line and no other */
+	_Atomic uint64_t use;
+	_Atomic uint64_t committed[MARKER_LINE_WORDS]; /* 1: readable or retired */
+	/* 1: never live again: aborted, or somebody retires it, or did */
+	_Atomic uint64_t claimed[MARKER_LINE_WORDS];
+} __attribute__((aligned(64))); /* two lanes' lines share no cache line */
+
+static inline uint64_t line_use(uint64_t number, enum line_state state)
+{
+	return number << 2 | state;
+}
+
+static inline enum line_state line_state_of(uint64_t use)
+{
+	return (enum line_state)(use & 3);
+}
+
+/*
+ * A hazard (P2): while a cell names a line, the line is not recycled.  Leased
+ * by one compare-and-swap from 0, which announces it at the same time.
+ */
+struct cell {
+	_Atomic uint64_t hazard; /* member + 1 << 32 | line + 1 */
+} __attribute__((aligned(64)));
+
+/* ---- lanes: lane.c ---- */
+
+struct staged { /* one stage record, newest last */
+	uint64_t id;
+	uint32_t units; /* of 64 bytes */
+	uint32_t count; /* 0: void */
+};
+
+/* where slots are taken from, by one at a time */
+struct slots_from {
+	_Atomic uint32_t line;    /* NO_LINE: none */
+	_Atomic uint32_t next;    /* slot in it; stored before the slot is used */
+	_Atomic uint32_t opening; /* the line that is being opened for it, or NO_LINE */
+	uint32_t reserved;
+	_Atomic uint64_t opening_number;
+	uint64_t line_number;
+};
+
+struct lane_shared {
+	_Atomic uint32_t lease; /* who */
+	uint32_t index;
+	struct slots_from from;
+	uint64_t head; /* position */
+	uint64_t head_offset;
+	uint64_t tail; /* as persisted */
+	uint32_t queue_head, queue_tail;
+	/* log bytes that destaging the queue takes at most: reserve.h */
+	uint64_t owed;
+	uint64_t owed_first, owed_last; /* epoch numbers of the lines counted */
+	_Atomic uint64_t staged; /* transactions committed since recovery */
+} __attribute__((aligned(128)));
+
+/* ---- members: member.c ---- */
+
+#define MEMBERS 1024u
+
+struct member {
+	_Atomic uint64_t state;
+	struct slots_from own; /* of its direct and synced transactions */
+} __attribute__((aligned(128)));
+
+/* ---- the mapping ---- */
+
+enum shared_part {
+	SHARED_COUNTERS,
+	SHARED_CELLS,
+	SHARED_MEMBERS,
+	SHARED_LANES,
+	SHARED_TABLE,
+	SHARED_OVERFLOW,
+	SHARED_FREE_LINES, /* a bit for each: perhaps free.  line.use decides */
+	SHARED_QUEUES,
+	SHARED_LINES,
+	SHARED_SLOTS,
+	SHARED_PARTS,
+};
+
+struct shared {
+	uint64_t bytes;
+	uint64_t part[SHARED_PARTS]; /* offsets */
+
+	_Atomic int failed __attribute__((aligned(128))); /* sticky, of any medium (P16) */
+	_Atomic uint64_t incarnation;
+	_Atomic uint32_t overflow_count;
+
+	/* drawn from, once for each line */
+	_Atomic uint64_t next_number __attribute__((aligned(128)));
+	_Atomic uint32_t lines_used; /* lines below it were used since format */
+
+	_Atomic uint64_t checkpoints __attribute__((aligned(128)));
+};
+
+struct journal;
+
+/* Make the mapping and point the handle's parts into it.  Return: 0 or -ENOMEM. */
+int shared_make(struct journal *j);
+void shared_free(struct journal *j);
+
+struct lane_shared *shared_lane(struct journal *j, uint32_t index);
+struct staged *shared_queue(struct journal *j, uint32_t index);
+
+#endif
