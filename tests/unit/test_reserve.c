@@ -111,7 +111,7 @@ static uint64_t staged_bytes(const struct journal *j)
 	uint32_t i;
 
 	for (i = 0; i < j->lane_count; i++)
-		bytes += j->lanes[i].head - j->lanes[i].tail;
+		bytes += j->lanes[i].s->head - j->lanes[i].s->tail;
 	return bytes;
 }
 
