@@ -103,7 +103,7 @@ struct bench_case {
 	uint64_t slice_ns;
 	struct bench_env *env;
 	void *state;
-	enum journal_class survives;
+	_Atomic enum journal_class survives;
 	char routine[64];
 	uint64_t walk_bytes;
 	struct message why;

@@ -13,6 +13,7 @@
  * jnl-group64  64 transactions prepared (journal_prepare()); their commit.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,8 +142,8 @@ static int jnl_put(struct bench_worker *worker, struct journal_receipt *receipt)
 /* Stored once: threads that all store here would measure each other. */
 static void note_survives(struct bench_case *bench, const struct journal_receipt *receipt)
 {
-	if (bench->survives != receipt->survives)
-		bench->survives = receipt->survives;
+	if (atomic_load_explicit(&bench->survives, memory_order_relaxed) != receipt->survives)
+		atomic_store_explicit(&bench->survives, receipt->survives, memory_order_relaxed);
 }
 
 static int put_op(struct bench_worker *worker)
