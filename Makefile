@@ -279,20 +279,20 @@ need-%:
 
 # ---- checked builds, each in its own folder ----------------------------------
 
-# the share of the crash tests' points that is looked at where each takes long:
-# CRASH_EVERY=1 looks at all
-some_crashes = CRASH_EVERY=$(or $(CRASH_EVERY),$(1))
+# Under a tool that makes everything long the longest tests (tests/README.md) do one
+# part in so many; TEST_SHARE=1 does all.
+share = TEST_SHARE=$(or $(TEST_SHARE),$(1))
 san = $(AGAIN) run-check BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
 asan: need-test
 	+$(Q)$(call san,asan,-fsanitize=address -fno-omit-frame-pointer)
 ubsan: need-test
 	+$(Q)$(call san,ubsan,-fsanitize=undefined -fno-sanitize-recover=all)
 tsan: need-test
-	+$(Q)$(call san,tsan,-fsanitize=thread) $(call some_crashes,4)
+	+$(Q)$(call san,tsan,-fsanitize=thread) $(call share,10)
 valgrind: need-valgrind
 	+$(Q)$(AGAIN) run-check BUILD=$(BUILD)/valgrind OPT="-O1 -g" \
 		CPPFLAGS="-Itests/lib/valgrind $(CPPFLAGS)" \
-		WRAP=valgrind $(call some_crashes,20)
+		WRAP=valgrind $(call share,20)
 # as long as told, each target with another seed every time it is called
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= $(shell date +%s)

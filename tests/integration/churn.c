@@ -2,15 +2,19 @@
 /*
  * usage: churn DIR COUNT
  *
- * Commits COUNT transactions as fast as it goes and keeps the last 50 of them,
- * so that lines and segments are recycled all the time.  Each payload repeats
- * eight digits.  Prints a line when it has begun.
+ * Commits COUNT transactions as fast as it goes, and then more until its input
+ * ends, and keeps the last 50 of them, so that lines and segments are recycled all
+ * the time.  Each payload repeats eight digits.  Prints a line when it has begun,
+ * and one when it has committed COUNT.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "journal.h"
 
@@ -33,12 +37,26 @@ static size_t churn_payload(char *payload, uint32_t n)
 	return units * UNIT_BYTES;
 }
 
+static void churn_say(const char *what)
+{
+	puts(what);
+	fflush(stdout);
+}
+
+/* nothing is ever written to the pipe: it is readable when its other end is closed */
+static bool churn_told_to_end(void)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	return poll(&in, 1, 0) != 0;
+}
+
 static int churn(struct journal *journal, uint32_t count)
 {
 	static char payload[UNITS_MAX * UNIT_BYTES + 1];
 	uint64_t kept[KEPT] = { 0 };
 
-	for (uint32_t n = 0; n < count; n++) {
+	for (uint32_t n = 0; n <= count || !churn_told_to_end(); n++) {
 		uint64_t *slot = &kept[n % KEPT];
 		struct journal_receipt receipt;
 
@@ -47,10 +65,10 @@ static int churn(struct journal *journal, uint32_t count)
 		if (journal_put(journal, payload, churn_payload(payload, n), &receipt))
 			return churn_fail(journal, "put");
 		*slot = receipt.id;
-		if (!n) {
-			puts("begun");
-			fflush(stdout);
-		}
+		if (!n)
+			churn_say("begun");
+		if (n == count)
+			churn_say("enough");
 	}
 	return 0;
 }

@@ -3,13 +3,14 @@
 # kill -9 at random moments: what was acknowledged is there, byte for byte;
 # nothing is torn, nothing comes twice, what was retired never returns.
 #
-# SEED=N repeats the messages and the moments as far as a machine can.
+# SEED=N repeats the messages and the moments as far as a machine can; ROUNDS=N
+# has so many kills of each kind, by default 12, or TEST_SHARE times fewer.
 # slow
 . "$(dirname "$0")/../lib/common.sh"
 
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
-rounds=${ROUNDS:-12}
-echo "# SEED=$seed"
+rounds=${ROUNDS:-$((11 / ${TEST_SHARE:-1} + 1))}
+echo "# SEED=$seed ROUNDS=$rounds"
 RANDOM=$((seed % 32768))
 
 # The process is killed after a random number of its acknowledgements, and a

@@ -387,10 +387,10 @@ static int run_generation(struct crash_run *run, uint32_t generation)
 	return *run->oracle.why ? -1 : 0;
 }
 
-/* so many times fewer looks, where a tool makes each of them slow */
-static uint32_t crash_every(void)
+/* so many times fewer looks, where a tool makes each of them long */
+static uint32_t crash_share(void)
 {
-	const char *given = getenv("CRASH_EVERY");
+	const char *given = getenv("TEST_SHARE");
 
 	return or_default(given ? (uint32_t)strtoul(given, NULL, 0) : 0, 1);
 }
@@ -445,7 +445,7 @@ int crash_run(const struct crash_plan *plan, uint64_t seed, char why[512])
 
 	JASSERT(run);
 	run->plan = plan;
-	run->every = or_default(plan->every, 1) * crash_every();
+	run->every = or_default(plan->every, 1) * crash_share();
 	error = run_make(run, seed);
 	if (!error)
 		error = run_generations(run);
@@ -494,8 +494,8 @@ int crash_runs(const struct crash_plan *plan, uint64_t seed, uint32_t runs)
 	for (i = 0; i < runs; i++) {
 		if (!crash_run(plan, seed + i, why))
 			continue;
-		printf("# %s\n# again: CRASH_EVERY=%u SEED=%" PRIu64 " RUNS=1 CASE=%s %s\n", why,
-		       crash_every(), seed + i, plan->name, program_invocation_name);
+		printf("# %s\n# again: TEST_SHARE=%u SEED=%" PRIu64 " RUNS=1 CASE=%s %s\n", why,
+		       crash_share(), seed + i, plan->name, program_invocation_name);
 		failed++;
 	}
 	(void)fflush(stdout);

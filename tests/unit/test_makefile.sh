@@ -13,7 +13,7 @@ cp tests/deps tests/run "$tree/tests/"
 cd "$tree" || exit 1
 # what the outer make was told is not meant for this one
 unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES BUILD OPT CFLAGS CPPFLAGS LDFLAGS LDLIBS \
-	HARDEN WERROR V DEPS TESTS JOBS SANITIZE COVERAGE WRAP CRASH_EVERY
+	HARDEN WERROR V DEPS TESTS JOBS SANITIZE COVERAGE WRAP TEST_SHARE
 number=0 failed=0
 
 check() # check WHAT CONDITION...
