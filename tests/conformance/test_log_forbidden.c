@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "../lib/place.h"
+#include "../lib/log_place.h"
 #include "log/log_file.h"
 
 /* ---- io_uring forbidden ------------------------------------------------- */
@@ -40,19 +40,19 @@ static bool forbid(unsigned int call, int error)
 
 enum child_end { FELL_BACK, NO_SECCOMP, NOT_OPENED, WRONG_PATH, NOT_WORKING };
 
-static enum child_end without_io_uring(struct place *place, int error, const char *name)
+static enum child_end without_io_uring(struct log_place *place, int error, const char *name)
 {
 	bool right;
 
 	if (!forbid(SYS_io_uring_setup, error))
 		return NO_SECCOMP;
-	if (place_open(place, "log", LOG_CREATE | LOG_FORCE, PLACE_MIB))
+	if (log_place_open(place, "log", LOG_CREATE | LOG_FORCE, PLACE_MIB))
 		return NOT_OPENED;
 	right = !strcmp(place->store->ops->backend, "pwrite") &&
 		strstr(place->store->routine, name);
 	if (!right)
 		return WRONG_PATH;
-	right = place_works(place->store);
+	right = log_place_works(place->store);
 	log_store_close(place->store);
 	return right ? FELL_BACK : NOT_WORKING;
 }
@@ -64,7 +64,7 @@ static void falls_back_where_io_uring_is_forbidden(void **state)
 		const char *name;
 	} refusals[] = { { EPERM, "EPERM" }, { ENOSYS, "ENOSYS" }, { EACCES, "EACCES" },
 			 { ENOMEM, "ENOMEM" } };
-	struct place *place = *state;
+	struct log_place *place = *state;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
@@ -84,19 +84,19 @@ static void falls_back_where_io_uring_is_forbidden(void **state)
 }
 
 /* ... and where it stops working later */
-static enum child_end with_broken_ring(struct place *place, int error)
+static enum child_end with_broken_ring(struct log_place *place, int error)
 {
-	if (place_open(place, "log", LOG_CREATE | LOG_FORCE, PLACE_MIB))
+	if (log_place_open(place, "log", LOG_CREATE | LOG_FORCE, PLACE_MIB))
 		return NOT_OPENED;
 	if (!forbid(SYS_io_uring_enter, error))
 		return NO_SECCOMP;
-	return place_works(place->store) ? FELL_BACK : NOT_WORKING;
+	return log_place_works(place->store) ? FELL_BACK : NOT_WORKING;
 }
 
 static void a_ring_that_breaks_is_done_without(void **state)
 {
 	static const int errors[] = { EPERM, EAGAIN, EBADF };
-	struct place *place = *state;
+	struct log_place *place = *state;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
@@ -117,24 +117,24 @@ static void a_ring_that_breaks_is_done_without(void **state)
 
 /* ---- no STATX_DIOALIGN, as before Linux 6.1 ------------------------------- */
 
-static enum child_end without_dioalign(struct place *place)
+static enum child_end without_dioalign(struct log_place *place)
 {
 	struct log_store *store;
 	bool right;
 
 	if (!forbid(SYS_statx, ENOSYS))
 		return NO_SECCOMP;
-	if (place_open(place, "log", LOG_CREATE | LOG_FORCE, PLACE_MIB))
+	if (log_place_open(place, "log", LOG_CREATE | LOG_FORCE, PLACE_MIB))
 		return NOT_OPENED;
 	store = place->store;
-	right = store->block_bytes == 4096 && place_works(store);
+	right = store->block_bytes == 4096 && log_place_works(store);
 	log_store_close(store);
 	return right ? FELL_BACK : NOT_WORKING;
 }
 
 static void falls_back_where_the_alignment_is_not_told(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	pid_t child;
 	int status;
 
@@ -154,7 +154,7 @@ static void falls_back_where_the_alignment_is_not_told(void **state)
 /* ---- transfers that come back short ------------------------------------- */
 
 /* two at a time, so that a ring is used where there is one */
-static int both(struct place *place, bool write, int results[2])
+static int both(struct log_place *place, bool write, int results[2])
 {
 	uint8_t *buffer = log_store_buffer(place->store);
 	struct log_io io[2] = { { 0, buffer, PLACE_UNIT, 0 },
@@ -172,12 +172,12 @@ static int both(struct place *place, bool write, int results[2])
 
 static void a_short_read_is_an_error(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	int results[2];
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
 	for (unsigned int i = 0; i < 2; i++) {
-		assert_int_equal(place_open(place, "log", LOG_CREATE | LOG_FORCE |
+		assert_int_equal(log_place_open(place, "log", LOG_CREATE | LOG_FORCE |
 					  (i ? LOG_NO_URING : 0), 2 * PLACE_MIB), 0);
 		assert_int_equal(both(place, false, results), 0);
 		assert_int_equal(truncate(place->path, PLACE_MIB + 4 * PLACE_UNIT), 0);
@@ -192,7 +192,7 @@ static void a_short_read_is_an_error(void **state)
 
 static void a_short_write_goes_on_until_it_fails(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	struct rlimit old, small;
 	int results[2];
 
@@ -200,7 +200,7 @@ static void a_short_write_goes_on_until_it_fails(void **state)
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	for (unsigned int i = 0; i < 2; i++) {
-		assert_int_equal(place_open(place, "log", LOG_CREATE | LOG_FORCE |
+		assert_int_equal(log_place_open(place, "log", LOG_CREATE | LOG_FORCE |
 					  (i ? LOG_NO_URING : 0), 2 * PLACE_MIB), 0);
 		/* the kernel writes up to the limit, and says so */
 		small = (struct rlimit){ PLACE_MIB + 4 * PLACE_UNIT, old.rlim_max };
@@ -218,12 +218,12 @@ static void a_short_write_goes_on_until_it_fails(void **state)
 
 static void the_pwrite_path_may_be_asked_for(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
-	assert_int_equal(place_open(place, "log", LOG_CREATE | LOG_NO_URING, PLACE_MIB), 0);
+	assert_int_equal(log_place_open(place, "log", LOG_CREATE | LOG_NO_URING, PLACE_MIB), 0);
 	assert_string_equal(place->store->ops->backend, "pwrite");
-	assert_true(place_works(place->store));
+	assert_true(log_place_works(place->store));
 	assert_int_equal(place->store->counters.async, 0);
 }
 

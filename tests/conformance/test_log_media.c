@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "../lib/place.h"
+#include "../lib/log_place.h"
 #include "log/log_file.h"
 #include "store/evidence_walk.h"
 
@@ -48,7 +48,7 @@ static bool is_tmpfs(const char *path)
 /* A file system in a loop device over a file: what is below decides. */
 static void follows_a_loop(void **state, const char *type, uint64_t bytes)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	struct evidence below, found;
 	char start[64];
 
@@ -56,7 +56,7 @@ static void follows_a_loop(void **state, const char *type, uint64_t bytes)
 	if (scratch_mount(&place->scratch, type, bytes))
 		skip();
 	below = evidence_of(place->scratch.directory);
-	if (place_open(place, "mnt/log", LOG_CREATE, PLACE_MIB))
+	if (log_place_open(place, "mnt/log", LOG_CREATE, PLACE_MIB))
 		fail_msg("%s", place->message.text);
 	found = evidence_of(place->path);
 	(void)snprintf(start, sizeof(start), "%s on loop", type);
@@ -68,7 +68,7 @@ static void follows_a_loop(void **state, const char *type, uint64_t bytes)
 	assert_string_equal(place->store->evidence, found.text);
 	assert_int_equal(place->store->class, found.class);
 	assert_int_equal(strncmp(place->store->routine, "dsync", 5), 0);
-	assert_true(place_works(place->store));
+	assert_true(log_place_works(place->store));
 }
 
 static void ext4_on_a_loop_device(void **state)
@@ -88,7 +88,7 @@ static void btrfs_on_a_loop_device(void **state)
 
 static void a_loop_over_tmpfs_is_memory(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 
 	if (!is_tmpfs("/dev/shm")) {
 		printf("skip: loop over tmpfs: /dev/shm is none\n");
@@ -97,7 +97,7 @@ static void a_loop_over_tmpfs_is_memory(void **state)
 	assert_int_equal(scratch_make(&place->scratch, "/dev/shm"), 0);
 	if (scratch_mount(&place->scratch, "ext4", 16 * PLACE_MIB))
 		skip();
-	assert_int_equal(place_open(place, "mnt/log", LOG_CREATE, PLACE_MIB), 0);
+	assert_int_equal(log_place_open(place, "mnt/log", LOG_CREATE, PLACE_MIB), 0);
 	assert_int_equal(place->store->class, JOURNAL_CLASS_PROCESS);
 	assert_non_null(strstr(place->store->evidence, "tmpfs: held in memory"));
 }
@@ -105,7 +105,7 @@ static void a_loop_over_tmpfs_is_memory(void **state)
 /* fsync then does not reach through the disk's cache */
 static void without_barriers_power_is_not_promised(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	struct evidence below;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
@@ -114,7 +114,7 @@ static void without_barriers_power_is_not_promised(void **state)
 	scratch_path(&place->scratch, "mnt", place->path);
 	assert_int_equal(mount("none", place->path, "ext4", MS_REMOUNT, "nobarrier"), 0);
 	below = evidence_of(place->scratch.directory);
-	assert_int_equal(place_open(place, "mnt/log", LOG_CREATE, PLACE_MIB), 0);
+	assert_int_equal(log_place_open(place, "mnt/log", LOG_CREATE, PLACE_MIB), 0);
 	assert_int_equal(place->store->class,
 			 below.class > JOURNAL_CLASS_OS ? JOURNAL_CLASS_OS : below.class);
 	assert_non_null(strstr(place->store->evidence, "mounted without barriers"));
@@ -124,21 +124,21 @@ static void without_barriers_power_is_not_promised(void **state)
 
 static void a_full_disk_leaves_nothing_behind(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
 	if (scratch_mount(&place->scratch, "ext4", 16 * PLACE_MIB))
 		skip();
-	assert_int_equal(place_open(place, "mnt/log", LOG_CREATE, 64 * PLACE_MIB), -ENOSPC);
+	assert_int_equal(log_place_open(place, "mnt/log", LOG_CREATE, 64 * PLACE_MIB), -ENOSPC);
 	assert_non_null(strstr(place->message.text, place->path));
 	assert_non_null(strstr(place->message.text, "No space left"));
 	assert_int_equal(access(place->path, F_OK), -1);
-	assert_int_equal(place_open(place, "mnt/log", LOG_CREATE, PLACE_MIB), 0);
+	assert_int_equal(log_place_open(place, "mnt/log", LOG_CREATE, PLACE_MIB), 0);
 }
 
 static void a_file_too_large_leaves_nothing_behind(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	struct rlimit old, small;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
@@ -146,7 +146,7 @@ static void a_file_too_large_leaves_nothing_behind(void **state)
 	small = (struct rlimit){ PLACE_MIB, old.rlim_max };
 	(void)signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	assert_int_equal(place_open(place, "log", LOG_CREATE, 4 * PLACE_MIB), -EFBIG);
+	assert_int_equal(log_place_open(place, "log", LOG_CREATE, 4 * PLACE_MIB), -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_non_null(strstr(place->message.text, "File too large"));
 	assert_int_equal(access(place->path, F_OK), -1);
@@ -154,7 +154,7 @@ static void a_file_too_large_leaves_nothing_behind(void **state)
 
 static void a_mounted_device_is_not_overwritten(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	struct evidence_mount mount;
 	int fd;
 
@@ -171,18 +171,18 @@ static void a_mounted_device_is_not_overwritten(void **state)
 
 static void only_files_and_block_devices(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
-	assert_int_equal(place_open(place, ".", LOG_CREATE | LOG_FORCE, PLACE_MIB), -EINVAL);
+	assert_int_equal(log_place_open(place, ".", LOG_CREATE | LOG_FORCE, PLACE_MIB), -EINVAL);
 	/* and a pipe is not waited for */
 	assert_int_equal(mkfifo(scratch_path(&place->scratch, "pipe", place->path), 0600), 0);
-	assert_int_equal(place_open(place, "pipe", 0, 0), -EINVAL);
+	assert_int_equal(log_place_open(place, "pipe", 0, 0), -EINVAL);
 	assert_non_null(strstr(place->message.text, "neither a file nor a block device"));
 	assert_int_equal(close(creat(scratch_path(&place->scratch, "empty", place->path),
 				     0600)), 0);
-	assert_int_equal(place_open(place, "empty", 0, 0), -EUCLEAN);
-	assert_int_equal(place_open(place, "no/where", LOG_CREATE, PLACE_MIB), -ENOENT);
+	assert_int_equal(log_place_open(place, "empty", 0, 0), -EUCLEAN);
+	assert_int_equal(log_place_open(place, "no/where", LOG_CREATE, PLACE_MIB), -ENOENT);
 }
 
 static void report(void *context, uint64_t done, uint64_t total)
@@ -195,7 +195,7 @@ static void report(void *context, uint64_t done, uint64_t total)
 
 static void filling_is_reported(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	uint64_t last = 0;
 	struct journal_progress progress = { report, &last };
 
@@ -226,11 +226,11 @@ static bool sync_free(const char *path, uint64_t bytes, const struct evidence *e
 
 static void P12_needs_all_of_the_evidence(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	struct evidence evidence = ideal;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
-	assert_int_equal(place_open(place, "log", LOG_CREATE, 4 * PLACE_MIB), 0);
+	assert_int_equal(log_place_open(place, "log", LOG_CREATE, 4 * PLACE_MIB), 0);
 	if (!sync_free(place->path, 4 * PLACE_MIB, &ideal)) {
 		printf("skip: P12: this file system does not show settled extents\n");
 		skip();
@@ -247,11 +247,11 @@ static void P12_needs_all_of_the_evidence(void **state)
 
 static void P12_needs_written_extents(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	int fd;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
-	assert_int_equal(place_open(place, "log", LOG_CREATE, 4 * PLACE_MIB), 0);
+	assert_int_equal(log_place_open(place, "log", LOG_CREATE, 4 * PLACE_MIB), 0);
 	if (!sync_free(place->path, 4 * PLACE_MIB, &ideal)) {
 		printf("skip: P12: this file system does not show settled extents\n");
 		skip();
@@ -272,14 +272,14 @@ static void P12_needs_written_extents(void **state)
 
 static void P12_needs_unshared_extents(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	char copy[PATH_MAX];
 	int from, to;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
 	if (scratch_mount(&place->scratch, "xfs", 320ull * PLACE_MIB))
 		skip();
-	assert_int_equal(place_open(place, "mnt/log", LOG_CREATE, 4 * PLACE_MIB), 0);
+	assert_int_equal(log_place_open(place, "mnt/log", LOG_CREATE, 4 * PLACE_MIB), 0);
 	assert_true(sync_free(place->path, 4 * PLACE_MIB, &ideal));
 	from = open(place->path, O_RDONLY | O_CLOEXEC);
 	to = open(scratch_path(&place->scratch, "mnt/copy", copy), O_RDWR | O_CREAT | O_CLOEXEC,
@@ -293,15 +293,15 @@ static void P12_needs_unshared_extents(void **state)
 
 static void P12_without_sync_no_sync_is_sent(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 	struct log_counters *counters;
 
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
-	assert_int_equal(place_open(place, "log", LOG_CREATE, PLACE_MIB), 0);
+	assert_int_equal(log_place_open(place, "log", LOG_CREATE, PLACE_MIB), 0);
 	/* as if the disk were a better one */
 	((struct log_file *)place->store)->sync_free = true;
 	counters = &place->store->counters;
-	assert_true(place_works(place->store));
+	assert_true(log_place_works(place->store));
 	assert_int_equal(counters->unsynced, 3); /* the durable ones */
 	assert_int_equal(counters->dsyncs, 0);
 	assert_int_equal(counters->flushes, 0);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "place.h"
+#include "log_place.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "log/log_file.h"
 
-int place_make(void **state)
+int log_place_make(void **state)
 {
-	*state = calloc(1, sizeof(struct place));
+	*state = calloc(1, sizeof(struct log_place));
 	return 0;
 }
 
-int place_remove(void **state)
+int log_place_remove(void **state)
 {
-	struct place *place = *state;
+	struct log_place *place = *state;
 
 	log_store_close(place->store);
 	scratch_remove(&place->scratch);
@@ -22,13 +22,13 @@ int place_remove(void **state)
 	return 0;
 }
 
-int place_open(struct place *place, const char *name, unsigned int flags, uint64_t bytes)
+int log_place_open(struct log_place *place, const char *name, unsigned int flags, uint64_t bytes)
 {
 	scratch_path(&place->scratch, name, place->path);
 	return log_file_open(place->path, flags, bytes, NULL, &place->store, &place->message);
 }
 
-bool place_works(struct log_store *store)
+bool log_place_works(struct log_store *store)
 {
 	uint8_t *buffer = log_store_buffer(store);
 	struct log_io io[2] = { { 0, buffer, PLACE_UNIT, 0 },
