@@ -97,7 +97,8 @@ not_built = $(foreach n,$(call none_of,$(1)),$(if $(call \
 	preprocesses,$(n:%_none.c=%.c)),$(n),$(n:%_none.c=%.c)))
 choose = $(filter-out $(call not_built,$(1)),$(1))
 
-MODULE_SOURCES := libjournal/marker/pmem.c
+# libjournal-x.so of x.c, linked with libx and loaded on demand
+MODULE_SOURCES := libjournal/marker/pmem.c libjournal/store/nvme.c
 LIB_DIRS := util format store marker log txn
 LIB_ALL := $(sort $(foreach d,$(LIB_DIRS),$(wildcard libjournal/$(d)/*.c)) \
 	$(wildcard libjournal/backends.c))
@@ -124,8 +125,10 @@ VERSION := $(shell sed -n 's/^$(HASH)define JOURNAL_VERSION_\(MAJOR\|MINOR\) *//
 SOVERSION := 0
 SONAME := libjournal.so.$(SOVERSION)
 
-# the module needs libpmem; without it there is none, and a line says so
-MODULES := $(and $(wildcard $(MODULE_SOURCES)),$(call have,libpmem.h,$(BUILD)/libjournal-pmem.so))
+# a module needs its library; without it there is none, and a line says so
+module_names = $(basename $(notdir $(wildcard $(MODULE_SOURCES))))
+MODULES := $(foreach m,$(module_names),$(call have,lib$(m).h,$(BUILD)/libjournal-$(m).so))
+MODULES_MISSING := $(foreach m,$(module_names),$(if $(call have,lib$(m).h,yes),,$(m)))
 
 # ---- quiet -----------------------------------------------------------------
 
@@ -140,8 +143,8 @@ AGAIN = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOB
 
 all: $(BUILD)/libjournal.a $(BUILD)/libjournal.so $(MODULES) \
 	$(if $(TOOL_SOURCES),$(BUILD)/jnl)
-	$(if $(and $(wildcard $(MODULE_SOURCES)),$(if $(MODULES),,none)),\
-		@echo "libjournal-pmem.so is not built: libpmem.h is missing (libpmem-dev)")
+	$(foreach m,$(MODULES_MISSING),@echo \
+		"libjournal-$(m).so is not built: lib$(m).h is missing (lib$(m)-dev)"$(NEWLINE))
 
 # Stamps, touched only when what they hold changes: what the objects are made
 # with, and from which sources (one that goes away relinks).
@@ -164,9 +167,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(EXTRA_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# where an installed library looks for its module
-$(BUILD)/obj/libjournal/marker/pmem_load.o $(BUILD)/obj/tests/unit/test_marker_pmem.o: $(BUILD)/libdir
-$(BUILD)/obj/libjournal/marker/pmem_load.o: EXTRA_CPPFLAGS = -DJOURNAL_LIBDIR='"$(LIBDIR)"'
+# where an installed library looks for its modules
+$(BUILD)/obj/libjournal/util/module.o $(BUILD)/obj/tests/unit/test_marker_pmem.o: $(BUILD)/libdir
+$(BUILD)/obj/libjournal/util/module.o: EXTRA_CPPFLAGS = -DJOURNAL_LIBDIR='"$(LIBDIR)"'
 $(BUILD)/obj/tests/unit/test_marker_pmem.o: EXTRA_CPPFLAGS += -DJOURNAL_LIBDIR='"$(LIBDIR)"'
 
 $(BUILD)/obj/tests/%.o $(BUILD)/obj/bench/%.o: EXTRA_CPPFLAGS = -Itests -Itests/lib -Ibench
@@ -200,13 +203,15 @@ $(BUILD)/libjournal.so: $(LIB_OBJECTS) libjournal/libjournal.map $(BUILD)/source
 		-o $@ $(LIB_OBJECTS) $(LIB_LDLIBS) $(LDLIBS)
 	@ln -sf $(@F) $(BUILD)/$(SONAME)
 
-# carries its own copy of the few internals that it calls
-$(BUILD)/libjournal-pmem.so: $(call objects,$(MODULE_SOURCES)) $(INTERNAL) \
+# a module carries its own copy of the few internals that it calls
+$(BUILD)/libjournal-pmem.so: $(BUILD)/obj/libjournal/marker/pmem.o
+$(BUILD)/libjournal-nvme.so: $(BUILD)/obj/libjournal/store/nvme.o
+$(BUILD)/libjournal-pmem.so $(BUILD)/libjournal-nvme.so: $(BUILD)/libjournal-%.so: $(INTERNAL) \
 		libjournal/libjournal.map
 	$(call say,LD,$@)
 	$(Q)$(CC) -shared -Wl,-soname,$(@F) -Wl,--version-script,libjournal/libjournal.map \
 		-Wl,-Bsymbolic-functions -Wl,--exclude-libs,ALL $(ALL_LDFLAGS) -o $@ \
-		$(filter %.o,$^) $(INTERNAL) -lpmem $(LIB_LDLIBS) $(LDLIBS)
+		$(filter %.o,$^) $(INTERNAL) -l$* $(LIB_LDLIBS) $(LDLIBS)
 
 $(BUILD)/jnl: $(TOOL_OBJECTS) $(INTERNAL) $(BUILD)/sources
 	$(call say,LD,$@)
@@ -237,6 +242,9 @@ $(BUILD)/tests/integration/test_crash_% $(BUILD)/tests/unit/test_crash_%: TEST_L
 # what is synced is recorded
 $(BUILD)/tests/unit/test_syncs: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fsync fdatasync \
 	rename pwrite)
+# an NVMe controller that is a script: libnvme finds the program's ioctl()
+$(BUILD)/tests/unit/test_evidence_nvme: TEST_LDFLAGS = -Wl,--wrap=nvme_device_open \
+	-Wl,--wrap=module_load -Wl,--export-dynamic-symbol=ioctl
 # each allocation may fail once
 $(BUILD)/tests/unit/test_io_errors: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=, \
 	backend_open_marker backend_open_log)
@@ -336,7 +344,7 @@ man_path = $(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 HEADERS := $(sort $(wildcard libjournal/include/*.h))
 INSTALLED = $(addprefix $(INCLUDEDIR)/,$(notdir $(HEADERS))) $(LIBDIR)/libjournal.a $(LIBDIR)/libjournal.so.$(VERSION) \
 	$(LIBDIR)/$(SONAME) $(LIBDIR)/libjournal.so $(PKGCONFIGDIR)/libjournal.pc \
-	$(if $(TOOL_SOURCES),$(BINDIR)/jnl) $(if $(MODULES),$(LIBDIR)/libjournal-pmem.so) \
+	$(if $(TOOL_SOURCES),$(BINDIR)/jnl) $(addprefix $(LIBDIR)/,$(notdir $(MODULES))) \
 	$(if $(COMPLETION),$(COMPLETIONDIR)/jnl) $(foreach m,$(MAN_PAGES),$(call man_path,$(m)))
 
 install: all

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "store/evidence_walk.h"
+#include "store/nvme_device.h"
 
 static void walk_directory(struct evidence_walk *walk, const char *directory);
 
@@ -92,6 +93,7 @@ static void walk_disk(struct evidence_walk *walk, const char *directory)
 {
 	const char *who = is_virtio(directory) ? ", as the virtual device declares" : "";
 	char cache[32], fua[8] = "0";
+	bool told, through;
 
 	/* zram, brd, null_blk, nbd: a queue, and no device behind it */
 	if (!exists(directory, "device")) {
@@ -99,13 +101,19 @@ static void walk_disk(struct evidence_walk *walk, const char *directory)
 		evidence_say(walk, " (no disk is known behind it)");
 		return;
 	}
-	if (!attribute(directory, "queue/write_cache", cache, sizeof(cache))) {
+	told = attribute(directory, "queue/write_cache", cache, sizeof(cache));
+	through = told && !strcmp(cache, "write through");
+	if ((!told || through) && nvme_device_is(directory)) {
+		evidence_walk_nvme(walk, directory, through);
+		return;
+	}
+	if (!told) {
 		evidence_unknown(walk);
 		evidence_say(walk, " (it does not say whether it has a write cache)");
 		return;
 	}
 	(void)attribute(directory, "queue/fua", fua, sizeof(fua));
-	if (!strcmp(cache, "write through")) {
+	if (through) {
 		evidence_say(walk, " (write through, no volatile cache%s)", who);
 		return;
 	}

@@ -45,6 +45,10 @@ void evidence_walk_device(struct evidence_walk *walk, dev_t device);
 /* evidence_block.c: all devices of the btrfs that @device is one of */
 void evidence_walk_btrfs(struct evidence_walk *walk, dev_t device);
 
+/* evidence_nvme.c: the namespace's disk at @directory, of which the kernel says
+ * "write through", or nothing */
+void evidence_walk_nvme(struct evidence_walk *walk, const char *directory, bool write_through);
+
 /**
  * struct evidence_mount - what /proc/self/mountinfo says of a mount
  * @type:    "ext4"

@@ -40,10 +40,14 @@ for library in libjournal.so libjournal.a; do
 	verdict "$library exports everything that is in journal.h" \
 		"$(comm -23 <(echo "$declared") <(echo "$symbols") | grep .)"
 done
-if [ -e "$BUILD/libjournal-pmem.so" ]; then
-	verdict "libjournal-pmem.so exports its table alone" \
-		"$(exported -D --defined-only "$BUILD/libjournal-pmem.so" | grep -vx journal_pmem_module)"
-fi
+for module in pmem nvme; do
+	[ -e "$BUILD/libjournal-$module.so" ] || continue
+	verdict "libjournal-$module.so exports its table alone" \
+		"$(exported -D --defined-only "$BUILD/libjournal-$module.so" |
+			grep -vx "journal_${module}_module")"
+	verdict "libjournal-$module.so is what brings lib$module" \
+		"$(ldd "$BUILD/libjournal-$module.so" | grep -q "lib$module\." || echo "it does not")"
+done
 verdict "the soname is libjournal.so.0" \
 	"$(readelf -d "$BUILD/libjournal.so" | grep SONAME | grep -v '\[libjournal\.so\.0\]')"
 
@@ -61,6 +65,13 @@ if [ -e "$BUILD/jnl" ] && [ "$(head -c 4 "$BUILD/jnl" | tail -c 3)" = ELF ]; the
 	verdict "jnl loads these and JSON at most" \
 		"$(needed "$BUILD/jnl" | grep -vE "^($base|libjson-c)\.so")"
 fi
+
+# not even by what these bring along: the modules are for that
+for library in libjournal.so jnl; do
+	[ -e "$BUILD/$library" ] || continue
+	verdict "$library loads neither libnvme nor libpmem" \
+		"$(ldd "$BUILD/$library" | grep -E 'lib(nvme|pmem)')"
+done
 
 # C++ programs use it too; one that cannot be compiled here is said so
 if command -v c++ >/dev/null; then

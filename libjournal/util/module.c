@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "util/module.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Never unloaded: what they bring along starts things that are not made to be
+ * stopped, and loading it again would cost every open a millisecond. */
+#define LOAD_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE)
+
+/* something that lies in the file this code is in */
+static const char here[] = "";
+
+/* "DIR/@file" for the directory of that file */
+static int path_beside(const char *file, char *path, size_t bytes)
+{
+	char self[PATH_MAX] = ""; /* zeros all through: readlink adds none */
+	Dl_info info;
+	const char *slash;
+	int length;
+
+	if (dladdr(here, &info) && info.dli_fname)
+		(void)snprintf(self, sizeof(self), "%s", info.dli_fname);
+	/* a program found through PATH knows itself by its bare name */
+	if (!strchr(self, '/') && readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
+		return -errno;
+	slash = strrchr(self, '/');
+	if (!slash)
+		return -ENOENT;
+	length = snprintf(path, bytes, "%.*s/%s", (int)(slash - self), self, file);
+	return length > 0 && (size_t)length < bytes ? 0 : -ENAMETOOLONG;
+}
+
+/* A file that is there and does not load has the error worth telling. */
+static void *try_path(const char *path, char *reason, size_t bytes)
+{
+	void *handle;
+
+	if (strchr(path, '/') && access(path, F_OK))
+		return NULL;
+	handle = dlopen(path, LOAD_FLAGS);
+	if (!handle && !reason[0])
+		(void)snprintf(reason, bytes, "%s", dlerror());
+	return handle;
+}
+
+static void *try_all(const char *file, char *reason, size_t bytes)
+{
+	char path[PATH_MAX];
+	void *handle = NULL;
+
+	if (!path_beside(file, path, sizeof(path)))
+		handle = try_path(path, reason, bytes);
+	if (!handle && snprintf(path, sizeof(path), JOURNAL_LIBDIR "/%s", file) < PATH_MAX)
+		handle = try_path(path, reason, bytes);
+	return handle ? handle : try_path(file, reason, bytes);
+}
+
+int module_load(const char *file, const char *symbol, uint32_t version, const void **table,
+		char *reason, size_t reason_bytes)
+{
+	void *handle;
+
+	reason[0] = '\0';
+	handle = try_all(file, reason, reason_bytes);
+	if (!handle)
+		return -ENOTSUP;
+	*table = dlsym(handle, symbol);
+	if (*table && *(const uint32_t *)*table == version)
+		return 0;
+	(void)dlclose(handle);
+	(void)snprintf(reason, reason_bytes, "%s is of another version", file);
+	return -ENOTSUP;
+}
