@@ -390,7 +390,10 @@ int journal_put(struct journal *journal, const void *data, size_t bytes,
  * journal_retire() - the transaction is finished: it never comes back
  *
  * Durable: on return 0.  Context: no system call with trusted NVRAM; else one
- * durable log write, shared with other threads.
+ * durable log write, shared with other threads.  One that was written in several
+ * pieces (above 1 MiB or so) costs a read of the last piece after that, to free
+ * the others; if that cannot be read, they are freed by the next open, and
+ * retires_unfreed of struct journal_info counts it.
  *
  * Return: 0, or
  * -ENOENT   no such transaction, or already retired (nothing happened)

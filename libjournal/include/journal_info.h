@@ -79,6 +79,7 @@ struct journal_info {
 	uint64_t groups;
 	uint64_t aborts;
 	uint64_t retires;
+	uint64_t retires_unfreed; /* list of extents unreadable: space back at the next open */
 	uint64_t destaged;        /* transactions moved from stage to log */
 	uint64_t elided;          /* retired before destage: never touched the disk */
 	uint64_t log_writes;

@@ -41,10 +41,11 @@ static const struct info_number info_now[] = {
 static const struct info_number info_counters[] = {
 	INFO_NUMBER(commits_staged), INFO_NUMBER(commits_direct), INFO_NUMBER(commits_synced),
 	INFO_NUMBER(commits_no_lane), INFO_NUMBER(groups), INFO_NUMBER(aborts),
-	INFO_NUMBER(retires), INFO_NUMBER(destaged), INFO_NUMBER(elided), INFO_NUMBER(log_writes),
-	INFO_NUMBER(log_bytes_written), INFO_NUMBER(log_flushes), INFO_NUMBER(log_dsyncs),
-	INFO_NUMBER(log_unsynced), INFO_NUMBER(log_reads), INFO_NUMBER(log_async),
-	INFO_NUMBER(checkpoints), INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles), { 0 },
+	INFO_NUMBER(retires), INFO_NUMBER(retires_unfreed), INFO_NUMBER(destaged),
+	INFO_NUMBER(elided), INFO_NUMBER(log_writes), INFO_NUMBER(log_bytes_written),
+	INFO_NUMBER(log_flushes), INFO_NUMBER(log_dsyncs), INFO_NUMBER(log_unsynced),
+	INFO_NUMBER(log_reads), INFO_NUMBER(log_async), INFO_NUMBER(checkpoints),
+	INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles), { 0 },
 };
 
 static const struct info_number info_recovery[] = {

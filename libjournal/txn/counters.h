@@ -17,6 +17,7 @@ enum counter {
 	COUNT_GROUPS,
 	COUNT_ABORTS,
 	COUNT_RETIRES, /* in lines that are finished; line_retired() has the others */
+	COUNT_UNFREED,
 	COUNT_DESTAGED,
 	COUNT_ELIDED,
 	COUNT_LINES,

@@ -14,9 +14,9 @@ static void found_tell(struct journal *j, int damage, uint64_t id, const char *f
 		return;
 	(void)vsnprintf(text, sizeof(text), format, args);
 	/* recovery's threads find things too */
-	pthread_mutex_lock(&j->multi_lock);
+	pthread_mutex_lock(&j->found_lock);
 	j->found(j->found_context, &finding);
-	pthread_mutex_unlock(&j->multi_lock);
+	pthread_mutex_unlock(&j->found_lock);
 }
 
 void found_damage(struct journal *j, uint64_t id, const char *format, ...)

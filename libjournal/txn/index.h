@@ -25,15 +25,15 @@ struct line;
 enum where_kind { WHERE_NONE = 0, WHERE_STAGE = 1, WHERE_LOG = 2, WHERE_LOST = 3 };
 
 #define WHERE_DIRECT (1ull << 61) /* committed by its bit */
-#define WHERE_MULTI  (1ull << 60) /* units is an index of multi.c */
+#define WHERE_MULTI  (1ull << 60) /* in several pieces: this is the final record, pieces.h */
 
 struct slot {
 	_Atomic uint64_t where;
 	/* readers of the transaction before may look meanwhile (found_look()) */
 	_Atomic uint64_t time_ns;
 	_Atomic uint32_t bytes; /* payload of this transaction */
-	/* of the whole record, 32 bytes each; or a multi index.  Staged: of the record
-	 * that destaging will make, so that destaging changes nothing but where */
+	/* of the whole record, 32 bytes each.  Staged: of the record that destaging
+	 * will make, so that destaging changes nothing but where */
 	_Atomic uint32_t units;
 };
 

@@ -97,6 +97,7 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	for (i = 0; i < j->shared->lines_used; i++)
 		if (line_state_of(j->lines[i].use) != LINE_FREE)
 			info->retires += line_retired(&j->lines[i]);
+	info->retires_unfreed = counted(j->counters, COUNT_UNFREED);
 	info->destaged = counted(j->counters, COUNT_DESTAGED);
 	info->elided = counted(j->counters, COUNT_ELIDED);
 	info->line_recycles = counted(j->counters, COUNT_LINES);

@@ -14,7 +14,6 @@
 #include "txn/line.h"
 #include "txn/list.h"
 #include "txn/media.h"
-#include "txn/multi.h"
 #include "txn/open_impl.h"
 #include "txn/recover.h"
 #include "txn/reserve.h"
@@ -65,7 +64,7 @@ static int journal_locks(struct journal *j)
 	return pthread_mutex_init(&j->lines_lock, NULL) ||
 			       pthread_mutex_init(&j->own_lock, NULL) ||
 			       pthread_mutex_init(&j->destage_lock, NULL) ||
-			       pthread_mutex_init(&j->multi_lock, NULL) ||
+			       pthread_mutex_init(&j->found_lock, NULL) ||
 			       pthread_mutex_init(&j->pool_lock, NULL) ?
 		       -ENOMEM :
 		       0;
@@ -159,7 +158,6 @@ static void journal_free(struct journal *j)
 {
 	stream_free(j);
 	txn_pool_free(j);
-	multi_free(j);
 	lanes_free(j);
 	segments_free(j);
 	list_free(j);

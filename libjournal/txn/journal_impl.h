@@ -5,7 +5,7 @@
  *
  * Lock order, outermost first (no lock is taken on the staged path):
  *   lane lease -> own_lock, destage_lock -> stream.lock | extents.lock -> lines_lock
- *   -> segments.lock -> multi_lock, pool_lock
+ *   -> segments.lock -> found_lock, pool_lock
  */
 #ifndef TXN_JOURNAL_IMPL_H
 #define TXN_JOURNAL_IMPL_H
@@ -71,6 +71,8 @@ struct segment {
 	uint32_t inflight;     /* extents: writes under way; extents.lock */
 	struct segment_notes *notes;
 };
+
+#define NO_SEGMENT UINT32_MAX
 
 struct segments {
 	pthread_mutex_t lock; /* state changes, the free list */
@@ -180,11 +182,6 @@ struct journal {
 	struct stream stream;
 	struct extents extents;
 
-	/* extents of transactions in several pieces: multi.c */
-	pthread_mutex_t multi_lock;
-	struct multi **multi;
-	uint32_t multi_count;
-
 	/* a listing's order: list.c */
 	struct {
 		pthread_mutex_t lock;
@@ -207,7 +204,8 @@ struct journal {
 		uint64_t recovered, duration_ns, bytes_read, torn, lost_unnamed, ahead;
 	} recovered;
 
-	/* told of what recovery finds; journal_check() */
+	/* told of what recovery's threads find, one at a time; journal_check() */
+	pthread_mutex_t found_lock;
 	void (*found)(void *context, const struct journal_finding *finding);
 	void *found_context;
 };

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "format/group.h"
-#include "txn/multi.h"
+#include "txn/pieces.h"
 #include "txn/segment.h"
 #include "util/crc32c.h"
 
@@ -166,42 +166,46 @@ static int read_single(struct journal *j, const struct found *found, void *buffe
 	return error;
 }
 
-/* One piece of a large transaction, to its place in @buffer. */
-static int read_piece(struct journal *j, const struct found *found, const struct multi *multi,
-		      uint32_t piece, uint8_t *buffer, uint64_t *at)
+/* One piece of a large transaction, at @at of the @bytes that the pieces have. */
+static int read_piece(struct journal *j, const struct found *found, uint32_t index,
+		      uint64_t where, uint8_t *buffer, uint64_t bytes, uint64_t *at)
 {
-	bool last = piece == multi->extents - 1;
-	uint64_t bytes, limit = last ? multi->units * 32ull : record_bytes_max();
 	struct record record;
-	int error = record_read(j, (uint32_t)(multi->where[piece] >> 32),
-				(uint32_t)multi->where[piece], limit, &record);
+	int error = piece_read(j, found->id, index, where, &record);
 
+	if (!error && record.meta.bytes > bytes - *at)
+		error = -EBADMSG;
 	if (!error) {
-		bytes = record.meta.bytes - (last ? (multi->extents - 1ull) * 8 : 0);
-		if (record.meta.id != found->id || record.meta.extent != piece ||
-		    bytes > found->bytes - *at)
-			error = -EBADMSG;
-		else
-			memcpy(buffer + *at, record.payload, bytes);
-		*at += bytes;
+		memcpy(buffer + *at, record.payload, record.meta.bytes);
+		*at += record.meta.bytes;
 	}
 	free(record.buffer);
 	return error;
 }
 
+/* The final record says where the others are, and ends the payload. */
 static int read_multi(struct journal *j, const struct found *found, uint8_t *buffer)
 {
-	struct multi *multi;
-	uint64_t at = 0;
-	uint32_t piece;
-	int error = multi_copy(j, found->units, &multi);
+	struct record final;
+	const uint8_t *table;
+	uint64_t at = 0, bytes, last;
+	uint32_t i;
+	int error = pieces_final(j, found->id, found->where, found->units, &final, &table);
 
-	if (error)
-		return error;
-	for (piece = 0; piece < multi->extents && !error; piece++)
-		error = read_piece(j, found, multi, piece, buffer, &at);
-	free(multi);
-	return !error && at != found->bytes ? -EBADMSG : error;
+	if (!error && final.meta.total_bytes != found->bytes)
+		error = -EBADMSG;
+	if (!error) {
+		last = (uint64_t)(table - final.payload);
+		bytes = found->bytes - last;
+		for (i = 0; i + 1 < final.meta.extents && !error; i++)
+			error = read_piece(j, found, i, pieces_where(table, i), buffer, bytes, &at);
+		if (!error && at != bytes)
+			error = -EBADMSG;
+		if (!error)
+			memcpy(buffer + at, final.payload, last);
+	}
+	free(final.buffer);
+	return error;
 }
 
 static int read_found(struct journal *j, const struct found *found, void *buffer)

@@ -87,12 +87,12 @@ void recover_lost_bits(struct recovery *r);
 bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot);
 
 /* recover_insert.c */
-/* enter @bytes of payload at @where; Context: r->lock */
-void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t where,
+/* enter @bytes of payload at @where; Context: r->lock
+ * Return: whether it counts: false: a better copy is known */
+bool recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t where,
 		    uint32_t bytes, uint32_t units, uint64_t time_ns);
 /* acknowledged and not readable, unless a copy turns up; Context: r->lock */
 enum recover_why { WHY_PAYLOAD, WHY_EXTENT, WHY_STAGE, WHY_BIT, WHY_RECORD };
-#define NO_SEGMENT UINT32_MAX
 /* @segment: where its damaged record is, or NO_SEGMENT */
 void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why,
 		  uint32_t segment);
@@ -102,8 +102,8 @@ void recover_tell_lost(struct recovery *r);
 uint32_t recover_tail_bytes(const struct log_meta *meta);
 /* a log record that commits something; verifies its other extents.
  * @tail: its table; @valid: its payload verified.  Context: no lock held. */
-int recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
-		   const struct log_meta *meta, const uint8_t *tail, bool valid);
+void recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
+		    const struct log_meta *meta, const uint8_t *tail, bool valid);
 
 /* recover_stage.c */
 int recover_stage(struct recovery *r);

@@ -6,7 +6,7 @@
 
 #include "txn/found.h"
 #include "txn/line.h"
-#include "txn/multi.h"
+#include "txn/pieces.h"
 #include "txn/read.h"
 #include "txn/recover.h"
 #include "txn/segment.h"
@@ -36,7 +36,7 @@ static void recover_mark(struct line *line, uint32_t slot)
 			      memory_order_relaxed);
 }
 
-void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t where,
+bool recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t where,
 		    uint32_t bytes, uint32_t units, uint64_t time_ns)
 {
 	struct journal *j = r->j;
@@ -44,19 +44,20 @@ void recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t w
 	bool known = j->lines[line].committed[slot / 64] >> (slot & 63) & 1;
 
 	if (known && recover_have_better(entry, where))
-		return;
+		return false;
 	if (known && where_kind(entry->where) == WHERE_LOST) {
 		struct place place;
 
 		slot_take(entry, &place);
-		place_release(j, &place);
+		place_release(j, id_make(j->lines[line].number, slot), &place);
 		known = false;
 	}
 	slot_set(entry, where, bytes, units, time_ns);
 	recover_mark(&j->lines[line], slot);
 	j->recovered.recovered += !known;
-	if (where_kind(where) == WHERE_LOG && !(where & WHERE_MULTI))
+	if (where_kind(where) == WHERE_LOG)
 		segment_hold(&j->segments.all[where_segment(where)], 1);
+	return true;
 }
 
 void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why,
@@ -124,84 +125,43 @@ uint32_t recover_tail_bytes(const struct log_meta *meta)
 static bool recover_extent(struct recovery *r, const struct log_meta *last, uint64_t where,
 			   uint32_t index, uint64_t *bytes)
 {
-	struct journal *j = r->j;
-	uint32_t segment = (uint32_t)(where >> 32);
 	struct record record;
-	bool good;
-	int error;
+	int error = piece_read(r->j, last->id, index, where, &record);
+	bool good = !error && record.meta.line_epoch == last->line_epoch;
 
-	if (segment >= j->segments.count || (uint32_t)where >= j->segment_bytes ||
-	    (uint32_t)where % LOG_RECORD_ALIGN)
-		return false;
-	error = record_read(j, segment, (uint32_t)where, record_bytes_max(), &record);
 	if (error == -ENOMEM)
 		r->no_memory = true;
-	good = !error && record.meta.type == LOG_EXTENT && record.meta.id == last->id &&
-	       record.meta.extent == index && !record.meta.extents &&
-	       record.meta.line_epoch == last->line_epoch;
 	if (good)
 		*bytes += record.meta.bytes;
 	free(record.buffer);
 	return good;
 }
 
-static struct multi *recover_extents(struct recovery *r, uint32_t segment, uint32_t offset,
-				     const struct log_meta *meta, const uint8_t *tail)
+static bool recover_extents(struct recovery *r, const struct log_meta *meta,
+			    const uint8_t *table)
 {
-	struct multi *multi = multi_make(meta->extents);
 	uint64_t bytes = meta->bytes - recover_tail_bytes(meta);
 	uint32_t i;
-	__le64 where;
 
-	if (!multi)
-		r->no_memory = true;
-	for (i = 0; multi && i + 1 < meta->extents; i++) {
-		memcpy(&where, tail + (size_t)i * 8, 8);
-		multi->where[i] = get_le64(where);
-		if (!recover_extent(r, meta, multi->where[i], i, &bytes))
-			break;
-	}
-	if (!multi || i + 1 < meta->extents || bytes != meta->total_bytes) {
-		free(multi);
-		return NULL;
-	}
-	multi->where[i] = (uint64_t)segment << 32 | offset;
-	multi->units = (uint32_t)(log_record_bytes(meta->bytes) / 32);
-	return multi;
+	for (i = 0; i + 1 < meta->extents; i++)
+		if (!recover_extent(r, meta, pieces_where(table, i), i, &bytes))
+			return false;
+	return bytes == meta->total_bytes;
 }
 
-static void recover_hold_multi(struct journal *j, const struct multi *multi)
+static void recover_multi(struct recovery *r, uint32_t segment, const struct log_meta *meta,
+			  const uint8_t *table, uint64_t where)
 {
-	uint32_t i;
-
-	for (i = 0; i < multi->extents; i++)
-		if (!i || multi->where[i] >> 32 != multi->where[i - 1] >> 32)
-			segment_hold(&j->segments.all[multi->where[i] >> 32], 1);
-}
-
-static int recover_multi(struct recovery *r, uint32_t segment, uint32_t offset,
-			 const struct log_meta *meta, const uint8_t *tail, uint64_t where)
-{
-	struct multi *multi = recover_extents(r, segment, offset, meta, tail);
-	struct journal *j = r->j;
-	uint32_t index;
-	int error = 0;
+	bool good = recover_extents(r, meta, table);
 
 	pthread_mutex_lock(&r->lock);
-	if (!multi) {
+	if (!good)
 		recover_lose(r, meta->line, meta->slot, WHY_EXTENT, segment);
-	} else {
-		error = multi_add(j, multi, &index);
-		if (error) {
-			free(multi);
-		} else {
-			recover_hold_multi(j, multi);
-			recover_insert(r, meta->line, meta->slot, where | WHERE_MULTI,
-				       (uint32_t)meta->total_bytes, index, meta->time_ns);
-		}
-	}
+	else if (recover_insert(r, meta->line, meta->slot, where | WHERE_MULTI,
+				(uint32_t)meta->total_bytes,
+				(uint32_t)(log_record_bytes(meta->bytes) / 32), meta->time_ns))
+		pieces_hold(r->j, table, meta->extents - 1, segment);
 	pthread_mutex_unlock(&r->lock);
-	return error ? journal_say(j, error, "no memory to recover") : 0;
 }
 
 /* ---- any record ---- */
@@ -233,23 +193,23 @@ static void recover_members(struct recovery *r, const struct log_meta *meta,
 	pthread_mutex_unlock(&r->lock);
 }
 
-int recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
-		   const struct log_meta *meta, const uint8_t *tail, bool valid)
+void recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
+		    const struct log_meta *meta, const uint8_t *tail, bool valid)
 {
 	uint64_t where = where_log(segment, offset,
 				   meta->type == LOG_EXTENT ? WHERE_DIRECT : 0);
 	struct journal *j = r->j;
 
 	if (meta->type == LOG_RETIRE || !meta->extents)
-		return 0; /* committed by another record, if at all */
+		return; /* committed by another record, if at all */
 	if (meta->type == LOG_EXTENT && !j->bits_durable)
-		return 0;
+		return;
 	if (meta->extents == 1 || !valid) {
 		recover_members(r, meta, tail, where, valid);
-		return 0;
+		return;
 	}
 	if (!recover_may_live(r, meta->line, meta->line_epoch, meta->slot) ||
 	    (where & WHERE_DIRECT && !recover_bit_set(j, meta->line, meta->slot)))
-		return 0;
-	return recover_multi(r, segment, offset, meta, tail, where);
+		return;
+	recover_multi(r, segment, meta, tail, where);
 }

@@ -234,7 +234,7 @@ static bool scan_is_named(const struct segment_scan *scan, const struct log_meta
 	return false;
 }
 
-static int scan_enter(struct recovery *r, uint32_t segment, const struct scanned *record)
+static void scan_enter(struct recovery *r, uint32_t segment, const struct scanned *record)
 {
 	bool known = record->valid || record->meta.type == LOG_EXTENT ||
 		     scan_was_acked(r, record) ||
@@ -243,16 +243,15 @@ static int scan_enter(struct recovery *r, uint32_t segment, const struct scanned
 
 	if (!known) {
 		r->j->recovered.torn++;
-		return 0;
+		return;
 	}
 	if (record->meta.type == LOG_RETIRE && !record->valid)
 		found_damage(r->j, 0, "%s: segment %u: a retire record was acknowledged and does "
 			     "not verify: what it retired may be back",
 			     r->j->conf.logs[segment_log(r->j, segment)], segment);
 	if (record->meta.type == LOG_RETIRE)
-		return 0;
-	return recover_record(r, segment, record->offset, &record->meta, record->tail,
-			      record->valid);
+		return;
+	recover_record(r, segment, record->offset, &record->meta, record->tail, record->valid);
 }
 
 /* ---- gaps in the sequence ---- */
@@ -341,24 +340,22 @@ static uint64_t scan_served(const struct recovery *r)
 }
 
 /* one segment that was read whole */
-static int scan_finish(struct recovery *r, uint32_t number, uint64_t *expected)
+static void scan_finish(struct recovery *r, uint32_t number, uint64_t *expected)
 {
 	const struct segment_scan *scan = &r->scans[number];
 	uint64_t unnamed = r->j->recovered.lost_unnamed, lost = r->lost;
 	uint32_t k;
-	int error = 0;
 
 	scan_gaps(r, number, expected);
 	unnamed = r->j->recovered.lost_unnamed - unnamed;
-	for (k = 0; k < scan->count && !error; k++)
-		error = scan_enter(r, number, &scan->records[k]);
-	if (!error && scan->digest) {
+	for (k = 0; k < scan->count; k++)
+		scan_enter(r, number, &scan->records[k]);
+	if (scan->digest) {
 		recover_named(r, number);
 		/* gaps that the digest has a name for */
 		if (r->lost > lost)
 			r->j->recovered.lost_unnamed -= min_u64(unnamed, r->lost - lost);
 	}
-	return error;
 }
 
 int recover_scan_finish(struct recovery *r)
@@ -376,7 +373,7 @@ int recover_scan_finish(struct recovery *r)
 	}
 	for (i = 0; i < r->order_count && !error; i++) {
 		if (r->scans[r->order[i]].whole)
-			error = scan_finish(r, r->order[i], &expected);
+			scan_finish(r, r->order[i], &expected);
 	}
 	r->served_seq = scan_served(r);
 	return error;

@@ -167,7 +167,7 @@ static void sealed_lose(struct sealed *s, const struct wanted *w)
 	pthread_mutex_unlock(&s->r->lock);
 }
 
-static int sealed_record(struct sealed *s, const struct wanted *w, const uint8_t *bytes)
+static void sealed_record(struct sealed *s, const struct wanted *w, const uint8_t *bytes)
 {
 	const struct segment *segment = &s->r->j->segments.all[s->segment];
 	const uint8_t *payload = bytes + LOG_RECORD_BYTES;
@@ -180,40 +180,38 @@ static int sealed_record(struct sealed *s, const struct wanted *w, const uint8_t
 	    meta.line != w->line || meta.line_epoch != w->number || w->slot < meta.slot ||
 	    w->slot >= meta.slot + meta.count) {
 		sealed_lose(s, w);
-		return 0;
+		return;
 	}
-	return recover_record(s->r, s->segment, w->offset, &meta,
-			      payload + meta.bytes - recover_tail_bytes(&meta), true);
+	recover_record(s->r, s->segment, w->offset, &meta,
+		       payload + meta.bytes - recover_tail_bytes(&meta), true);
 }
 
-static int sealed_run_records(struct sealed *s, const struct run *run, const struct log_io *io)
+static void sealed_run_records(struct sealed *s, const struct run *run,
+			       const struct log_io *io)
 {
 	const struct wanted *w;
 	uint32_t i;
-	int error = 0;
 
-	for (i = run->first; i < run->first + run->count && !error; i++) {
+	for (i = run->first; i < run->first + run->count; i++) {
 		w = &s->wanted[i];
 		/* the members of a group name one record; those that it did not
 		 * bring are lost with it */
 		if (io->result || (i > run->first && w->offset == w[-1].offset))
 			sealed_lose(s, w);
 		else
-			error = sealed_record(s, w, (const uint8_t *)io->buffer +
-							    (w->offset - run->from));
+			sealed_record(s, w, (const uint8_t *)io->buffer +
+						    (w->offset - run->from));
 	}
-	return error;
 }
 
-static int sealed_read(struct sealed *s, uint8_t *buffers)
+static void sealed_read(struct sealed *s, uint8_t *buffers)
 {
 	struct journal *j = s->r->j;
 	struct log_io io[RUNS];
 	struct run runs[RUNS];
 	uint32_t i, count, next = 0;
-	int error = 0;
 
-	while (next < s->count && !error) {
+	while (next < s->count) {
 		for (count = 0; count < RUNS && next < s->count; count++) {
 			next = sealed_run(s, next, &runs[count]);
 			io[count] = (struct log_io){
@@ -224,26 +222,24 @@ static int sealed_read(struct sealed *s, uint8_t *buffers)
 			atomic_fetch_add(&s->r->bytes_read, io[count].bytes);
 		}
 		(void)log_store_read(j->logs[segment_log(j, s->segment)], io, count);
-		for (i = 0; i < count && !error; i++)
-			error = sealed_run_records(s, &runs[i], &io[i]);
+		for (i = 0; i < count; i++)
+			sealed_run_records(s, &runs[i], &io[i]);
 	}
-	return error;
 }
 
 static int sealed_live(struct sealed *s, const struct summary_head *digest,
 		       const struct summary_entry *table)
 {
 	void *buffers = NULL;
-	int error;
 
 	sealed_want_all(s, digest, table);
 	if (!s->count)
 		return 0;
 	if (posix_memalign(&buffers, 4096, (size_t)RUNS * (RUN_BYTES + 8192)))
 		return -ENOMEM;
-	error = sealed_read(s, buffers);
+	sealed_read(s, buffers);
 	free(buffers);
-	return error;
+	return 0;
 }
 
 void recover_named(struct recovery *r, uint32_t segment)
@@ -276,9 +272,8 @@ static int sealed_without_table(struct sealed *s)
 	found_damage(r->j, 0, "%s: segment %u: its table is damaged, it is read whole",
 		     r->j->conf.logs[segment_log(r->j, s->segment)], s->segment);
 	for (i = 0; i < scan->count && !error; i++)
-		error = recover_record(r, s->segment, scan->records[i].offset,
-				       &scan->records[i].meta, scan->records[i].tail,
-				       scan->records[i].valid);
+		recover_record(r, s->segment, scan->records[i].offset, &scan->records[i].meta,
+			       scan->records[i].tail, scan->records[i].valid);
 	if (!error)
 		recover_named(r, s->segment);
 	return error;

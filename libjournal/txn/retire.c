@@ -74,7 +74,7 @@ static void retire_take(struct journal *j, uint32_t line, uint32_t slot, struct 
 static void retire_done(struct journal *j, uint32_t line, uint64_t id,
 			const struct place *place, bool completes)
 {
-	place_release(j, place);
+	place_release(j, id, place);
 	if (completes)
 		line_word_done(j, line, id_number(id));
 }

@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "txn/slots.h"
 
-#include "txn/multi.h"
+#include <stdlib.h>
+
+#include "txn/pieces.h"
 #include "txn/segment.h"
 
-void place_release(struct journal *j, const struct place *place)
+/* The other pieces.  The hold on the final record's segment is released after
+ * this: until then nobody writes over the table. */
+static void place_release_pieces(struct journal *j, uint64_t id, const struct place *place)
 {
-	if (where_kind(place->where) == WHERE_LOG && place->where & WHERE_MULTI)
-		multi_drop(j, place->units);
-	else if (where_kind(place->where) == WHERE_LOG ||
-		 (where_kind(place->where) == WHERE_LOST && place->where & WHERE_LOST_SEGMENT))
+	struct record final;
+	const uint8_t *table;
+
+	if (pieces_final(j, id, place->where, place->units, &final, &table))
+		count(j->counters, COUNT_UNFREED, 1);
+	else
+		pieces_release(j, table, final.meta.extents - 1, where_segment(place->where));
+	free(final.buffer);
+}
+
+void place_release(struct journal *j, uint64_t id, const struct place *place)
+{
+	enum where_kind kind = where_kind(place->where);
+
+	if (kind == WHERE_LOG && place->where & WHERE_MULTI)
+		place_release_pieces(j, id, place);
+	if (kind == WHERE_LOG || (kind == WHERE_LOST && place->where & WHERE_LOST_SEGMENT))
 		segment_release(j, &j->segments.all[where_segment(place->where)], 1);
 }

@@ -30,7 +30,11 @@ static inline void slot_take(struct slot *slot, struct place *place)
 	place->where = atomic_exchange(&slot->where, 0);
 }
 
-/* durably retired: its bytes may go */
-void place_release(struct journal *j, const struct place *place);
+/**
+ * place_release() - transaction @id is durably retired: its bytes may go
+ * Context: with WHERE_MULTI reads the final record.  If that fails, the segments
+ * of the other pieces stay held until the next recovery, which is counted.
+ */
+void place_release(struct journal *j, uint64_t id, const struct place *place);
 
 #endif

@@ -22,7 +22,7 @@
 #include "txn/clock.h"
 #include "txn/extent.h"
 #include "txn/line.h"
-#include "txn/multi.h"
+#include "txn/pieces.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
 #include "txn/txn_impl.h"
@@ -98,7 +98,7 @@ static void txn_meta(const struct journal_txn *txn, struct log_meta *meta)
 static int txn_remember_extent(struct journal_txn *txn, struct segment *segment,
 			       uint32_t offset)
 {
-	txn->extents[txn->extent_count++] = (uint64_t)segment->number << 32 | offset;
+	txn->extents[txn->extent_count++] = put_le64((uint64_t)segment->number << 32 | offset);
 	txn->flush_logs |= 1u << segment_log(txn->j, segment->number);
 	txn->last_segment = segment;
 	return 0;
@@ -107,7 +107,7 @@ static int txn_remember_extent(struct journal_txn *txn, struct segment *segment,
 static int txn_grow_extents(struct journal_txn *txn)
 {
 	uint32_t room = txn->extent_room ? txn->extent_room * 2 : 16;
-	uint64_t *grown;
+	__le64 *grown;
 
 	if (txn->extent_count + 1 < txn->extent_room)
 		return 0;
@@ -181,8 +181,7 @@ int txn_buffered_append(struct journal_txn *txn, const void *data, size_t bytes)
 static void txn_finish(struct journal_txn *txn)
 {
 	__le32 table[JOURNAL_GROUP_MAX];
-	__le64 where;
-	uint32_t i, bytes;
+	uint32_t bytes;
 
 	if (txn->finished)
 		return;
@@ -196,9 +195,10 @@ static void txn_finish(struct journal_txn *txn)
 		memcpy(txn_payload(txn) + txn->fill, table, bytes);
 		txn->fill += bytes;
 	}
-	for (i = 0; i < txn->extent_count; i++, txn->fill += 8) {
-		where = put_le64(txn->extents[i]);
-		memcpy(txn_payload(txn) + txn->fill, &where, 8);
+	if (txn->extent_count) {
+		bytes = txn->extent_count * 8;
+		memcpy(txn_payload(txn) + txn->fill, txn->extents, bytes);
+		txn->fill += bytes;
 	}
 }
 
@@ -225,38 +225,12 @@ static int txn_flush_logs(struct journal_txn *txn)
 	return error ? journal_fail(txn->j, error) : 0;
 }
 
-/* Of a transaction in several extents: the list of them, while an error is still
- * one that nothing has happened before. */
-static int txn_list_extents(struct journal_txn *txn, struct multi **multi)
-{
-	*multi = NULL;
-	if (!txn->extent_count)
-		return 0;
-	*multi = multi_make(txn->extent_count + 1);
-	if (*multi && multi_add(txn->j, *multi, &txn->units)) {
-		free(*multi);
-		*multi = NULL;
-	}
-	if (!*multi)
-		return journal_say(txn->j, -ENOMEM, "no memory for a transaction's extents");
-	memcpy((*multi)->where, txn->extents, txn->extent_count * sizeof(*txn->extents));
-	return 0;
-}
-
-/* Where the transaction is found: one record, or the list. */
+/* Where the transaction is found: its final record. */
 static void txn_locate(struct journal_txn *txn, uint32_t segment, uint32_t offset,
-		       uint64_t flags, struct multi *multi)
+		       uint64_t flags)
 {
-	uint32_t units = (uint32_t)(log_record_bytes(txn->fill) / 32);
-
-	txn->where = where_log(segment, offset, flags);
-	if (!multi) {
-		txn->units = units;
-		return;
-	}
-	multi->where[txn->extent_count] = (uint64_t)segment << 32 | offset;
-	multi->units = units;
-	txn->where |= WHERE_MULTI;
+	txn->where = where_log(segment, offset, txn->extent_count ? flags | WHERE_MULTI : flags);
+	txn->units = (uint32_t)(log_record_bytes(txn->fill) / 32);
 }
 
 /* The whole payload durable in extents; the commit bit is all that is missing. */
@@ -264,7 +238,6 @@ static int txn_direct_prepare(struct journal_txn *txn)
 {
 	struct log_meta meta;
 	struct segment *segment;
-	struct multi *multi;
 	uint32_t offset;
 	int error = txn_take_slots(txn);
 
@@ -279,15 +252,10 @@ static int txn_direct_prepare(struct journal_txn *txn)
 	if (txn->extent_count) {
 		txn->flush_logs |= 1u << segment_log(txn->j, segment->number);
 		error = txn_flush_logs(txn);
+		if (error)
+			return error; /* sticky: nothing is given back */
 	}
-	if (!error)
-		error = txn_list_extents(txn, &multi);
-	if (error) {
-		if (segment != txn->last_segment)
-			segment_release(txn->j, segment, txn_group_count(txn));
-		return error;
-	}
-	txn_locate(txn, segment->number, offset, WHERE_DIRECT, multi);
+	txn_locate(txn, segment->number, offset, WHERE_DIRECT);
 	txn_fill_slots(txn, txn->where, txn->units);
 	txn->prepared = true;
 	return 0;
@@ -326,7 +294,6 @@ static int txn_synced_commit(struct journal_txn *txn)
 {
 	struct stream_record record = { 0 };
 	struct stream_place place;
-	struct multi *multi;
 	int error = txn_take_slots(txn);
 
 	if (error)
@@ -334,19 +301,14 @@ static int txn_synced_commit(struct journal_txn *txn)
 	txn_finish(txn);
 	/* the extents before the record that certifies them, for recovery */
 	error = txn_flush_logs(txn);
-	if (!error)
-		error = txn_list_extents(txn, &multi);
 	if (error)
 		return error;
 	txn_final_meta(txn, LOG_DATA, &record.meta);
 	record.payload = txn_payload(txn);
 	error = stream_append(txn->j, &record, false, &place);
-	if (error) {
-		if (multi)
-			multi_forget(txn->j, txn->units);
+	if (error)
 		return error;
-	}
-	txn_locate(txn, place.segment->number, place.offset, 0, multi);
+	txn_locate(txn, place.segment->number, place.offset, 0);
 	txn_fill_slots(txn, txn->where, txn->units);
 	/* it is in the batch and will be durable, whatever happens to us */
 	txn->slots_taken = false;
@@ -383,18 +345,18 @@ int txn_buffered_commit(struct journal_txn *txn, struct journal_receipt *receipt
 void txn_buffered_abort(struct journal_txn *txn)
 {
 	struct journal *j = txn->j;
+	uint32_t final = NO_SEGMENT;
 
 	if (journal_failed(j)) {
 		txn_free(txn); /* undecided: nothing that it took is given back */
 		return;
 	}
-	if (txn->prepared && txn->where & WHERE_MULTI)
-		multi_drop(j, txn->units);
-	else if (txn->prepared)
-		segment_release(j, &j->segments.all[where_segment(txn->where)],
-				txn_group_count(txn));
-	else if (txn->extent_count)
-		multi_release(j, txn->extents, txn->extent_count);
+	/* first: what a slot names may be released by who takes over, and only once */
 	txn_drop_slots(txn);
+	if (txn->prepared) {
+		final = where_segment(txn->where);
+		segment_release(j, &j->segments.all[final], txn_group_count(txn));
+	}
+	pieces_release(j, txn->extents, txn->extent_count, final);
 	txn_free(txn);
 }

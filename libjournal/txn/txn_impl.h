@@ -35,7 +35,7 @@ struct journal_txn {
 	uint8_t *small;  /* TXN_SMALL_BYTES, kept with the object */
 	uint8_t *large;  /* LOG_BUFFER_BYTES from the store, or NULL */
 	uint64_t spilled; /* payload bytes already in extents */
-	uint64_t *extents; /* segment << 32 | offset of each written one */
+	__le64 *extents; /* segment << 32 | offset of each written one: pieces.h */
 	uint32_t extent_count, extent_room;
 	uint32_t flush_logs; /* bit set: written there, not flushed */
 	struct segment *last_segment;
@@ -81,7 +81,7 @@ int txn_take_slots(struct journal_txn *txn);
 /* fill in the slots: visible only once line_publish() is called
  * @units: staged: of no use, each gets what a log record of its own has */
 void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units);
-/* slots that will not be committed */
+/* slots that will not be committed, and say no more where anything is */
 void txn_drop_slots(struct journal_txn *txn);
 
 static inline uint32_t txn_group_count(const struct journal_txn *txn)

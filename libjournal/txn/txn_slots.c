@@ -4,6 +4,23 @@
 #include "txn/slots.h"
 #include "txn/txn_impl.h"
 
+static struct slot *txn_slots(const struct journal_txn *txn)
+{
+	return &txn->j->slots[(size_t)txn->line * SLOTS_PER_LINE + txn->slot];
+}
+
+/* Whoever was here before has given up its place in the log: so what a slot
+ * names while its transaction is undecided is that transaction's own. */
+static void txn_slots_are_clear(const struct journal_txn *txn)
+{
+	const struct slot *slot = txn_slots(txn);
+	uint32_t i;
+
+	for (i = 0; i <= txn->count; i++)
+		JASSERT(where_kind(atomic_load_explicit(&slot[i].where, memory_order_relaxed)) !=
+			WHERE_LOG);
+}
+
 int txn_take_slots(struct journal_txn *txn)
 {
 	struct journal *j = txn->j;
@@ -19,6 +36,8 @@ int txn_take_slots(struct journal_txn *txn)
 		txn->slots_taken = true;
 	}
 	pthread_mutex_unlock(&j->own_lock);
+	if (!error)
+		txn_slots_are_clear(txn);
 	return error;
 }
 
@@ -30,7 +49,7 @@ static uint32_t slot_units(uint64_t where, uint32_t units, uint32_t bytes)
 
 void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units)
 {
-	struct slot *slot = &txn->j->slots[(size_t)txn->line * SLOTS_PER_LINE + txn->slot];
+	struct slot *slot = txn_slots(txn);
 	uint32_t i;
 
 	for (i = 0; i <= txn->count; i++, slot++)
@@ -40,8 +59,15 @@ void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units)
 
 void txn_drop_slots(struct journal_txn *txn)
 {
-	if (txn->slots_taken)
-		line_dead(txn->j, txn->line, txn->number, txn->slot, txn_group_count(txn));
+	struct slot *slot = txn_slots(txn);
+	uint32_t i;
+
+	if (!txn->slots_taken)
+		return;
+	/* before they are dead: then the line may be another's */
+	for (i = 0; i <= txn->count; i++)
+		atomic_store_explicit(&slot[i].where, 0, memory_order_release);
+	line_dead(txn->j, txn->line, txn->number, txn->slot, txn_group_count(txn));
 	txn->slots_taken = false;
 }
 
