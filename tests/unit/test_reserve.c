@@ -175,6 +175,65 @@ static void hold_nothing_hostage(uint64_t log_bytes, uint32_t stage_max, putter 
 	model_free(&model);
 }
 
+struct filler {
+	struct bed *bed;
+	struct model *model;
+	pthread_t thread;
+	unsigned int number;
+	int error;
+};
+
+/* All kinds, by all paths, in another order in each thread, until nothing goes. */
+static void *fill_by_all_paths(void *argument)
+{
+	static putter *const puts[] = { tiny_groups, lines_of_one, groups_that_skip, empty_ones };
+	struct filler *f = argument;
+	unsigned int i, refused = 0;
+
+	for (i = f->number; refused < 16; i++) {
+		if (i % 5 == 4)
+			f->error = bed_put(f->bed, f->model, 20000, i,
+					   i % 2 ? JOURNAL_PATH_SYNCED : JOURNAL_PATH_AUTO, NULL);
+		else
+			f->error = puts[i % 5](f->bed, f->model);
+		if (f->error && f->error != -ENOSPC)
+			break;
+		refused = f->error ? refused + 1 : 0;
+	}
+	return NULL;
+}
+
+/* Some have begun when the reserve is reached; what they do then is accounted for. */
+static void P8_many_threads_fill_it(void **state)
+{
+	struct filler fillers[12];
+	struct model model;
+	struct bed bed;
+	unsigned int i;
+
+	(void)state;
+	bed_make(&bed, BED_PMEM, BED_LOG_BYTES, 0);
+	model_make(&model);
+	for (i = 0; i < 12; i++) {
+		fillers[i] = (struct filler){ .bed = &bed, .model = &model, .number = i };
+		assert_int_equal(pthread_create(&fillers[i].thread, NULL, fill_by_all_paths,
+						&fillers[i]), 0);
+	}
+	for (i = 0; i < 12; i++) {
+		assert_int_equal(pthread_join(fillers[i].thread, NULL), 0);
+		assert_int_equal(fillers[i].error, -ENOSPC);
+	}
+	assert_true(bed_info(&bed).staged_live > 0);
+	destage_all(bed.j, UINT64_MAX);
+	assert_int_equal(bed_info(&bed).staged_live, 0);
+	bed_reopen(&bed);
+	assert_int_equal(bed_info(&bed).live, model_live(&model));
+	retire_everything(&bed, &model);
+	assert_int_equal(tiny_groups(&bed, &model), 0);
+	bed_remove(&bed);
+	model_free(&model);
+}
+
 /* A record whose header is whole and whose payload is not, as a crash in the middle
  * of a batch leaves it: the next open seals the segment behind it. */
 static void tear_head(struct journal *j)
@@ -298,6 +357,7 @@ int main(void)
 		cmocka_unit_test(P8_groups_that_skip_slots),
 		cmocka_unit_test(P8_empty_ones),
 		cmocka_unit_test(P8_large_ones),
+		cmocka_unit_test(P8_many_threads_fill_it),
 		cmocka_unit_test(P8_a_head_that_is_sealed_early),
 		cmocka_unit_test(P8_retires_in_a_full_log),
 	};
