@@ -130,7 +130,7 @@ int journal_info(struct journal *j, struct journal_info *info)
 	info_geometry(j, info);
 	info_media(j, info);
 	info_counters(j, info);
-	for (line = 0; line < j->geometry.lines; line++)
+	for (line = 0; line < j->shared->lines_used; line++)
 		info_line(j, line, info);
 	return 0;
 }

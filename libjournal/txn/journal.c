@@ -7,13 +7,14 @@
 
 #include "txn/beside.h"
 #include "txn/checkpoint.h"
-#include "txn/dirlock.h"
+#include "txn/entry.h"
 #include "txn/extent.h"
 #include "txn/found.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/list.h"
 #include "txn/media.h"
+#include "txn/member.h"
 #include "txn/open_impl.h"
 #include "txn/recover.h"
 #include "txn/reserve.h"
@@ -70,11 +71,25 @@ static int journal_locks(struct journal *j)
 		       0;
 }
 
+/* The index, and who we are in it. */
+static int journal_share(struct journal *j)
+{
+	struct message why = { "" };
+	int error = shared_make(j, false, &why);
+
+	if (error)
+		return error;
+	if (shared_is_shared(&j->shared_file))
+		return member_join(j);
+	member_alone(j);
+	return 0;
+}
+
 static int journal_parts(struct journal *j)
 {
 	int error;
 
-	error = shared_make(j);
+	error = journal_share(j);
 	if (!error)
 		error = list_make(j);
 	if (!error)
@@ -114,11 +129,14 @@ static int journal_open_media(struct journal *j, const char *dir,
 
 	if (error)
 		return error;
+	j->dir = realpath(dir, NULL);
+	if (!j->dir)
+		return message_errno(message, -errno, "%s", dir);
 	j->require = o->require > j->conf.require ? o->require : j->conf.require;
 	if (j->read_only)
-		j->writer_pid = dirlock_holder(dir);
+		j->writer_pid = entry_holder(dir);
 	else
-		error = dirlock_take(dir, 0600, &j->lock_fd, message);
+		error = entry_come(dir, 0600, &j->lock_fd, &j->role, message);
 	return error ? error : media_open(j, o->flags, message);
 }
 
@@ -139,6 +157,8 @@ int journal_open_impl(struct journal *j, const char *dir,
 	int error;
 
 	j->lock_fd = -1;
+	j->member_fd = -1;
+	j->shared_file.fd = -1;
 	j->read_only = o->flags & JOURNAL_RDONLY;
 	error = journal_locks(j);
 	if (!error)
@@ -151,7 +171,10 @@ int journal_open_impl(struct journal *j, const char *dir,
 	if (error)
 		return journal_say(j, error, "%s: no memory", dir);
 	journal_policy(j, o);
-	return recover(j, o);
+	error = recover(j, o);
+	if (!error && !j->read_only)
+		error = entry_alone(j->lock_fd);
+	return error;
 }
 
 static void journal_free(struct journal *j)
@@ -164,7 +187,7 @@ static void journal_free(struct journal *j)
 	media_close(j);
 	shared_free(j);
 	if (j->lock_fd >= 0)
-		close(j->lock_fd); /* the lock goes last: media are closed */
+		entry_end(j->lock_fd); /* the locks go last: media are closed */
 	free(j);
 }
 

@@ -23,6 +23,7 @@
 #include "store/marker_store.h"
 #include "txn/conf.h"
 #include "txn/counters.h"
+#include "txn/entry.h"
 #include "txn/index.h"
 #include "txn/shared.h"
 #include "util/assert.h"
@@ -157,6 +158,11 @@ struct journal {
 	int open_error; /* the handle serves only journal_error() and journal_close() */
 	uint32_t member; /* who we are in shared words: number + 1 */
 	struct shared *shared;
+	struct shared_file shared_file;
+	char *dir;
+	enum entry_role role;
+	uint64_t identity; /* of this process: member.c */
+	int member_fd;
 	struct counters *counters;
 	struct cell *cells;
 	struct member *members;

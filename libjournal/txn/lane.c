@@ -123,6 +123,14 @@ static int lane_wrap(struct journal *j, struct lane *lane)
 	return 0;
 }
 
+int lane_queue_ready(struct journal *j, struct lane *lane)
+{
+	uint32_t at = lane->s->queue_head & lane->queue_mask;
+
+	return shared_queue_ready(j, lane->index, (uint32_t)min_u64(at + 2ull,
+								    lane->queue_mask + 1ull));
+}
+
 /* Make room at the head, as far as finished records allow. */
 static bool lane_room(struct journal *j, struct lane *lane, uint64_t need)
 {
@@ -130,6 +138,8 @@ static bool lane_room(struct journal *j, struct lane *lane, uint64_t need)
 
 	if (lane_fits(lane, need))
 		return true;
+	if (lane_queue_ready(j, lane))
+		return false;
 	/* a sixteenth at a time: the tail is stored once for many commits */
 	if ((lane->s->head + need + (need > rest ? rest : 0) - lane->s->tail > lane->ring_bytes ||
 	     !reserve_allows(lane, need)) &&

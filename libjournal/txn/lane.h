@@ -12,6 +12,8 @@
 
 /* entries of each lane's queue: a record for each 64 bytes of ring at most */
 uint32_t lane_queue_entries(const struct journal *j);
+/* memory for two more of them is there; Return: 0 or -ENOMEM */
+int lane_queue_ready(struct journal *j, struct lane *lane);
 
 int lanes_make(struct journal *j);
 void lanes_free(struct journal *j);
@@ -43,6 +45,7 @@ static inline bool lane_fits(const struct lane *lane, uint64_t need)
 {
 	return lane->s->head_offset + need <= lane->ring_bytes &&
 	       lane->s->head + need - lane->s->tail <= lane->ring_bytes &&
+	       (lane->s->queue_head & lane->queue_mask) < lane->s->queue_ready &&
 	       reserve_allows(lane, need);
 }
 

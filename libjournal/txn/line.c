@@ -109,9 +109,9 @@ static uint32_t line_offered(struct journal *j, uint32_t from)
 
 uint32_t lines_free_count(const struct journal *j)
 {
-	uint32_t line, free_lines = 0;
+	uint32_t line, used = j->shared->lines_used, free_lines = j->geometry.lines - used;
 
-	for (line = 0; line < j->geometry.lines; line++)
+	for (line = 0; line < used; line++)
 		free_lines += line_state_of(atomic_load_explicit(&j->lines[line].use,
 								 memory_order_relaxed)) ==
 			      LINE_FREE;
@@ -119,6 +119,25 @@ uint32_t lines_free_count(const struct journal *j)
 }
 
 /* ---- taking one ----------------------------------------------------------- */
+
+/* Lines are looked at only below lines_used: what is behind has no memory. */
+static void lines_used_raise(struct journal *j, uint32_t line)
+{
+	uint32_t used = atomic_load_explicit(&j->shared->lines_used, memory_order_relaxed);
+
+	while (used <= line &&
+	       !atomic_compare_exchange_weak(&j->shared->lines_used, &used, line + 1))
+		;
+}
+
+static int line_ready(struct journal *j, uint32_t line)
+{
+	int error = shared_lines_ready(j, line);
+
+	if (!error)
+		lines_used_raise(j, line);
+	return error;
+}
 
 /*
  * Nobody claims a slot of the epoch before any more (P2).  Who retires an id that
@@ -182,6 +201,11 @@ static int line_pick(struct journal *j, struct slots_from *from, uint32_t *line,
 		*line = line_offered(j, *line);
 		if (*line == NO_LINE)
 			break;
+		error = line_ready(j, *line);
+		if (error) {
+			line_offer(j, *line);
+			break;
+		}
 		if (!line_seize(j, from, *line, *number))
 			continue;
 		if (line_quiet(j, *line))
@@ -196,15 +220,6 @@ static int line_pick(struct journal *j, struct slots_from *from, uint32_t *line,
 			   "that are not retired", j->geometry.lines);
 }
 
-static void lines_used_raise(struct journal *j, uint32_t line)
-{
-	uint32_t used = atomic_load_explicit(&j->shared->lines_used, memory_order_relaxed);
-
-	while (used <= line &&
-	       !atomic_compare_exchange_weak(&j->shared->lines_used, &used, line + 1))
-		;
-}
-
 static int line_open_once(struct journal *j, struct slots_from *from)
 {
 	uint32_t line;
@@ -214,8 +229,6 @@ static int line_open_once(struct journal *j, struct slots_from *from)
 
 	if (error)
 		return error;
-	/* before anything of it is on the medium: a checkpoint takes it along */
-	lines_used_raise(j, line);
 	error = line_recycle(j, line, number);
 	if (error)
 		return journal_fail(j, error);
@@ -345,19 +358,29 @@ void line_leave(struct journal *j, struct slots_from *from)
 	atomic_store(&from->line, NO_LINE);
 }
 
-void line_adopt(struct journal *j, uint32_t line, uint64_t number)
+int line_bad(struct journal *j, uint32_t line)
+{
+	int error = line_ready(j, line);
+
+	if (!error)
+		atomic_store(&j->lines[line].use, line_use(0, LINE_BAD));
+	return error;
+}
+
+int line_adopt(struct journal *j, uint32_t line, uint64_t number)
 {
 	struct line *state = &j->lines[line];
+	int error = line_ready(j, line);
 
-	if (state->number == number)
-		return;
+	if (error || state->number == number)
+		return error;
 	if (state->number)
 		index_remove(j, state->number, line);
 	line_reset(state);
 	atomic_store_explicit(&state->use, line_use(number, LINE_OPEN), memory_order_relaxed);
 	atomic_store_explicit(&state->number, number, memory_order_release);
 	index_add_always(j, number, line);
-	lines_used_raise(j, line);
+	return 0;
 }
 
 void line_map_adopt(struct journal *j, uint32_t line, uint64_t number)
@@ -385,6 +408,10 @@ void lines_settle(struct journal *j)
 	struct line *state;
 
 	for (line = 0; line < j->geometry.lines; line++) {
+		if (line >= j->shared->lines_used) {
+			line_offer(j, line);
+			continue;
+		}
 		state = &j->lines[line];
 		if (state->number && line_is_finished(state)) {
 			index_remove(j, state->number, line);

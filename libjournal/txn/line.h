@@ -59,8 +59,11 @@ void line_word_done(struct journal *j, uint32_t line, uint64_t number);
 void line_dead(struct journal *j, uint32_t line, uint64_t number, uint32_t slot,
 	       uint32_t count);
 
-/* recovery: @line has epoch @number; forget what was known of an older one */
-void line_adopt(struct journal *j, uint32_t line, uint64_t number);
+/* recovery: @line has epoch @number; forget what was known of an older one.
+ * Return: 0 or -ENOMEM */
+int line_adopt(struct journal *j, uint32_t line, uint64_t number);
+/* recovery: @line is never taken again.  Return: 0 or -ENOMEM */
+int line_bad(struct journal *j, uint32_t line);
 
 /* the same on the map of a checkpointed store: open, and both maps erased */
 void line_map_adopt(struct journal *j, uint32_t line, uint64_t number);

@@ -35,7 +35,7 @@ static void list_copy(struct journal *j)
 	uint32_t line;
 
 	j->list.count = 0;
-	for (line = 0; line < j->geometry.lines; line++) {
+	for (line = 0; line < j->shared->lines_used; line++) {
 		number = atomic_load_explicit(&j->lines[line].number, memory_order_relaxed);
 		if (number && line_state_of(atomic_load_explicit(&j->lines[line].use,
 								 memory_order_relaxed)) !=

@@ -16,7 +16,7 @@
 
 #include "backends.h"
 #include "txn/clock.h"
-#include "txn/dirlock.h"
+#include "txn/entry.h"
 #include "txn/make_impl.h"
 #include "txn/media.h"
 
@@ -185,7 +185,7 @@ static int make_journal(struct make *m, const char *dir)
 	if (error)
 		return error;
 	m->made_lock = !conf_path(m->dir, "lock", path, NULL) && access(path, F_OK);
-	error = dirlock_take(m->dir, m->mode, &lock, m->message);
+	error = entry_exclusive(m->dir, m->mode, &lock, m->message);
 	if (!error)
 		error = make_locked(m);
 	if (error)
@@ -194,7 +194,7 @@ static int make_journal(struct make *m, const char *dir)
 		make_remove_old(m);
 	make_close(m);
 	if (lock >= 0)
-		close(lock);
+		entry_end(lock);
 	return error;
 }
 

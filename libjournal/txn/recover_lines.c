@@ -13,7 +13,7 @@ static uint64_t retired_bits(struct journal *j, uint32_t line, uint32_t word)
 	return ~get_le64(line_media(j, line)->retire[word]);
 }
 
-static void recover_line(struct recovery *r, uint32_t line)
+static int recover_line(struct recovery *r, uint32_t line)
 {
 	struct journal *j = r->j;
 	struct line *state = &j->lines[line];
@@ -28,32 +28,34 @@ static void recover_line(struct recovery *r, uint32_t line)
 		found_damage(j, 0, "%s: line %u: its epoch is damaged: what it committed "
 			     "cannot be decided", j->conf.marker, line);
 		j->recovered.lost_unnamed++;
-		atomic_store(&state->use, line_use(0, LINE_BAD));
+		return line_bad(j, line);
 	}
 	if (error)
-		return;
-	line_adopt(j, line, epoch >> 1);
-	for (word = 0; word < MARKER_LINE_WORDS; word++) {
+		return 0;
+	error = line_adopt(j, line, epoch >> 1);
+	for (word = 0; word < MARKER_LINE_WORDS && !error; word++) {
 		/* closed: a crash while it was recycled, all of it is finished (P1) */
 		bits = epoch & 1 ? retired_bits(j, line, word) : ~0ull;
 		atomic_store(&state->claimed[word], bits);
 	}
+	return error;
 }
 
 int recover_lines(struct recovery *r)
 {
 	uint32_t line;
+	int error = 0;
 
-	for (line = 0; line < r->j->geometry.lines; line++)
-		recover_line(r, line);
-	return 0;
+	for (line = 0; line < r->j->geometry.lines && !error; line++)
+		error = recover_line(r, line);
+	return error;
 }
 
 bool recover_may_live(struct recovery *r, uint32_t line, uint64_t number, uint32_t slot)
 {
 	struct line *state;
 
-	if (line >= r->j->geometry.lines || slot >= SLOTS_PER_LINE)
+	if (line >= r->j->shared->lines_used || slot >= SLOTS_PER_LINE)
 		return false;
 	state = &r->j->lines[line];
 	return state->number == number && !(state->claimed[slot / 64] >> (slot & 63) & 1);
@@ -67,10 +69,13 @@ bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot)
 int recover_epoch(struct recovery *r, uint32_t line, uint64_t number)
 {
 	struct journal *j = r->j;
+	uint64_t known;
+	int error;
 
 	if (line >= j->geometry.lines)
 		return 0; /* a record that names no line of ours: nothing is live by it */
-	if (number <= j->lines[line].number)
+	known = line < j->shared->lines_used ? j->lines[line].number : 0;
+	if (number <= known)
 		return 0;
 	/* a reader beside a writer: the line moved on since it was looked at */
 	if (j->bits_durable && j->writer_pid)
@@ -78,14 +83,13 @@ int recover_epoch(struct recovery *r, uint32_t line, uint64_t number)
 	if (j->bits_durable)
 		return journal_say(j, -EUCLEAN, "%s: is older than the log: line %u has epoch "
 				   "%llu, the log has %llu", j->conf.marker, line,
-				   (unsigned long long)j->lines[line].number,
-				   (unsigned long long)number);
+				   (unsigned long long)known, (unsigned long long)number);
 	/* the line moved on since the checkpoint, so all of the epoch before was
 	 * retired; the map must say so too, for the next checkpoint */
-	line_adopt(j, line, number);
-	if (!j->read_only)
+	error = line_adopt(j, line, number);
+	if (!error && !j->read_only)
 		line_map_adopt(j, line, number);
-	return 0;
+	return error;
 }
 
 void recover_retire(struct recovery *r, uint32_t line, uint64_t number, uint32_t slot)
@@ -94,7 +98,7 @@ void recover_retire(struct recovery *r, uint32_t line, uint64_t number, uint32_t
 	uint64_t bit = 1ull << (slot & 63);
 	struct line *state;
 
-	if (line >= j->geometry.lines || slot >= SLOTS_PER_LINE ||
+	if (line >= j->shared->lines_used || slot >= SLOTS_PER_LINE ||
 	    j->lines[line].number != number)
 		return;
 	state = &j->lines[line];
@@ -167,7 +171,7 @@ static void recover_clean(struct recovery *r, struct slots_from *from, __le64 wo
 		return;
 	line = (uint32_t)(value >> MARKER_CLEAN_SLOT_BITS);
 	next = (uint32_t)(value & ((1u << MARKER_CLEAN_SLOT_BITS) - 1));
-	if (line >= j->geometry.lines || next > SLOTS_PER_LINE ||
+	if (line >= j->shared->lines_used || next > SLOTS_PER_LINE ||
 	    word_unseal(line_media(j, line)->epoch, &epoch) || !(epoch & 1) ||
 	    epoch >> 1 != j->lines[line].number || recover_taken(j, line))
 		return;

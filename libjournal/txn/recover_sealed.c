@@ -42,7 +42,7 @@ static uint32_t sealed_line_candidates(struct recovery *r, const struct summary_
 	uint32_t number = get_le32(line->line), word, count = 0;
 	const struct line *state;
 
-	if (number >= r->j->geometry.lines)
+	if (number >= r->j->shared->lines_used)
 		return 0;
 	state = &r->j->lines[number];
 	for (word = 0; word < MARKER_LINE_WORDS && state->number == get_le64(line->epoch); word++)

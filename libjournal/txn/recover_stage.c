@@ -190,9 +190,9 @@ static int recover_ring(struct recovery *r, struct lane *lane)
 	lane->s->queue_head = lane->s->queue_tail;
 	reserve_forget(lane);
 	while (lane->s->head - lane->s->tail < lane->ring_bytes)
-		if (!recover_ring_record(r, lane))
+		if ((error = lane_queue_ready(r->j, lane)) || !recover_ring_record(r, lane))
 			break;
-	return 0;
+	return error;
 }
 
 /* Beside a writer the tail may move while we read: what we then missed is read

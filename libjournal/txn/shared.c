@@ -2,7 +2,9 @@
 #include "txn/shared.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "txn/journal_impl.h"
 #include "txn/lane.h"
@@ -10,6 +12,9 @@
 
 /* Parts begin on a page, so that each can be allocated by itself. */
 #define PART_ALIGN 4096u
+
+/* changes with any change of what is shared: processes of two versions never join */
+#define SHARED_MAGIC (0x4c4a534800000001ull ^ sizeof(struct shared) << 8)
 
 static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part)
 {
@@ -92,32 +97,171 @@ static void shared_first(struct journal *j)
 		shared_lane(j, i)->index = i;
 		slots_from_none(&shared_lane(j, i)->from);
 	}
-	j->member = 1;
-	j->own = &j->members[0].own;
-	slots_from_none(j->own);
 }
 
-int shared_make(struct journal *j)
+/* ---- memory that is there before it is touched ------------------------------- */
+
+/* in steps that one commit can bear */
+#define LINES_STEP 8u
+#define QUEUE_STEP 8192u
+
+static int shared_allocate(struct journal *j, uint64_t from, uint64_t to)
+{
+	int error = shared_file_allocate(&j->shared_file, from, to);
+
+	if (error)
+		return message_errno(journal_message(j), error == -ENOSPC ? -ENOMEM : error,
+				     "%s: memory for the index", j->shared_file.path);
+	return 0;
+}
+
+/* @count units of @unit bytes of a part, from @from on */
+static int shared_allocate_part(struct journal *j, enum shared_part part, uint64_t unit,
+				uint64_t from, uint64_t to)
+{
+	uint64_t at = j->shared->part[part];
+
+	return shared_allocate(j, at + from * unit, at + to * unit);
+}
+
+static void shared_raise(_Atomic uint32_t *ready, uint32_t to)
+{
+	uint32_t now = atomic_load(ready);
+
+	while (now < to && !atomic_compare_exchange_weak(ready, &now, to))
+		;
+}
+
+int shared_lines_ready(struct journal *j, uint32_t line)
+{
+	uint32_t from = atomic_load_explicit(&j->shared->lines_ready, memory_order_acquire), to;
+	int error;
+
+	if (line < from)
+		return 0;
+	to = (uint32_t)min_u64(round_up(line + 1ull, LINES_STEP), j->geometry.lines);
+	error = shared_allocate_part(j, SHARED_LINES, sizeof(struct line), from, to);
+	if (!error)
+		error = shared_allocate_part(j, SHARED_SLOTS,
+					     SLOTS_PER_LINE * sizeof(struct slot), from, to);
+	if (!error)
+		shared_raise(&j->shared->lines_ready, to);
+	return error;
+}
+
+int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries)
+{
+	struct lane_shared *s = shared_lane(j, lane);
+	uint32_t from = s->queue_ready, to, all = lane_queue_entries(j);
+	uint64_t first = (uint64_t)lane * all;
+	int error;
+
+	if (entries <= from)
+		return 0;
+	to = (uint32_t)min_u64(round_up((uint64_t)entries, QUEUE_STEP), all);
+	error = shared_allocate_part(j, SHARED_QUEUES, sizeof(struct staged), first + from,
+				     first + to);
+	if (!error)
+		s->queue_ready = to;
+	return error;
+}
+
+/* ---- making, joining ----------------------------------------------------------- */
+
+static int shared_map(struct journal *j, uint64_t bytes)
+{
+	int fd = j->shared_file.fd;
+	/* private: pages not touched cost nothing */
+	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			 fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED, fd,
+			 0);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	j->shared = map;
+	return 0;
+}
+
+static int shared_make_file(struct journal *j, const struct shared *layout,
+			    struct message *why)
+{
+	int error = shared_file_make(j->lock_fd, layout->bytes, &j->shared_file, why);
+
+	if (error)
+		return error;
+	error = shared_file_allocate(&j->shared_file, 0, layout->part[SHARED_QUEUES]);
+	if (!error)
+		return 0;
+	(void)unlink(j->shared_file.path);
+	shared_file_close(&j->shared_file);
+	return message_errno(why, error, "%s: memory for the index", j->shared_file.path);
+}
+
+int shared_make(struct journal *j, bool share, struct message *why)
 {
 	struct shared layout = { 0 };
-	void *map;
+	int error;
 
 	shared_layout(j, &layout);
-	/* pages not touched cost nothing */
-	map = mmap(NULL, layout.bytes, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (map == MAP_FAILED)
-		return -ENOMEM;
-	j->shared = map;
+	if (share)
+		(void)shared_make_file(j, &layout, why);
+	error = shared_map(j, layout.bytes);
+	if (error)
+		return error;
 	memcpy(j->shared->part, layout.part, sizeof(layout.part));
+	j->shared->magic = SHARED_MAGIC;
+	memcpy(j->shared->uuid, j->geometry.uuid, sizeof(j->shared->uuid));
 	j->shared->bytes = layout.bytes;
 	shared_point(j);
 	shared_first(j);
 	return 0;
 }
 
+/* What another process of this very library has made. */
+static bool shared_is_ours(const struct journal *j, uint64_t bytes)
+{
+	const struct shared *s = j->shared;
+
+	return s->magic == SHARED_MAGIC && s->bytes == bytes &&
+	       !memcmp(s->uuid, j->conf.uuid, sizeof(s->uuid)) &&
+	       atomic_load(&s->state) == SHARED_READY;
+}
+
+int shared_join(struct journal *j, const char *dir, struct message *message)
+{
+	uint64_t bytes;
+	int error = shared_file_find(dir, &j->shared_file, &bytes, message);
+
+	if (error)
+		return error;
+	if (bytes < sizeof(struct shared) || (error = shared_map(j, bytes)))
+		return message_set(message, error ? error : -ESTALE, "%s: cannot be mapped",
+				   j->shared_file.path);
+	if (!shared_is_ours(j, bytes))
+		return message_set(message, -ESTALE, "%s: is not the index of this journal, or "
+				   "of another version of the library", j->shared_file.path);
+	j->geometry = j->shared->geometry;
+	shared_point(j);
+	return 0;
+}
+
+int shared_announce(struct journal *j, const char *dir, struct message *message)
+{
+	j->shared->geometry = j->geometry;
+	atomic_store(&j->shared->state, SHARED_READY);
+	return shared_file_announce(dir, j->lock_fd, &j->shared_file, message);
+}
+
+void shared_remove(struct journal *j)
+{
+	if (shared_is_shared(&j->shared_file))
+		shared_file_remove(j->dir, &j->shared_file);
+}
+
 void shared_free(struct journal *j)
 {
 	if (j->shared)
 		munmap(j->shared, j->shared->bytes);
+	shared_file_close(&j->shared_file);
+	free(j->dir);
 }

@@ -15,6 +15,7 @@
 
 #include "format/marker.h"
 #include "txn/counters.h"
+#include "txn/shared_file.h"
 
 #define SLOTS_PER_LINE MARKER_LINE_SLOTS
 #define NO_LINE        UINT32_MAX
@@ -83,6 +84,7 @@ struct lane_shared {
 	uint64_t head_offset;
 	uint64_t tail; /* as persisted */
 	uint32_t queue_head, queue_tail;
+	uint32_t queue_ready; /* entries that have memory */
 	/* log bytes that destaging the queue takes at most: reserve.h */
 	uint64_t owed;
 	uint64_t owed_first, owed_last; /* epoch numbers of the lines counted */
@@ -94,7 +96,9 @@ struct lane_shared {
 #define MEMBERS 1024u
 
 struct member {
-	_Atomic uint64_t state;
+	_Atomic uint64_t state;    /* enum member_state */
+	_Atomic uint64_t identity; /* of its process */
+	_Atomic uint32_t taker;    /* who takes over */
 	struct slots_from own; /* of its direct and synced transactions */
 } __attribute__((aligned(128)));
 
@@ -114,9 +118,18 @@ enum shared_part {
 	SHARED_PARTS,
 };
 
+enum shared_state {
+	SHARED_MAKING,
+	SHARED_READY,
+};
+
 struct shared {
+	uint64_t magic; /* of this layout */
+	_Atomic uint32_t state;
+	uint8_t uuid[16];
 	uint64_t bytes;
 	uint64_t part[SHARED_PARTS]; /* offsets */
+	struct marker_geometry geometry;
 
 	_Atomic int failed __attribute__((aligned(128))); /* sticky, of any medium (P16) */
 	_Atomic uint64_t incarnation;
@@ -125,15 +138,40 @@ struct shared {
 	/* drawn from, once for each line */
 	_Atomic uint64_t next_number __attribute__((aligned(128)));
 	_Atomic uint32_t lines_used; /* lines below it were used since format */
+	_Atomic uint32_t lines_ready; /* lines below it have memory for their slots */
 
 	_Atomic uint64_t checkpoints __attribute__((aligned(128)));
 };
 
 struct journal;
 
-/* Make the mapping and point the handle's parts into it.  Return: 0 or -ENOMEM. */
-int shared_make(struct journal *j);
+/**
+ * shared_make() - a new mapping, and the handle's parts pointed into it
+ * @share: others are to join; where that is not possible, the mapping is private
+ *         and the reason in @why
+ * Return: 0 or -ENOMEM.
+ */
+int shared_make(struct journal *j, bool share, struct message *why);
+
+/* map the one that others have made; Return: 0, -ESTALE, or what the system said */
+int shared_join(struct journal *j, const char *dir, struct message *message);
+
+/* recovery is over: others may join */
+int shared_announce(struct journal *j, const char *dir, struct message *message);
+
+static inline bool shared_is_shared(const struct shared_file *file)
+{
+	return file->fd >= 0;
+}
+
+/* the last one leaves */
+void shared_remove(struct journal *j);
 void shared_free(struct journal *j);
+
+/* memory for all slots up to @line is there; Return: 0, or -ENOMEM with the text */
+int shared_lines_ready(struct journal *j, uint32_t line);
+/* and for so many entries of a lane's queue */
+int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries);
 
 struct lane_shared *shared_lane(struct journal *j, uint32_t index);
 struct staged *shared_queue(struct journal *j, uint32_t index);

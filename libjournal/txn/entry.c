@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/entry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "txn/clock.h"
+#include "txn/conf.h"
+
+#define LOCK_NAME  "lock"
+#define PID_TRIES  50
+#define WAIT_NS    30000000000ull
+#define MOMENT_NS  200000
+#define LEAVE_TRIES 500 /* a tenth of a second */
+
+enum entry_byte { ARBITER, PRESENT, MEMBER, ALONE };
+
+/* F_RDLCK, F_WRLCK or F_UNLCK; Return: 0 or negative errno, -EAGAIN denied */
+static int entry_lock(int fd, enum entry_byte byte, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	if (!fcntl(fd, F_OFD_SETLK, &lock))
+		return 0;
+	return errno == EACCES ? -EAGAIN : -errno;
+}
+
+/* whether somebody else's lock on it is in the way of one of @type */
+static bool entry_locked(int fd, enum entry_byte byte, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK;
+}
+
+/* ---- pids ----------------------------------------------------------------- */
+
+static int entry_pid(int fd)
+{
+	char text[32] = "";
+
+	return pread(fd, text, sizeof(text) - 1, 0) > 0 ? atoi(text) : 0;
+}
+
+static bool entry_is_gone(int pid)
+{
+	return pid <= 0 || (kill(pid, 0) && errno == ESRCH);
+}
+
+static int entry_busy(const char *dir, int fd, const char *why, struct message *message)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	int i, pid = entry_pid(fd);
+
+	/* who has just taken the lock has yet to write its pid over the one before */
+	for (i = 0; i < PID_TRIES && entry_is_gone(pid); i++) {
+		nanosleep(&moment, NULL);
+		pid = entry_pid(fd);
+	}
+	if (entry_is_gone(pid))
+		return message_set(message, -EBUSY, "%s: in use by pid %d, which is gone, but a "
+				   "child of it or others hold the journal open%s", dir, pid, why);
+	return message_set(message, -EBUSY, "%s: in use by pid %d%s", dir, pid, why);
+}
+
+static int entry_write_pid(int fd)
+{
+	char text[32];
+	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)length, 0) != length)
+		return -errno;
+	return 0;
+}
+
+/* ---- coming ---------------------------------------------------------------- */
+
+static int entry_open(const char *dir, unsigned int mode, int *fd, struct message *message)
+{
+	char path[PATH_MAX];
+	int error = conf_path(dir, LOCK_NAME, path, message);
+
+	if (error)
+		return error;
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
+	return *fd < 0 ? message_errno(message, -errno, "%s", path) : 0;
+}
+
+/* Somebody is a member, and none can leave as the last while we hold PRESENT. */
+static bool entry_join(int fd)
+{
+	if (entry_lock(fd, PRESENT, F_RDLCK))
+		return false;
+	if (entry_locked(fd, MEMBER, F_WRLCK))
+		return true;
+	(void)entry_lock(fd, PRESENT, F_UNLCK);
+	return false;
+}
+
+/* Nobody is there: neither a member, nor one who comes. */
+static bool entry_first(int fd)
+{
+	if (entry_lock(fd, ARBITER, F_WRLCK))
+		return false;
+	if (!entry_lock(fd, PRESENT, F_WRLCK)) {
+		/* a fork's child may hold this one alone: it is no member */
+		if (!entry_locked(fd, MEMBER, F_WRLCK))
+			return true;
+		(void)entry_lock(fd, PRESENT, F_UNLCK);
+	}
+	(void)entry_lock(fd, ARBITER, F_UNLCK);
+	return false;
+}
+
+static int entry_wait(int fd, enum entry_role *role)
+{
+	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+	uint64_t end = clock_monotonic_ns() + WAIT_NS;
+
+	for (;;) {
+		if (entry_locked(fd, ALONE, F_WRLCK))
+			return -EBUSY;
+		*role = ENTRY_JOINS;
+		if (entry_join(fd))
+			return 0;
+		*role = ENTRY_FIRST;
+		if (entry_first(fd))
+			return 0;
+		if (clock_monotonic_ns() > end)
+			return -ETIMEDOUT;
+		nanosleep(&moment, NULL);
+	}
+}
+
+int entry_come(const char *dir, unsigned int mode, int *out, enum entry_role *role,
+	       struct message *message)
+{
+	int fd, error = entry_open(dir, mode, &fd, message);
+
+	if (error)
+		return error;
+	error = entry_wait(fd, role);
+	if (error == -EBUSY)
+		error = entry_busy(dir, fd, "", message);
+	else if (error)
+		error = entry_busy(dir, fd, ", which opens or closes it and does not get done",
+				   message);
+	else if (*role == ENTRY_FIRST && entry_write_pid(fd))
+		error = message_errno(message, -EIO, "%s/%s", dir, LOCK_NAME);
+	if (error) {
+		entry_end(fd);
+		return error;
+	}
+	*out = fd;
+	return 0;
+}
+
+void entry_again(int *fd)
+{
+	entry_end(*fd);
+	*fd = -1;
+}
+
+int entry_ready(int fd)
+{
+	int error = entry_lock(fd, MEMBER, F_RDLCK);
+
+	if (!error)
+		error = entry_lock(fd, PRESENT, F_RDLCK);
+	if (!error)
+		error = entry_lock(fd, ARBITER, F_UNLCK);
+	return error;
+}
+
+int entry_alone(int fd)
+{
+	int error = entry_lock(fd, ALONE, F_WRLCK);
+
+	return error ? error : entry_lock(fd, ARBITER, F_UNLCK);
+}
+
+/* ---- leaving ---------------------------------------------------------------- */
+
+/* One after the other, or of two who leave together none would be the last.  But
+ * not behind one who is stopped in it: then the next to open recovers. */
+static void entry_arbiter(int fd)
+{
+	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+	int i;
+
+	for (i = 0; i < LEAVE_TRIES && entry_lock(fd, ARBITER, F_WRLCK) == -EAGAIN; i++)
+		nanosleep(&moment, NULL);
+}
+
+bool entry_leave(int fd)
+{
+	entry_arbiter(fd);
+	if (!entry_lock(fd, PRESENT, F_WRLCK))
+		return true;
+	(void)entry_lock(fd, MEMBER, F_UNLCK);
+	(void)entry_lock(fd, PRESENT, F_UNLCK);
+	(void)entry_lock(fd, ARBITER, F_UNLCK);
+	return false;
+}
+
+void entry_end(int fd)
+{
+	(void)entry_lock(fd, MEMBER, F_UNLCK);
+	(void)entry_lock(fd, ALONE, F_UNLCK);
+	(void)entry_lock(fd, PRESENT, F_UNLCK);
+	(void)entry_lock(fd, ARBITER, F_UNLCK);
+	close(fd);
+}
+
+/* ---- others ------------------------------------------------------------------ */
+
+int entry_exclusive(const char *dir, unsigned int mode, int *out, struct message *message)
+{
+	int fd, error = entry_open(dir, mode, &fd, message);
+
+	if (error)
+		return error;
+	error = entry_lock(fd, ARBITER, F_WRLCK);
+	if (!error)
+		error = entry_lock(fd, PRESENT, F_WRLCK);
+	if (error == -EAGAIN)
+		error = entry_busy(dir, fd, "", message);
+	else if (error)
+		error = message_errno(message, error, "%s/%s: lock", dir, LOCK_NAME);
+	else if (entry_write_pid(fd))
+		error = message_errno(message, -EIO, "%s/%s", dir, LOCK_NAME);
+	else
+		error = entry_alone(fd);
+	if (error) {
+		entry_end(fd);
+		return error;
+	}
+	*out = fd;
+	return 0;
+}
+
+int entry_holder(const char *dir)
+{
+	char path[PATH_MAX];
+	int fd, pid = 0;
+
+	if (conf_path(dir, LOCK_NAME, path, NULL))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return 0;
+	if (entry_locked(fd, PRESENT, F_WRLCK))
+		pid = entry_pid(fd);
+	close(fd);
+	return pid;
+}

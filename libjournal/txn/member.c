@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/member.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "txn/line.h"
+
+#define PEERS_DIR "peers"
+
+/*
+ * Which process this is, on this machine and in this boot: pid, its namespace,
+ * and when it began.  0 is nobody.
+ */
+static uint64_t member_identity(void)
+{
+	char text[1024] = "";
+	const char *at;
+	struct stat ns = { 0 };
+	unsigned long long began = 0;
+	int i, fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	if (fd >= 0)
+		close(fd);
+	(void)stat("/proc/self/ns/pid", &ns);
+	/* the name may hold anything: fields are counted from its end */
+	at = strrchr(text, ')');
+	for (i = 0; at && i < 20; i++)
+		at = strchr(at + 1, ' ');
+	if (at)
+		began = strtoull(at, NULL, 10);
+	return ((uint64_t)getpid() << 32 ^ (uint64_t)ns.st_ino << 20 ^
+		began * 0x9e3779b97f4a7c15ull) | 1;
+}
+
+static void member_path(const struct journal *j, uint32_t number, char path[PATH_MAX])
+{
+	(void)snprintf(path, PATH_MAX, "%.*s/" PEERS_DIR "/%u", PATH_MAX - 32, j->dir, number);
+}
+
+/* The directory of the files; who may write the journal may write in it. */
+static int member_directory(const struct journal *j)
+{
+	char path[PATH_MAX];
+	struct stat lock;
+	mode_t mode;
+
+	(void)snprintf(path, sizeof(path), "%.*s/" PEERS_DIR, PATH_MAX - 32, j->dir);
+	if (fstat(j->lock_fd, &lock))
+		return -errno;
+	if (mkdir(path, 0700))
+		return errno == EEXIST ? 0 : -errno;
+	mode = lock.st_mode & 0660;
+	if (chown(path, (uid_t)-1, lock.st_gid) || chmod(path, mode | (mode & 0440) >> 2))
+		return -errno;
+	return 0;
+}
+
+static int member_open(const struct journal *j, uint32_t number, int *fd)
+{
+	char path[PATH_MAX];
+	struct stat lock;
+	int error = 0;
+
+	member_path(j, number, path);
+	*fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (*fd >= 0)
+		return 0;
+	if (errno == ENOENT && (error = member_directory(j)))
+		return error;
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (*fd < 0 || fstat(j->lock_fd, &lock))
+		return -errno;
+	/* of two who make it at once, its owner may not be us: then it is done already */
+	(void)!fchown(*fd, (uid_t)-1, lock.st_gid);
+	(void)!fchmod(*fd, lock.st_mode & 0660);
+	return 0;
+}
+
+/* The lock of the process; whoever has the number has the file to itself. */
+static int member_lock(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_SETLK, &lock) ? -errno : 0;
+}
+
+/* Take number @number, if it is free.  -EAGAIN: it is not, after all. */
+static int member_try(struct journal *j, uint32_t number)
+{
+	struct member *m = &j->members[number];
+	uint64_t state = MEMBER_FREE;
+	int fd = -1, error;
+
+	if (!atomic_compare_exchange_strong(&m->state, &state, MEMBER_STARTING))
+		return -EAGAIN;
+	atomic_store(&m->identity, j->identity);
+	error = member_open(j, number, &fd);
+	if (!error)
+		error = member_lock(fd);
+	state = MEMBER_STARTING;
+	/* somebody may have found us dead before we had the lock */
+	if (!error && !atomic_compare_exchange_strong(&m->state, &state, MEMBER_ALIVE))
+		error = -EAGAIN;
+	if (!error) {
+		j->member_fd = fd;
+		return 0;
+	}
+	/* the file's lock may be held by one who was found dead in this way */
+	if (error == -EACCES)
+		error = -EAGAIN;
+	state = MEMBER_STARTING;
+	if (fd >= 0)
+		close(fd);
+	(void)atomic_compare_exchange_strong(&m->state, &state, MEMBER_FREE);
+	return error;
+}
+
+static void member_is(struct journal *j, uint32_t number)
+{
+	j->member = number + 1;
+	j->own = &j->members[number].own;
+	slots_from_none(j->own);
+}
+
+void member_alone(struct journal *j)
+{
+	member_is(j, 0);
+	atomic_store(&j->members[0].state, MEMBER_ALIVE);
+}
+
+int member_join(struct journal *j)
+{
+	uint32_t number;
+	int error = -EAGAIN;
+
+	j->identity = member_identity();
+	for (number = 0; number < MEMBERS && error == -EAGAIN; number++)
+		if (member_state_of(j, number) == MEMBER_FREE)
+			error = member_try(j, number);
+	if (error == -EAGAIN)
+		return journal_say(j, -EUSERS, "%s: %u processes have it open: no more can", j->dir,
+				   MEMBERS);
+	if (error)
+		return message_errno(journal_message(j), error, "%s/" PEERS_DIR, j->dir);
+	member_is(j, number - 1); /* the loop is one ahead */
+	return 0;
+}
+
+void member_leave(struct journal *j)
+{
+	struct member *m = &j->members[j->member - 1];
+
+	atomic_store(&m->identity, 0);
+	/* free before the lock goes: in between it would look dead */
+	atomic_store(&m->state, MEMBER_FREE);
+	member_drop(j);
+}
+
+void member_drop(struct journal *j)
+{
+	if (j->member_fd >= 0)
+		close(j->member_fd);
+	j->member_fd = -1;
+}
+
+bool member_is_dead(const struct journal *j, uint32_t number)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	uint64_t identity = atomic_load(&j->members[number].identity);
+	char path[PATH_MAX];
+	bool dead;
+	int fd;
+
+	/* one of our own process: alive, and its file must not be opened here */
+	if (!identity || identity == j->identity)
+		return false;
+	member_path(j, number, path);
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false; /* it cannot be told */
+	dead = !fcntl(fd, F_GETLK, &lock) && lock.l_type == F_UNLCK &&
+	       identity == atomic_load(&j->members[number].identity);
+	close(fd);
+	return dead;
+}

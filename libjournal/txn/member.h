@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The members: who shares the index.  Each holds a lock of its process on a
+ * file of its own, DIR/peers/N, which the kernel drops when the process ends
+ * and which a fork does not inherit (P7).  A descriptor of that file must not be
+ * closed by the same process while it is a member: that would drop it too.
+ */
+#ifndef TXN_MEMBER_H
+#define TXN_MEMBER_H
+
+#include "txn/journal_impl.h"
+
+enum member_state {
+	MEMBER_FREE,
+	MEMBER_STARTING, /* has the number, but not yet the lock */
+	MEMBER_ALIVE,    /* or died without anybody noticing yet */
+	MEMBER_TAKEN,    /* dead: member.taker takes over what it had */
+};
+
+/**
+ * member_join() - become a member: j->member and j->own
+ * Return: 0, -EUSERS there are too many, or what the system said.
+ */
+int member_join(struct journal *j);
+
+/* the mapping is private: there are no others */
+void member_alone(struct journal *j);
+
+/* everything was given back: the number is free for another */
+void member_leave(struct journal *j);
+
+/* the handle is closed without that: others will find it dead */
+void member_drop(struct journal *j);
+
+static inline enum member_state member_state_of(const struct journal *j, uint32_t number)
+{
+	return (enum member_state)atomic_load(&j->members[number].state);
+}
+
+/* whether the process of member @number is gone.  System calls. */
+bool member_is_dead(const struct journal *j, uint32_t number);
+
+#endif
