@@ -80,17 +80,16 @@ struct log_segment {
 	__le32 segment;  /* its number */
 	__le16 kind;
 	__le16 reserved0;
-	__le64 first_record_seq; /* stream: sequence of its first record */
+	__le64 reserved1;
 	__le64 opened_ns;
 	uint8_t uuid[16];
-	__le64 reserved1;
+	__le64 reserved2;
 };
 
 struct log_segment_meta {
 	uint64_t seq;
 	uint32_t segment;
 	enum log_segment_kind kind;
-	uint64_t first_record_seq;
 	uint64_t opened_ns;
 	uint8_t uuid[16];
 };
@@ -116,8 +115,8 @@ struct log_record {
 	__le16 slot;
 	__le16 moves;      /* how often it was moved; the highest copy counts (P2) */
 	__le64 line_epoch; /* number */
-	__le64 seq;        /* stream: incarnation << 32 | counter; extents: 0 */
-	__le64 acked;      /* stream: every record up to this was durable (P10) */
+	__le64 seq;        /* stream: 1, 2, ... within this use of the segment; extents: 0 */
+	__le64 acked;      /* stream: those of this use up to it were durable (P10); 0: none */
 	__le64 time_ns;
 	__le64 tag;
 	__le64 reference;
@@ -125,7 +124,7 @@ struct log_record {
 	__le32 payload_crc; /* seed of the segment */
 	__le16 extent;
 	__le16 extents;
-	__le32 flags; /* 0 */
+	__le32 incarnation; /* of the writer: who goes on elsewhere writes other headers */
 	__le64 total_bytes; /* payload of the transaction (of a group: of the record) */
 };
 
@@ -146,6 +145,7 @@ struct log_meta {
 	uint32_t payload_crc;
 	uint32_t extent;
 	uint32_t extents;
+	uint32_t incarnation;
 	uint64_t total_bytes;
 };
 

@@ -29,7 +29,6 @@ void log_segment_encode(const struct log_segment_meta *meta, uint64_t nonce,
 		.seq = put_le64(meta->seq),
 		.segment = put_le32(meta->segment),
 		.kind = put_le16((uint16_t)meta->kind),
-		.first_record_seq = put_le64(meta->first_record_seq),
 		.opened_ns = put_le64(meta->opened_ns),
 	};
 	memcpy(header->uuid, meta->uuid, sizeof(header->uuid));
@@ -50,7 +49,6 @@ int log_segment_decode(const struct log_segment *header, uint64_t nonce,
 		.seq = get_le64(header->seq),
 		.segment = get_le32(header->segment),
 		.kind = get_le16(header->kind),
-		.first_record_seq = get_le64(header->first_record_seq),
 		.opened_ns = get_le64(header->opened_ns),
 	};
 	memcpy(meta->uuid, header->uuid, sizeof(meta->uuid));
@@ -85,6 +83,7 @@ void log_record_encode(const struct log_meta *meta, uint32_t seed, uint64_t offs
 		.payload_crc = put_le32(meta->payload_crc),
 		.extent = put_le16((uint16_t)meta->extent),
 		.extents = put_le16((uint16_t)meta->extents),
+		.incarnation = put_le32(meta->incarnation),
 		.total_bytes = put_le64(meta->total_bytes),
 	};
 	record->header_crc =
@@ -120,6 +119,7 @@ static void log_record_read(const struct log_record *record, struct log_meta *me
 		.payload_crc = get_le32(record->payload_crc),
 		.extent = get_le16(record->extent),
 		.extents = get_le16(record->extents),
+		.incarnation = get_le32(record->incarnation),
 		.total_bytes = get_le64(record->total_bytes),
 	};
 }
@@ -151,6 +151,12 @@ static bool log_meta_sane(const struct log_meta *meta, uint64_t room)
 	       (meta->type == LOG_EXTENT || meta->extents) && log_total_sane(meta, tables);
 }
 
+/* so that a reader may count with them: there is room for so many before it */
+static bool log_seq_sane(const struct log_meta *meta, uint64_t offset)
+{
+	return meta->seq <= offset / LOG_RECORD_BYTES && (!meta->acked || meta->acked < meta->seq);
+}
+
 int log_record_decode(const struct log_record *record, uint32_t seed, uint64_t offset,
 		      uint64_t room, struct log_meta *meta)
 {
@@ -159,5 +165,5 @@ int log_record_decode(const struct log_record *record, uint32_t seed, uint64_t o
 	if (!log_header_verifies(record, seed, offset))
 		return -EBADMSG;
 	log_record_read(record, meta);
-	return log_meta_sane(meta, room) ? 0 : -EBADMSG;
+	return log_seq_sane(meta, offset) && log_meta_sane(meta, room) ? 0 : -EBADMSG;
 }

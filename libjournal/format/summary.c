@@ -55,7 +55,8 @@ static bool summary_sane(const struct summary_head *head, uint64_t segment_bytes
 	       (uint64_t)get_le32(head->table_offset) +
 			       (uint64_t)entries * sizeof(struct summary_entry) <=
 		       segment_bytes &&
-	       get_le32(head->end) <= segment_bytes;
+	       get_le32(head->end) <= segment_bytes &&
+	       get_le64(head->last_record_seq) <= segment_bytes / LOG_RECORD_BYTES;
 }
 
 int summary_validate(const struct summary_head *head, uint32_t digest_bytes,

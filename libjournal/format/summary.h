@@ -32,8 +32,8 @@ struct summary_head {
 	__le32 table_crc;    /* of entries * 8 bytes; the same seed */
 	__le32 end;          /* records end here */
 	__le32 retires;      /* LOG_RETIRE records in it */
-	__le64 first_record_seq;
-	__le64 last_record_seq;
+	__le64 reserved;
+	__le64 last_record_seq; /* stream: all up to it were durable */
 };
 
 struct summary_line {

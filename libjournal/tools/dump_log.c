@@ -78,8 +78,8 @@ static void log_record_show(uint64_t offset, const struct log_meta *meta)
 		       PRIu64 ", moved %" PRIu32 " times, extent %" PRIu32 " of %" PRIu32,
 		       meta->count, meta->line, meta->slot, meta->line_epoch, meta->moves,
 		       meta->extent, meta->extents);
-	printf(", seq %#" PRIx64 " acked %#" PRIx64 ", %" PRIu32 " bytes\n", meta->seq,
-	       meta->acked, meta->bytes);
+	printf(", seq %" PRIu64 " acked %" PRIu64 ", incarnation %" PRIu32 ", %" PRIu32 " bytes\n",
+	       meta->seq, meta->acked, meta->incarnation, meta->bytes);
 }
 
 /* What the last use of the segment left behind does not verify under this
@@ -122,9 +122,8 @@ static void log_segment_dump(const uint8_t *segment, const struct log_geometry *
 		printf("header does not verify\n");
 		return;
 	}
-	printf("%s, seq %#" PRIx64 ", first record %#" PRIx64 ", opened at %" PRIu64 " ns\n",
-	       meta.kind == LOG_STREAM ? "stream" : "extents", meta.seq, meta.first_record_seq,
-	       meta.opened_ns);
+	printf("%s, seq %#" PRIx64 ", opened at %" PRIu64 " ns\n",
+	       meta.kind == LOG_STREAM ? "stream" : "extents", meta.seq, meta.opened_ns);
 	log_records_dump(segment, g, log_seed(g->nonce, number, meta.seq));
 	dump_digest("digest", (const void *)(segment + g->segment_bytes - g->digest_bytes),
 		    g->digest_bytes, g->segment_bytes, number, g->nonce);

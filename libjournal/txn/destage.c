@@ -28,7 +28,7 @@ struct destage_run {
 	struct lane *lane;
 	struct destage_move *moves;
 	uint32_t count, room;
-	uint64_t last_seq;
+	uint64_t last_ticket;
 };
 
 static int destage_grow(struct destage_run *run)
@@ -85,7 +85,7 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 	error = stream_append(j, &record, true, &place);
 	if (error)
 		return error;
-	run->last_seq = place.seq;
+	run->last_ticket = place.ticket;
 	run->moves[run->count++] = (struct destage_move){
 		.slot = slot,
 		.line = &j->lines[line],
@@ -187,7 +187,7 @@ int destage(struct journal *j, struct lane *lane, uint64_t want)
 	/* what was copied before an error is not copied again by the next attempt */
 	if (tail != lane->s->tail)
 		error = 0;
-	wait = run.count ? stream_wait(j, run.last_seq) : 0;
+	wait = run.count ? stream_wait(j, run.last_ticket) : 0;
 	/* P6: log durable, then the tail moves (fenced), then bytes are reused */
 	if (!wait) {
 		destage_publish(&run);

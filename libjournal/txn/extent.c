@@ -33,7 +33,7 @@ static int extents_roll(struct journal *j)
 	while (old && old->inflight)
 		pthread_cond_wait(&x->idle, &x->lock);
 	pthread_mutex_unlock(&x->lock);
-	error = segment_take(j, LOG_EXTENTS, false, 0, &fresh);
+	error = segment_take(j, LOG_EXTENTS, false, &fresh);
 	pthread_mutex_lock(&x->lock);
 	if (!error) {
 		/* first: sealed and dead, the old one may be taken at once */
@@ -94,13 +94,15 @@ static void extent_written(struct journal *j, struct segment *segment)
 	pthread_mutex_unlock(&x->lock);
 }
 
-static void extent_encode(const struct log_meta *given, const struct segment *segment,
-			  uint32_t offset, uint8_t *buffer, uint32_t bytes)
+static void extent_encode(const struct journal *j, const struct log_meta *given,
+			  const struct segment *segment, uint32_t offset, uint8_t *buffer,
+			  uint32_t bytes)
 {
 	struct log_meta meta = *given;
 
 	memset(buffer + LOG_RECORD_BYTES + meta.bytes, 0,
 	       bytes - LOG_RECORD_BYTES - meta.bytes);
+	meta.incarnation = (uint32_t)j->shared->incarnation;
 	meta.payload_crc = crc32c(segment->seed, buffer + LOG_RECORD_BYTES, meta.bytes);
 	log_record_encode(&meta, segment->seed, offset, (struct log_record *)buffer);
 }
@@ -115,7 +117,7 @@ int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 
 	if (error)
 		return error;
-	extent_encode(meta, *segment, *offset, buffer, bytes);
+	extent_encode(j, meta, *segment, *offset, buffer, bytes);
 	io.offset = segment_base(j, (*segment)->number) + *offset;
 	error = log_store_write(j->logs[segment_log(j, (*segment)->number)], &io, 1, durable);
 	extent_written(j, *segment);

@@ -61,8 +61,8 @@ struct segment_notes;
 
 struct segment {
 	uint64_t seq;
-	uint64_t first_record_seq;
-	uint64_t last_record_seq;
+	uint64_t last_record_seq;    /* stream: of the last record appended in this use */
+	uint64_t durable_record_seq; /* stream: all up to it are: the watermark (P10) */
 	uint32_t number;
 	_Atomic uint32_t seed; /* readers of what was here before may look meanwhile */
 	uint32_t end; /* next free byte, on a block */
@@ -103,10 +103,8 @@ struct stream {
 	bool writing; /* a leader writes the other batch, or rolls the segment */
 	bool rolling; /* nothing joins the batch: its segment is being left */
 	struct segment *segment;
-	uint64_t next_seq;
-	uint64_t written_seq; /* all up to it are in a batch handed to the store */
-	_Atomic uint64_t durable_seq;
-	uint64_t before_seq; /* the watermark of the writer before, for the first records */
+	uint64_t ticket;         /* of the batch that fills, from 1 on */
+	uint64_t durable_ticket; /* batches become durable in the order of their tickets */
 	int error;
 };
 

@@ -73,7 +73,7 @@ static int recover_make_durable(struct journal *j)
 	return error ? journal_fail(j, error) : 0;
 }
 
-/* Ids and sequences are drawn above all that were ever seen (P4): a checkpoint
+/* Ids and uses of segments are drawn above all that were ever seen (P4): a checkpoint
  * that stands in for a newer, damaged one has an older incarnation. */
 static void recover_incarnation(struct recovery *r)
 {
@@ -84,12 +84,9 @@ static void recover_incarnation(struct recovery *r)
 	for (i = 0; i < r->order_count; i++) {
 		scan = &r->scans[r->order[i]];
 		r->incarnation = max_u64(r->incarnation, scan->seq >> 32);
-		if (scan->digest)
-			r->incarnation = max_u64(r->incarnation,
-						 get_le64(scan->digest->last_record_seq) >> 32);
 		for (k = 0; k < scan->count; k++)
 			r->incarnation = max_u64(r->incarnation,
-						 scan->records[k].meta.seq >> 32);
+						 scan->records[k].meta.incarnation);
 	}
 	for (i = 0; i < j->shared->lines_used; i++)
 		r->incarnation = max_u64(r->incarnation,
@@ -132,9 +129,6 @@ static int recover_become_writer(struct recovery *r)
 		return error;
 	j->shared->next_number = j->shared->incarnation << LINE_COUNTER_BITS;
 	j->segments.next_seq = j->shared->incarnation << 32;
-	j->stream.next_seq = j->shared->incarnation << 32 | 1;
-	atomic_store(&j->stream.durable_seq, j->shared->incarnation << 32);
-	j->stream.before_seq = r->served_seq;
 	error = recover_heads(r);
 	j->recovering = false;
 	return error ? error : checkpoint(j);
@@ -179,7 +173,6 @@ static void recovery_free(struct recovery *r)
 	}
 	free(r->scans);
 	free(r->order);
-	free(r->acked);
 	pthread_mutex_destroy(&r->lock);
 }
 

@@ -35,7 +35,6 @@ struct scanned {
 /* what is known of one segment */
 struct segment_scan {
 	uint64_t seq; /* 0: never used */
-	uint64_t first_record_seq;
 	enum log_segment_kind kind;
 	bool whole;                  /* to be read whole */
 	bool unreadable;             /* blocks of it are */
@@ -43,12 +42,8 @@ struct segment_scan {
 	struct summary_head *digest; /* sealed: with its lines */
 	struct scanned *records;
 	uint32_t count, room;
-	uint32_t end; /* behind the last valid record */
-};
-
-/* P10: everything up to seq was acknowledged, within its incarnation */
-struct watermark {
-	uint64_t seq;
+	uint32_t end;   /* behind the last valid record */
+	uint64_t acked; /* P10: the records of this use up to it were durable */
 };
 
 struct recovery {
@@ -57,9 +52,6 @@ struct recovery {
 	atomic_bool no_memory;      /* something could not be looked at */
 	uint64_t replay_seq;
 	uint64_t incarnation;
-	struct watermark *acked; /* by incarnation, ascending */
-	uint32_t acked_count;
-	uint64_t served_seq; /* what the writer before has acknowledged, see scan_served() */
 	uint32_t threads;
 	uint64_t lost; /* entered as lost, whether or not a copy turned up */
 	struct segment_scan *scans; /* one for each segment */
@@ -118,7 +110,7 @@ void recover_count_free(struct recovery *r);
 
 /* recover_scan.c: whole segments */
 int recover_scan(struct recovery *r, uint32_t segment);
-int recover_scan_finish(struct recovery *r);
+void recover_scan_finish(struct recovery *r);
 int recover_reseal(struct recovery *r, uint32_t segment);
 
 /* recover_sealed.c: live records of sealed segments */

@@ -182,40 +182,23 @@ static void scan_retires(struct recovery *r, const struct scanned *record)
 	}
 }
 
-/* of the incarnation of @seq; 0: none */
-static uint64_t scan_watermark(const struct recovery *r, uint64_t seq)
+/*
+ * P10: up to which record all of this use were durable.  A record says so of
+ * those before it, by a header that verifies even if its payload is torn; the
+ * digest says it of all that were there when it was written.
+ */
+static void scan_watermark(struct segment_scan *scan)
 {
 	uint32_t i;
 
-	for (i = 0; i < r->acked_count; i++)
-		if (r->acked[i].seq >> 32 == seq >> 32)
-			return r->acked[i].seq;
-	return 0;
+	scan->acked = scan->digest ? get_le64(scan->digest->last_record_seq) : 0;
+	for (i = 0; i < scan->count; i++)
+		scan->acked = max_u64(scan->acked, scan->records[i].meta.acked);
 }
 
-static int scan_raise_watermark(struct recovery *r, uint64_t acked)
+static bool scan_was_acked(const struct segment_scan *scan, const struct scanned *record)
 {
-	struct watermark *grown;
-	uint32_t i;
-
-	for (i = 0; i < r->acked_count; i++) {
-		if (r->acked[i].seq >> 32 != acked >> 32)
-			continue;
-		r->acked[i].seq = max_u64(r->acked[i].seq, acked);
-		return 0;
-	}
-	grown = realloc(r->acked, (r->acked_count + 1) * sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	r->acked = grown;
-	r->acked[r->acked_count++].seq = acked;
-	return 0;
-}
-
-/* P10: what a later record's watermark covers was acknowledged. */
-static bool scan_was_acked(const struct recovery *r, const struct scanned *record)
-{
-	return record->meta.seq && record->meta.seq <= scan_watermark(r, record->meta.seq);
+	return record->meta.seq && record->meta.seq <= scan->acked;
 }
 
 /* What a digest names did verify when the segment was sealed. */
@@ -236,10 +219,10 @@ static bool scan_is_named(const struct segment_scan *scan, const struct log_meta
 
 static void scan_enter(struct recovery *r, uint32_t segment, const struct scanned *record)
 {
+	const struct segment_scan *scan = &r->scans[segment];
 	bool known = record->valid || record->meta.type == LOG_EXTENT ||
-		     scan_was_acked(r, record) ||
-		     (record->meta.type == LOG_DATA &&
-		      scan_is_named(&r->scans[segment], &record->meta));
+		     scan_was_acked(scan, record) ||
+		     (record->meta.type == LOG_DATA && scan_is_named(scan, &record->meta));
 
 	if (!known) {
 		r->j->recovered.torn++;
@@ -256,97 +239,47 @@ static void scan_enter(struct recovery *r, uint32_t segment, const struct scanne
 
 /* ---- gaps in the sequence ---- */
 
+/* records @from to @to - 1 were not found */
 static void scan_gap(struct recovery *r, uint32_t segment, uint64_t from, uint64_t to)
 {
 	struct journal *j = r->j;
-	uint64_t acked = scan_watermark(r, from);
+	uint64_t torn = max_u64(from, min_u64(to, r->scans[segment].acked + 1));
 
-	/* sequences are not compared across incarnations: of one that has ended,
-	 * what its watermark covers should be there */
-	if (from >> 32 != to >> 32)
-		to = acked + 1;
-	if (from >= to)
+	if (torn < to)
+		j->recovered.torn += to - torn;
+	if (torn == from)
 		return;
-	if (acked < from) {
-		j->recovered.torn += to - from;
-		return;
-	}
-	found_damage(j, 0, "%s: segment %u: records %llx to %llx were acknowledged and do not "
+	found_damage(j, 0, "%s: segment %u: records %llu to %llu were acknowledged and do not "
 		     "verify: transactions are lost, without a name",
 		     j->conf.logs[segment_log(j, segment)], segment, (unsigned long long)from,
-		     (unsigned long long)(min_u64(to, acked + 1) - 1));
-	j->recovered.lost_unnamed += min_u64(to, acked + 1) - from;
+		     (unsigned long long)torn - 1);
+	j->recovered.lost_unnamed += torn - from;
 }
 
-static void scan_gaps(struct recovery *r, uint32_t segment, uint64_t *expected)
+static void scan_gaps(struct recovery *r, uint32_t segment)
 {
 	const struct segment_scan *scan = &r->scans[segment];
+	uint64_t expected = 1;
 	uint32_t i;
 
 	if (scan->kind != LOG_STREAM)
 		return;
-	*expected = scan->first_record_seq;
 	for (i = 0; i < scan->count; i++) {
-		scan_gap(r, segment, *expected, scan->records[i].meta.seq);
-		*expected = scan->records[i].meta.seq + 1;
+		scan_gap(r, segment, expected, scan->records[i].meta.seq);
+		expected = scan->records[i].meta.seq + 1;
 	}
-}
-
-static int scan_acked(struct recovery *r)
-{
-	const struct segment_scan *scan;
-	uint32_t i, k;
-	int error = 0;
-
-	for (i = 0; i < r->order_count && !error; i++) {
-		scan = &r->scans[r->order[i]];
-		for (k = 0; k < scan->count && !error; k++)
-			if (scan->records[k].meta.acked)
-				error = scan_raise_watermark(r, scan->records[k].meta.acked);
-		/* a segment is left only when all in it was durable */
-		if (!error && scan->kind == LOG_STREAM && scan->first_record_seq)
-			error = scan_raise_watermark(r, scan->first_record_seq - 1);
-	}
-	return error ? journal_say(r->j, error, "no memory to recover") : 0;
-}
-
-/*
- * P10 across incarnations: up to which record all of the last writer's are
- * there.  The next writer's first record says so as its watermark; nothing else
- * would ever vouch for the last records before a close, and damage to them
- * would pass for a commit that was in flight.  What lies behind a hole is left
- * out: the hole may be torn, and must not become damage.  Sealed segments need
- * no watermark: their digest vouches for what it names.
- */
-static uint64_t scan_served(const struct recovery *r)
-{
-	const struct segment_scan *scan;
-	uint64_t served = 0, seq;
-	uint32_t i, k;
-
-	for (i = 0; i < r->order_count; i++) {
-		scan = &r->scans[r->order[i]];
-		if (scan->kind == LOG_STREAM && scan->first_record_seq)
-			served = max_u64(served, scan->first_record_seq - 1);
-		for (k = 0; scan->kind == LOG_STREAM && k < scan->count; k++) {
-			seq = scan->records[k].meta.seq;
-			served = max_u64(served, scan_watermark(r, seq));
-			if (scan->records[k].valid &&
-			    (seq == served + 1 || (seq >> 32 > served >> 32 && (uint32_t)seq == 1)))
-				served = seq;
-		}
-	}
-	return served;
+	/* of a sealed one its end too is known */
+	scan_gap(r, segment, expected, scan->acked + 1);
 }
 
 /* one segment that was read whole */
-static void scan_finish(struct recovery *r, uint32_t number, uint64_t *expected)
+static void scan_finish(struct recovery *r, uint32_t number)
 {
 	const struct segment_scan *scan = &r->scans[number];
 	uint64_t unnamed = r->j->recovered.lost_unnamed, lost = r->lost;
 	uint32_t k;
 
-	scan_gaps(r, number, expected);
+	scan_gaps(r, number);
 	unnamed = r->j->recovered.lost_unnamed - unnamed;
 	for (k = 0; k < scan->count; k++)
 		scan_enter(r, number, &scan->records[k]);
@@ -358,25 +291,39 @@ static void scan_finish(struct recovery *r, uint32_t number, uint64_t *expected)
 	}
 }
 
-int recover_scan_finish(struct recovery *r)
+void recover_scan_finish(struct recovery *r)
 {
-	const struct segment_scan *scan;
-	uint64_t expected = 0;
+	struct segment_scan *scan;
 	uint32_t i, k;
-	int error = scan_acked(r);
 
-	for (i = 0; i < r->order_count && !error; i++) {
+	for (i = 0; i < r->order_count; i++) {
 		scan = &r->scans[r->order[i]];
+		scan_watermark(scan);
 		for (k = 0; k < scan->count; k++)
 			if (scan->records[k].meta.type == LOG_RETIRE && scan->records[k].valid)
 				scan_retires(r, &scan->records[k]);
 	}
-	for (i = 0; i < r->order_count && !error; i++) {
+	for (i = 0; i < r->order_count; i++)
 		if (r->scans[r->order[i]].whole)
-			scan_finish(r, r->order[i], &expected);
-	}
-	r->served_seq = scan_served(r);
-	return error;
+			scan_finish(r, r->order[i]);
+}
+
+/*
+ * Up to which record of a stream all are there, or known to be lost.  The next
+ * writer's first record says so as its watermark, or the digest does: nothing
+ * else would ever vouch for the last records before a crash or close, and damage
+ * to them would pass for a commit that was in flight.  What lies behind a hole is
+ * left out: the hole is torn, and must not become damage.
+ */
+static uint64_t scan_served(const struct segment_scan *scan)
+{
+	uint64_t served = scan->acked;
+	uint32_t i;
+
+	for (i = 0; i < scan->count; i++)
+		if (scan->records[i].valid && scan->records[i].meta.seq == served + 1)
+			served++;
+	return served;
 }
 
 /* The summary of a segment that was not sealed, again from its records. */
@@ -391,14 +338,12 @@ int recover_reseal(struct recovery *r, uint32_t number)
 
 	for (i = 0; i < scan->count && !error; i++) {
 		record = &scan->records[i];
-		if (record->valid)
-			segment->last_record_seq = record->meta.seq;
 		if (record->meta.type == LOG_RETIRE) {
 			segment_note_retire(segment);
 			continue;
 		}
 		/* what was acknowledged and is lost keeps its name (P10) */
-		if (!record->valid && !scan_was_acked(r, record))
+		if (!record->valid && !scan_was_acked(scan, record))
 			continue;
 		flags = record->meta.type == LOG_DATA ? SUMMARY_SELF :
 			record->meta.extents         ? 0 :
@@ -409,5 +354,6 @@ int recover_reseal(struct recovery *r, uint32_t number)
 					     flags);
 	}
 	segment->end = scan->end;
+	segment->last_record_seq = segment->durable_record_seq = scan_served(scan);
 	return error ? journal_say(j, -ENOMEM, "no memory to recover") : 0;
 }

@@ -83,7 +83,6 @@ static void segment_from_digest(struct segment_scan *scan, struct summary_head *
 {
 	scan->seq = get_le64(digest->seq);
 	scan->kind = get_le16(digest->kind);
-	scan->first_record_seq = get_le64(digest->first_record_seq);
 	if (get_le16(digest->sealed))
 		scan->digest = digest;
 	else
@@ -143,7 +142,6 @@ static void segment_look(struct recovery *r, uint32_t segment, const void *heade
 	if (header_good) {
 		scan->seq = meta.seq;
 		scan->kind = meta.kind;
-		scan->first_record_seq = meta.first_record_seq;
 	}
 	segment_second(r, segment, header_good, first, second);
 	/* not over an open use that only the second copy still speaks of */
@@ -230,7 +228,6 @@ static void segments_order(struct recovery *r)
 		r->order[r->order_count++] = i;
 		segment->seq = scan->seq;
 		segment->kind = scan->kind;
-		segment->first_record_seq = scan->first_record_seq;
 		segment->seed = log_seed(j->geometry.nonce, i, scan->seq);
 		/* a checkpoint knows nothing of what came after it */
 		scan->whole = !scan->digest ||
@@ -286,9 +283,8 @@ int recover_segments(struct recovery *r)
 	}
 	if (!error)
 		error = segments_epochs(r);
-	if (!error)
-		error = recover_scan_finish(r);
 	if (!error) {
+		recover_scan_finish(r);
 		count = segments_pick(r, picked, false);
 		error = recover_parallel(r, picked, count, recover_sealed);
 	}
@@ -298,18 +294,24 @@ int recover_segments(struct recovery *r)
 
 /* ---- going on ---- */
 
-/* A torn record is never written over in this use of its segment: the same
- * payload at the same place could make it whole. */
+/*
+ * A torn record is never written over in this use of its segment: the same
+ * payload at the same place could make it whole.  And a hole in the sequence is
+ * never left behind: the next writer's watermark would make damage of it.
+ */
 static bool segment_torn(const struct segment_scan *scan)
 {
+	const struct scanned *record = scan->records;
 	uint32_t i;
 
-	for (i = 0; i < scan->count && scan->records[i].valid; i++)
-		;
-	return i < scan->count;
+	for (i = 0; i < scan->count; i++, record++)
+		if (!record->valid || (scan->kind == LOG_STREAM && record->meta.seq != i + 1))
+			return true;
+	return false;
 }
 
-/* The newest segment of each kind that is not sealed goes on as its head. */
+/* Of each kind the newest segment that is not sealed goes on as the head; there
+ * may be several, and the others are sealed. */
 static bool segment_goes_on(struct recovery *r, uint32_t number, struct segment **head)
 {
 	struct journal *j = r->j;

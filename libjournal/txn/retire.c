@@ -165,7 +165,7 @@ static int retire_claim_all(struct journal *j, const uint64_t *ids, size_t want,
 #define RETIRES_PER_RECORD 1024u
 
 static int retire_append(struct journal *j, const struct retire_set *set, size_t from,
-			 size_t entries, uint64_t *seq)
+			 size_t entries, uint64_t *ticket)
 {
 	struct log_retire list[RETIRES_PER_RECORD];
 	struct stream_record record = {
@@ -186,23 +186,23 @@ static int retire_append(struct journal *j, const struct retire_set *set, size_t
 		};
 	error = stream_append(j, &record, true, &place);
 	if (!error)
-		*seq = place.seq;
+		*ticket = place.ticket;
 	return error;
 }
 
 static int retire_by_records(struct journal *j, const struct retire_set *set)
 {
 	size_t from, entries = 0;
-	uint64_t seq = 0;
+	uint64_t ticket = 0;
 	int error = 0;
 
 	for (from = 0; from < set->count && !error; from += entries) {
 		entries = min_u64(set->count - from, RETIRES_PER_RECORD);
-		error = retire_append(j, set, from, entries, &seq);
+		error = retire_append(j, set, from, entries, &ticket);
 	}
 	/* Their bits are cleared in the map, and room for retiring is set aside:
 	 * without it nothing is decided any more. */
-	return error ? journal_fail(j, error) : stream_wait(j, seq);
+	return error ? journal_fail(j, error) : stream_wait(j, ticket);
 }
 
 static int retire_set_durably(struct journal *j, const struct retire_set *set)

@@ -144,7 +144,7 @@ int segments_admit(struct journal *j)
 }
 
 int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
-		 uint64_t first_record_seq, struct segment **out)
+		 struct segment **out)
 {
 	struct segment *segment = segment_pop(j, reserved);
 	int error;
@@ -157,8 +157,7 @@ int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
 	}
 	if (!segment)
 		return segments_full(j);
-	segment->first_record_seq = first_record_seq;
-	segment->last_record_seq = 0;
+	segment->last_record_seq = segment->durable_record_seq = 0;
 	segment->kind = kind;
 	segment->end = j->block_bytes;
 	segment->live = 0;
@@ -166,14 +165,18 @@ int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
 	error = segment_reopen(j, segment);
 	if (!error)
 		error = segment_write_header(j, segment);
-	if (error) {
-		pthread_mutex_lock(&j->segments.lock);
-		segment_push_free(j, segment);
-		pthread_mutex_unlock(&j->segments.lock);
-		return error;
-	}
-	*out = segment;
-	return 0;
+	if (error)
+		segment_give_back(j, segment);
+	else
+		*out = segment;
+	return error;
+}
+
+void segment_give_back(struct journal *j, struct segment *segment)
+{
+	pthread_mutex_lock(&j->segments.lock);
+	segment_push_free(j, segment);
+	pthread_mutex_unlock(&j->segments.lock);
 }
 
 int segment_reopen(struct journal *j, struct segment *segment)
@@ -226,11 +229,15 @@ int segment_seal(struct journal *j, struct segment *segment)
 {
 	int error = segment_write_summary(j, segment);
 
-	if (error)
-		return error;
+	if (!error)
+		segment_sealed(j, segment);
+	return error;
+}
+
+void segment_sealed(struct journal *j, struct segment *segment)
+{
 	notes_free(segment->notes);
 	segment->notes = NULL;
 	atomic_store_explicit(&segment->state, SEGMENT_SEALED, memory_order_release);
 	segment_dead_if(j, segment);
-	return 0;
 }

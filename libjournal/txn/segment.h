@@ -28,7 +28,9 @@ static inline uint64_t segment_base(const struct journal *j, uint32_t number)
  * Return: 0, -ENOSPC the log is full, or the sticky failure.
  */
 int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
-		 uint64_t first_record_seq, struct segment **segment);
+		 struct segment **segment);
+/* taken, and nothing was written into it */
+void segment_give_back(struct journal *j, struct segment *segment);
 
 /**
  * segments_admit() - whether the log takes data that may not use what is set aside
@@ -56,6 +58,8 @@ void segment_note_retire(struct segment *segment);
 
 /* write its summary; nothing is added any more.  Return: 0 or sticky. */
 int segment_seal(struct journal *j, struct segment *segment);
+/* its summary is durable (segment_write_summary()), and it is no head any more */
+void segment_sealed(struct journal *j, struct segment *segment);
 
 /* transactions that (no longer) have bytes in it */
 static inline void segment_hold(struct segment *segment, uint32_t transactions)

@@ -66,7 +66,6 @@ static void segment_head(const struct segment *segment, struct summary_head *hea
 	head->segment = put_le32(segment->number);
 	head->kind = put_le16((uint16_t)segment->kind);
 	head->end = put_le32(segment->end);
-	head->first_record_seq = put_le64(segment->first_record_seq);
 	head->last_record_seq = put_le64(segment->last_record_seq);
 }
 
@@ -76,7 +75,6 @@ static void segment_header_encode(struct journal *j, struct segment *segment, vo
 		.seq = segment->seq,
 		.segment = segment->number,
 		.kind = segment->kind,
-		.first_record_seq = segment->first_record_seq,
 		.opened_ns = clock_ns(),
 	};
 

@@ -7,6 +7,7 @@
 #include "txn/checkpoint.h"
 #include "txn/reserve.h"
 #include "txn/segment.h"
+#include "txn/segment_seal.h"
 #include "util/crc32c.h"
 
 /* Checkpointed markers: replay at most this share of the log, 1/16, and at
@@ -21,6 +22,7 @@ int stream_make(struct journal *j)
 	struct stream *s = &j->stream;
 	int i;
 
+	s->ticket = 1;
 	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done, NULL))
 		return -ENOMEM;
 	for (i = 0; i < 2 && !j->read_only; i++) {
@@ -53,7 +55,7 @@ static void stream_write(struct journal *j)
 	struct batch *batch = &s->batch[s->filling];
 	struct segment *segment = s->segment;
 	uint32_t bytes = (uint32_t)round_up(batch->used, j->block_bytes);
-	uint64_t last = s->next_seq - 1;
+	uint64_t last = segment->last_record_seq, ticket = s->ticket++;
 	struct log_io io = {
 		.offset = segment_base(j, segment->number) + segment->end,
 		.buffer = batch->buffer,
@@ -72,10 +74,12 @@ static void stream_write(struct journal *j)
 
 	pthread_mutex_lock(&s->lock);
 	batch->used = 0;
-	if (error)
+	if (error) {
 		stream_stop(j, error);
-	else
-		atomic_store_explicit(&s->durable_seq, last, memory_order_release);
+	} else {
+		segment->durable_record_seq = last;
+		s->durable_ticket = ticket;
+	}
 	s->writing = false;
 	pthread_cond_broadcast(&s->done);
 }
@@ -103,17 +107,23 @@ static int stream_checkpoint(struct journal *j)
 	return error;
 }
 
-/* Seal the segment that is no head any more.  The lock is dropped meanwhile:
- * others may fill the batch, nobody writes it. */
-static int stream_leave(struct journal *j, struct segment *old)
+/*
+ * A fresh segment, and the summary of the old one, both digests, durable.  Nothing
+ * joins the batch meanwhile and nothing is written, so no record goes into the
+ * fresh segment before: the last records of the old one have no later record in
+ * it that vouches for them, but the digest does (P10).  The fresh one is taken
+ * first: when the log is full, the old one stays the head.
+ */
+static int stream_take(struct journal *j, struct segment *old, bool reserved,
+		       struct segment **fresh)
 {
-	int error;
+	int error = segment_take(j, LOG_STREAM, reserved, fresh);
 
-	if (!old)
-		return 0;
-	pthread_mutex_unlock(&j->stream.lock);
-	error = segment_seal(j, old);
-	pthread_mutex_lock(&j->stream.lock);
+	if (error || !old)
+		return error;
+	error = segment_write_summary(j, old);
+	if (error)
+		segment_give_back(j, *fresh);
 	return error;
 }
 
@@ -122,24 +132,24 @@ static int stream_roll(struct journal *j, bool reserved)
 {
 	struct stream *s = &j->stream;
 	struct segment *old = s->segment, *fresh;
-	uint64_t first = s->next_seq;
 	int error;
 
 	s->writing = true;
 	s->rolling = true;
 	pthread_mutex_unlock(&s->lock);
-	/* first the new one: when the log is full, the old one stays the head */
-	error = segment_take(j, LOG_STREAM, reserved, first, &fresh);
+	error = stream_take(j, old, reserved, &fresh);
 	pthread_mutex_lock(&s->lock);
 	s->rolling = false;
 	if (!error) {
-		/* before the old one is sealed: dead, it may be taken at once, and a
+		/* before the old one is let go: dead, it may be taken at once, and a
 		 * checkpoint must not take that use of it for the head's */
 		stream_switch(j, fresh);
-		error = stream_leave(j, old);
-	}
-	if (!error)
+		if (old)
+			segment_sealed(j, old);
 		error = stream_checkpoint(j);
+	} else if (journal_failed(j)) {
+		stream_stop(j, error); /* the old one may be half sealed */
+	}
 	s->writing = false;
 	pthread_cond_broadcast(&s->done);
 	return error;
@@ -174,20 +184,6 @@ static int stream_make_room(struct journal *j, uint32_t need, uint32_t transacti
 	return error ? error : s->error;
 }
 
-static uint64_t stream_seq(struct journal *j)
-{
-	struct stream *s = &j->stream;
-
-	if ((s->next_seq & UINT32_MAX) == UINT32_MAX) {
-		/* a sequence never runs into the next incarnation's */
-		pthread_mutex_lock(&j->lines_lock);
-		if (!incarnation_raise(j, j->shared->incarnation + 1))
-			s->next_seq = j->shared->incarnation << 32;
-		pthread_mutex_unlock(&j->lines_lock);
-	}
-	return s->next_seq;
-}
-
 static void stream_place(struct journal *j, const struct stream_record *record,
 			 struct stream_place *place)
 {
@@ -200,11 +196,12 @@ static void stream_place(struct journal *j, const struct stream_record *record,
 
 	place->segment = s->segment;
 	place->offset = s->segment->end + batch->used;
-	place->seq = s->next_seq++;
-	meta.seq = place->seq;
-	meta.acked = atomic_load_explicit(&s->durable_seq, memory_order_relaxed);
-	if (!(uint32_t)meta.acked) /* nothing of our own yet */
-		meta.acked = s->before_seq;
+	place->ticket = s->ticket;
+	meta.seq = ++s->segment->last_record_seq;
+	meta.acked = s->segment->durable_record_seq;
+	meta.incarnation = (uint32_t)j->shared->incarnation;
+	/* what the reader relies on: a segment cannot hold more */
+	JASSERT(meta.seq <= place->offset / LOG_RECORD_BYTES && meta.acked < meta.seq);
 	memcpy(at + LOG_RECORD_BYTES, record->payload, head);
 	if (record->tail_bytes)
 		memcpy(at + LOG_RECORD_BYTES + head, record->tail, record->tail_bytes);
@@ -213,7 +210,6 @@ static void stream_place(struct journal *j, const struct stream_record *record,
 	meta.payload_crc = crc32c(s->segment->seed, at + LOG_RECORD_BYTES, meta.bytes);
 	log_record_encode(&meta, s->segment->seed, place->offset, (struct log_record *)at);
 	batch->used += (uint32_t)bytes;
-	s->segment->last_record_seq = place->seq;
 }
 
 static int stream_note(struct segment *segment, const struct log_meta *meta,
@@ -262,11 +258,9 @@ int stream_append(struct journal *j, const struct stream_record *record, bool re
 	/* or no fresh segment would ever do */
 	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(j));
 	error = stream_enter(j, need, transactions, reserved);
-	if (!error) {
-		(void)stream_seq(j);
+	if (!error)
 		error = stream_note(s->segment, &record->meta,
 				    s->segment->end + s->batch[s->filling].used);
-	}
 	if (!error) {
 		stream_place(j, record, place);
 		segment_hold(s->segment, transactions);
@@ -275,13 +269,13 @@ int stream_append(struct journal *j, const struct stream_record *record, bool re
 	return error;
 }
 
-int stream_wait(struct journal *j, uint64_t seq)
+int stream_wait(struct journal *j, uint64_t ticket)
 {
 	struct stream *s = &j->stream;
 	int error;
 
 	pthread_mutex_lock(&s->lock);
-	while (!s->error && atomic_load_explicit(&s->durable_seq, memory_order_relaxed) < seq) {
+	while (!s->error && s->durable_ticket < ticket) {
 		if (s->writing)
 			pthread_cond_wait(&s->done, &s->lock);
 		else
@@ -295,10 +289,10 @@ int stream_wait(struct journal *j, uint64_t seq)
 int stream_drain(struct journal *j)
 {
 	struct stream *s = &j->stream;
-	uint64_t last;
+	uint64_t ticket;
 
 	pthread_mutex_lock(&s->lock);
-	last = s->next_seq - 1;
+	ticket = s->batch[s->filling].used ? s->ticket : s->ticket - 1;
 	pthread_mutex_unlock(&s->lock);
-	return s->segment && s->batch[s->filling].used ? stream_wait(j, last) : s->error;
+	return stream_wait(j, ticket);
 }

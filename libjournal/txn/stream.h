@@ -6,15 +6,17 @@
  * being written; whoever finds no write under way leads: it writes the filled
  * batch with one durable write, for itself and all who wait (P13 within a
  * process).  Batches of one stream never overlap in time, so everything
- * before a batch was durable when it was written: that is the watermark
- * (P10) in each record.
+ * before a batch was durable when it was written.  Each record says so of the
+ * ones before it in its segment, by a count that begins anew with each use of a
+ * segment: the watermark (P10).  A segment is left only sealed, so the last ones
+ * in it need no witness in another.
  */
 #ifndef TXN_STREAM_H
 #define TXN_STREAM_H
 
 #include "txn/journal_impl.h"
 
-/* @meta: all but seq, acked, payload_crc; bytes is payload plus tail */
+/* @meta: all but seq, acked, incarnation, payload_crc; bytes is payload plus tail */
 struct stream_record {
 	struct log_meta meta;
 	const void *payload;
@@ -25,7 +27,7 @@ struct stream_record {
 struct stream_place {
 	struct segment *segment;
 	uint32_t offset;
-	uint64_t seq;
+	uint64_t ticket; /* of its batch, in this process */
 };
 
 int stream_make(struct journal *j);
@@ -47,9 +49,9 @@ int stream_append(struct journal *j, const struct stream_record *record, bool re
 		  struct stream_place *place);
 
 /**
- * stream_wait() - everything up to @seq is durable on return 0
+ * stream_wait() - the batch of @ticket and all before it are durable on return 0
  */
-int stream_wait(struct journal *j, uint64_t seq);
+int stream_wait(struct journal *j, uint64_t ticket);
 
 /* write what is in the batch and seal nothing: for close */
 int stream_drain(struct journal *j);

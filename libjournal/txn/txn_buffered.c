@@ -312,7 +312,7 @@ static int txn_synced_commit(struct journal_txn *txn)
 	txn_fill_slots(txn, txn->where, txn->units);
 	/* it is in the batch and will be durable, whatever happens to us */
 	txn->slots_taken = false;
-	error = stream_wait(txn->j, place.seq);
+	error = stream_wait(txn->j, place.ticket);
 	if (!error)
 		count(txn->j->counters, COUNT_SYNCED, txn_group_count(txn));
 	return error;

@@ -141,7 +141,6 @@ static inline void seal_log(struct medium *log, uint8_t *at)
 			.seq = get_le64(header->seq),
 			.segment = get_le32(header->segment),
 			.kind = get_le16(header->kind),
-			.first_record_seq = get_le64(header->first_record_seq),
 			.opened_ns = get_le64(header->opened_ns),
 		};
 		memcpy(meta.uuid, header->uuid, sizeof(meta.uuid));

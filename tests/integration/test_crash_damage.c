@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "crash_place.h"
+#include "crash_sealed.h"
 
 #define BYTES PLACE_BYTES
 
@@ -100,6 +101,23 @@ static void p10_the_very_last_record_stays_ambiguous(void **state)
 	assert_int_equal(place_lost_unnamed(p), 0);
 	assert_int_equal(place_state(p, ids[1]), JOURNAL_LIVE);
 	assert_int_equal(place_state(p, ids[2]), 0);
+	place_remove(p);
+}
+
+/* The last records of a segment have none behind them: its digest has them. */
+static void p10_a_segment_is_left_only_sealed(void **state)
+{
+	struct place *p = place_make(NULL);
+	struct crash_sealed sealed = { .any = false };
+	uint64_t id;
+
+	(void)state;
+	p->world.hook = crash_sealed_hook;
+	p->world.context = &sealed;
+	while (sealed.left < 2)
+		assert_int_equal(place_put(p, JOURNAL_PATH_SYNCED, 1, &id), 0);
+	assert_int_equal(sealed.wrong, 0);
+	p->world.hook = NULL;
 	place_remove(p);
 }
 
@@ -255,6 +273,7 @@ int main(void)
 		cmocka_unit_test(p10_a_failing_payload_below_the_watermark_is_lost),
 		cmocka_unit_test(p10_a_failing_header_below_the_watermark_is_damage),
 		cmocka_unit_test(p10_the_very_last_record_stays_ambiguous),
+		cmocka_unit_test(p10_a_segment_is_left_only_sealed),
 		cmocka_unit_test(p5_a_torn_record_is_never_made_whole),
 		cmocka_unit_test(p10_a_torn_record_is_never_made_whole),
 		cmocka_unit_test(p16_a_marker_failure_is_sticky),

@@ -23,7 +23,6 @@ static struct log_segment_meta segment_given(void)
 		.seq = SEQ,
 		.segment = 41,
 		.kind = LOG_STREAM,
-		.first_record_seq = 9ull << 32 | 1000,
 		.opened_ns = 1700000000000000000ull,
 	};
 
@@ -41,8 +40,8 @@ static struct log_meta given(void)
 		.slot = 5,
 		.moves = 2,
 		.line_epoch = 12,
-		.seq = 9ull << 32 | 1001,
-		.acked = 9ull << 32 | 999,
+		.seq = 40,
+		.acked = 38,
 		.time_ns = 1700000000123456789ull,
 		.tag = 0x1122334455667788ull,
 		.reference = 0x99aabbccddeeff00ull,
@@ -50,6 +49,7 @@ static struct log_meta given(void)
 		.payload_crc = 0xabcdef01u,
 		.extent = 0,
 		.extents = 1,
+		.incarnation = 7,
 		.total_bytes = 1000,
 	};
 }
@@ -79,7 +79,6 @@ static void segment_comes_back(void **state)
 	assert_int_equal(got.seq, meta.seq);
 	assert_int_equal(got.segment, meta.segment);
 	assert_int_equal(got.kind, meta.kind);
-	assert_int_equal(got.first_record_seq, meta.first_record_seq);
 	assert_int_equal(got.opened_ns, meta.opened_ns);
 	assert_memory_equal(got.uuid, meta.uuid, sizeof(got.uuid));
 	meta.kind = LOG_EXTENTS;
@@ -147,6 +146,7 @@ static void record_comes_back(void **state)
 	assert_int_equal(got.payload_crc, meta.payload_crc);
 	assert_int_equal(got.extent, meta.extent);
 	assert_int_equal(got.extents, meta.extents);
+	assert_int_equal(got.incarnation, meta.incarnation);
 	assert_int_equal(got.total_bytes, meta.total_bytes);
 }
 
@@ -214,6 +214,33 @@ static void room_is_respected(void **state)
 	assert_int_equal(log_record_bytes(0), 96);
 	assert_int_equal(log_record_bytes(1), 128);
 	assert_int_equal(log_record_bytes(~0u), (1ull << 32) + 96);
+}
+
+/* there is room for so many records before it, and it vouches for older ones */
+static void sequences(void **state)
+{
+	struct log_meta meta = given();
+
+	(void)state;
+	meta.seq = OFFSET / LOG_RECORD_BYTES;
+	assert_int_equal(try(&meta, ROOM), 0);
+	meta.seq++;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.seq = ~0ull;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.seq = 40;
+	meta.acked = 39;
+	assert_int_equal(try(&meta, ROOM), 0);
+	meta.acked = 40;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.acked = ~0ull;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta.acked = 0;
+	assert_int_equal(try(&meta, ROOM), 0);
+	meta.seq = 0; /* an extent */
+	assert_int_equal(try(&meta, ROOM), 0);
+	meta.acked = 1;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
 }
 
 static void types_and_counts(void **state)
@@ -357,6 +384,7 @@ int main(void)
 		cmocka_unit_test(record_in_the_wrong_place),
 		cmocka_unit_test(nothing_there),
 		cmocka_unit_test(room_is_respected),
+		cmocka_unit_test(sequences),
 		cmocka_unit_test(types_and_counts),
 		cmocka_unit_test(retire_records),
 		cmocka_unit_test(extents_that_make_sense),

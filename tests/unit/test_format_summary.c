@@ -56,8 +56,7 @@ static void make(union digest *d)
 		.table_crc = put_le32(0x1234),
 		.end = put_le32(65536),
 		.retires = put_le32(2),
-		.first_record_seq = put_le64(9ull << 32 | 1000),
-		.last_record_seq = put_le64(9ull << 32 | 1017),
+		.last_record_seq = put_le64(17),
 	};
 	seal(d);
 }
@@ -146,6 +145,8 @@ static void nonsense(void **state)
 	WRONG(table_offset, put_le32(SEGMENT_BYTES - 15 * 8 + 1));
 	WRONG(table_offset, put_le32(~0u));
 	WRONG(end, put_le32(SEGMENT_BYTES + 1));
+	WRONG(last_record_seq, put_le64(SEGMENT_BYTES / LOG_RECORD_BYTES + 1));
+	WRONG(last_record_seq, put_le64(~0ull));
 }
 
 /* the checksum itself must not be read from beyond the digest */

@@ -241,7 +241,7 @@ static void tear_head(struct journal *j)
 	const struct segment *head = j->stream.segment;
 	struct log_meta meta = {
 		.type = LOG_DATA, .count = 1, .id = id_make(j->lines[0].number, 0),
-		.line_epoch = j->lines[0].number, .seq = j->stream.next_seq, .bytes = 64,
+		.line_epoch = j->lines[0].number, .seq = head->last_record_seq + 1, .bytes = 64,
 		.extents = 1, .total_bytes = 64, .payload_crc = 1,
 	};
 	struct log_io io = {
