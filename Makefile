@@ -280,6 +280,10 @@ run-check: all
 	-+$(Q)$(AGAIN) -k tests
 	$(Q)$(RUN) $(TESTS)
 
+# the protocols alone, with spin; also a part of check
+model: need-model
+	$(Q)CC="$(CC)" JOBS="$(JOBS)" tests/model/run
+
 deps: need-test
 
 need-%:
@@ -380,6 +384,7 @@ help:
 	@echo '  demo       installs what is missing, builds, shows what it is for'
 	@echo '  check      installs what is missing, builds, runs every test'
 	@echo '  quick      the same without the slow tests'
+	@echo '  model      only checks the models of the protocols, with spin'
 	@echo '  deps       only installs what is missing, or says so'
 	@echo '  bench      commit latency here, against fsync and databases: build/bench.json'
 	@echo '  asan ubsan tsan valgrind'
@@ -392,7 +397,7 @@ help:
 	@echo
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
-.PHONY: all tests deps check quick run-check asan ubsan tsan valgrind fuzz coverage demo run-demo \
+.PHONY: all tests deps model check quick run-check asan ubsan tsan valgrind fuzz coverage demo run-demo \
 	bench run-bench bench-programs install uninstall clean help FORCE
 
 define NEWLINE

@@ -71,4 +71,14 @@ lock='mkdir "$BUILD/lock" || exit 1; sleep 0.1; rmdir "$BUILD/lock"'
 for n in a b c; do is $n.sh $'# serial\n'"$lock"; done
 is d.sh 'sleep 0.1'
 expect "serial tests run one at a time" "4 passed, 0 failed, 0 skipped" 0
+
+mkdir "$tree/tests/model"
+printf '#!/bin/bash\ncat "$1"\n' >"$tree/tests/model/run"
+chmod +x "$tree/tests/model/run"
+printf 'ok - it holds\nok - and fails when broken\n' >"$tree/tests/model/a.pml"
+expect "a model by its lines" "2 passed, 0 failed, 0 skipped" 0 'model/a'
+is a.sh 'exit 0'
+SANITIZE=-fsanitize=any expect "no models under a sanitizer" "1 passed, 0 failed, 0 skipped" 0
+printf 'not ok - it does not hold\n' >"$tree/tests/model/a.pml"
+expect "a model that fails" "0 passed, 1 failed, 0 skipped" 1
 exit $failed
