@@ -102,15 +102,16 @@ MODULE_SOURCES := libjournal/marker/pmem.c libjournal/store/nvme.c
 LIB_DIRS := util format store marker log txn
 LIB_ALL := $(sort $(foreach d,$(LIB_DIRS),$(wildcard libjournal/$(d)/*.c)) \
 	$(wildcard libjournal/backends.c))
-OTHER_ARCH := $(filter-out %_$(ARCH).c,$(filter %_x86.c %_arm64.c,$(LIB_ALL))) \
-	$(patsubst %_$(ARCH).c,%_generic.c,$(filter %_$(ARCH).c,$(LIB_ALL)))
-LIB_SOURCES := $(call choose,$(filter-out $(MODULE_SOURCES) $(OTHER_ARCH),$(LIB_ALL)))
+other_arch = $(filter-out %_$(ARCH).c,$(filter %_x86.c %_arm64.c,$(1))) \
+	$(patsubst %_$(ARCH).c,%_generic.c,$(filter %_$(ARCH).c,$(1)))
+LIB_SOURCES := $(call choose,$(filter-out $(MODULE_SOURCES) $(call other_arch,$(LIB_ALL)),$(LIB_ALL)))
 TOOL_SOURCES := $(call choose,$(sort $(wildcard libjournal/tools/*.c)))
 BENCH_SOURCES := $(call choose,$(sort $(wildcard bench/*.c)))
 BENCH_MAINS := $(if $(BENCH_SOURCES),$(shell grep -l '^int main\b' $(BENCH_SOURCES)))
 TEST_DIRS := unit conformance layout integration
 TEST_SOURCES := $(sort $(foreach d,$(TEST_DIRS),$(wildcard tests/$(d)/test_*.c)))
-TESTLIB_SOURCES := $(sort $(wildcard tests/lib/*.c))
+TESTLIB_ALL := $(sort $(wildcard tests/lib/*.c))
+TESTLIB_SOURCES := $(filter-out $(call other_arch,$(TESTLIB_ALL)),$(TESTLIB_ALL))
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB_OBJECTS := $(call objects,$(LIB_SOURCES))
@@ -239,6 +240,12 @@ $(TOOLLIB): $(filter-out %/main.o,$(TOOL_OBJECTS)) $(BUILD)/sources
 CRASH_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log \
 	sched_getcpu getrandom)
 $(BUILD)/tests/integration/test_crash_% $(BUILD)/tests/unit/test_crash_%: TEST_LDFLAGS = $(CRASH_LDFLAGS)
+# ... and one of two threads goes by single steps (tests/lib/step.h)
+STEP_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,sched_yield pthread_mutex_lock \
+	pthread_cond_wait)
+$(BUILD)/tests/unit/test_interleave_%: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS)
+$(BUILD)/tests/unit/test_interleave: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) \
+	-Wl,--wrap=stream_wait
 # what is synced is recorded
 $(BUILD)/tests/unit/test_syncs: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fsync fdatasync \
 	rename pwrite)
