@@ -27,6 +27,7 @@
  * BREAK_LANE_CELL: the taker publishes without a cell on the line
  * BREAK_CELL_EARLY: who retires gives the cell back before the bit is cleared
  * BREAK_RETIRES: unfinished retires of the dead are left
+ * BREAK_FINISH: nobody looks whether the dead one's claim was the line's last
  * BREAK_CELLS: the dead member's cells are left
  */
 #include "nvram.h"
@@ -42,6 +43,7 @@ bool record0 = 1, staged, dropped0, acked0;
 byte state;		/* of the dead: 0, 1 + taker, 3 done */
 bool taker_killed, dead_retires;
 byte ended;
+byte use;		/* the line: 0 in use in epoch 0, 1 free */
 
 #define LIVE0 (record0 && epoch == 0 && (rb.d & 1))
 #define LIVE1 (epoch == 0 && (rb.d & 2))
@@ -66,6 +68,17 @@ inline and_bit(bits)
 		if
 		:: true
 		:: rb.d = rb.v
+		fi
+	}
+}
+
+/* whoever finds the line complete; one compare-and-swap, the epoch is in the word */
+inline finish()
+{
+	d_step {
+		if
+		:: epoch == 0 && claimed == FREE && use == 0 -> use = 1
+		:: else
 		fi
 	}
 }
@@ -114,7 +127,8 @@ inline take_line()
 		and_bit(1);
 		nv_fence(rb);
 #endif
-		atomic { claimed = claimed | 1; dropped0 = 1 }
+		atomic { claimed = claimed | 1; dropped0 = 1 };
+		finish()
 	:: else
 	fi
 }
@@ -138,6 +152,9 @@ inline take_retires()
 		bits = bits & rb.v;
 		and_bit(bits);
 		nv_fence(rb);
+#ifndef BREAK_FINISH
+		finish();
+#endif
 		bits = 0
 	:: else
 	fi;
@@ -181,7 +198,7 @@ inline retire_claim()
 	d_step {
 		mine = number == 0 && (committed & 2) && !(claimed & 2);
 		if
-		:: mine -> claimed = claimed | 2
+		:: mine -> claimed = claimed | 2; completes = (claimed == FREE)
 		:: else
 		fi
 	};
@@ -192,14 +209,18 @@ inline retire_claim()
 
 proctype retirer()
 {
-	bool mine;
+	bool mine, completes;
 
 	if
 	:: dead_retires
 	:: else ->
 		retire_claim();
 		if
-		:: mine -> and_bit(2); cells = cells & ~2; nv_fence(rb); retired = retired | 2
+		:: mine -> and_bit(2); cells = cells & ~2; nv_fence(rb); retired = retired | 2;
+			if
+			:: completes -> finish()
+			:: else
+			fi
 		:: else -> cells = cells & ~2
 		fi
 	fi;
@@ -210,7 +231,7 @@ proctype retirer()
 proctype recycler()
 {
 end:	do
-	:: atomic { claimed == FREE && number == 0 && !(committed & rb.v) -> number = AWAY };
+	:: atomic { use == 1 && number == 0 && !(committed & rb.v) -> number = AWAY };
 		if
 		:: cells -> number = 0
 		:: else ->
@@ -259,5 +280,6 @@ init {
 	ended && state == 3;
 	/* nothing of the dead pins the line */
 	assert(!(cells & 5));
-	assert(number || !(claimed & committed & rb.v))
+	assert(number || !(claimed & committed & rb.v));
+	assert(IMPLIES(number == 0 && claimed == FREE, use == 1))
 }
