@@ -75,15 +75,16 @@ bool scene_is_made_of(const uint8_t *bytes, uint64_t seed)
 
 /* ---- before and after --------------------------------------------------------------- */
 
-struct lane *scene_lane(struct scene *s, uint32_t cpu)
+struct slots_from *scene_lane(struct scene *s, uint32_t cpu)
 {
-	return s->path == JOURNAL_PATH_STAGED ? &s->p->j->lanes[cpu] : &s->p->j->shared_lane;
+	return s->path == JOURNAL_PATH_STAGED ? &s->p->j->lanes[cpu].s->from :
+						s->p->j->own;
 }
 
 /* No slot of @lane's line is left; what this takes is retired. */
 void scene_use_up(struct scene *s, uint32_t cpu)
 {
-	struct lane *lane = scene_lane(s, cpu);
+	struct slots_from *lane = scene_lane(s, cpu);
 
 	crash_set_cpu((int)cpu);
 	while (lane->line != NO_LINE && lane->next < SLOTS_PER_LINE)
@@ -191,7 +192,7 @@ void scene_x_first_of_its_ring(struct scene *s)
 
 	scene_use_up(s, 1);
 	scene_x_and_z(s);
-	atomic_store(&lane->lease, 1);
+	atomic_store(&lane->s->lease, 1);
 	assert_int_equal(lane_reclaim(s->p->j, lane, lane->ring_bytes), 0);
 	lane_return(lane);
 }

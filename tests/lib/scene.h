@@ -9,7 +9,7 @@
 #include "crash_place.h"
 #include "step.h"
 
-struct lane;
+struct slots_from;
 
 #define SCENE_BYTES 72u /* of each payload */
 
@@ -58,7 +58,7 @@ bool scene_is_made_of(const uint8_t *bytes, uint64_t seed);
 
 /* ---- before and after ------------------------------------------------------------------ */
 
-struct lane *scene_lane(struct scene *s, uint32_t cpu);
+struct slots_from *scene_lane(struct scene *s, uint32_t cpu);
 /* No slot of that lane's line is left; what this takes is retired. */
 void scene_use_up(struct scene *s, uint32_t cpu);
 /* x and z in the first slots of a line that is used up, as the mode says */

@@ -146,7 +146,7 @@ static void first_destages_x(void *scene)
 	struct scene *s = scene;
 	struct lane *lane = &s->p->j->lanes[0];
 
-	atomic_store(&lane->lease, 1);
+	atomic_store(&lane->s->lease, 1);
 	destaging = true;
 	s->first = destage(s->p->j, lane, 1);
 	destaging = false;
@@ -252,7 +252,7 @@ static void prepare_two(struct scene *s)
 {
 	int i;
 
-	if (s->p->j->shared_lane.line != NO_LINE && s->p->j->shared_lane.next % 64 > 60)
+	if (s->p->j->own->line != NO_LINE && s->p->j->own->next % 64 > 60)
 		scene_use_up(s, 0);
 	for (i = 0; i < 2; i++) {
 		assert_int_equal(scene_begin(s, 1, ++s->seed, &s->txn[i]), 0);
@@ -310,7 +310,7 @@ static void p3_commit_bits_are_cleared_by_an_atomic_and(void **state)
 /* The first slot after @taken of a word has been taken. */
 static void take(struct scene *s, uint32_t taken)
 {
-	struct lane *lane = scene_lane(s, 0);
+	struct slots_from *lane = scene_lane(s, 0);
 
 	while (lane->line == NO_LINE || lane->next % 64 != taken % 64)
 		assert_int_equal(scene_put_and_retire(s, 1), 0);

@@ -46,10 +46,10 @@ static int overwrite_x(struct scene *s)
 	uint64_t bytes = stage_record_bytes(SCENE_BYTES);
 	int error = 0;
 
-	while (!error && lane->head <= target) {
-		before = lane->head;
+	while (!error && lane->s->head <= target) {
+		before = lane->s->head;
 		error = scene_put_and_retire(s, (target - before) % bytes == 0);
-		if (lane->head == before)
+		if (lane->s->head == before)
 			return -ENOBUFS; /* not on this lane */
 	}
 	return error;
@@ -141,7 +141,7 @@ static void second_moves_x(void *scene)
 	struct scene *s = scene;
 	struct lane *lane = &s->p->j->lanes[0];
 
-	atomic_store(&lane->lease, 1);
+	atomic_store(&lane->s->lease, 1);
 	s->second = destage(s->p->j, lane, 1);
 	lane_return(lane);
 	crash_set_cpu(0);
@@ -258,7 +258,7 @@ static void second_does_all(void *scene)
 static void room_for_all(struct scene *s)
 {
 	struct scene other = *s;
-	struct lane *lane = &s->p->j->lanes[1];
+	struct slots_from *lane = &s->p->j->lanes[1].s->from;
 
 	other.path = JOURNAL_PATH_STAGED;
 	if (lane->line != NO_LINE && lane->next > SLOTS_PER_LINE - 4)
