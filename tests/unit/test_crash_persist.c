@@ -17,6 +17,7 @@
 #include "crash_place.h"
 #include "format/log.h"
 #include "format/marker.h"
+#include "txn/checkpoint.h"
 #include "txn/journal_impl.h"
 
 static const struct crash_plan file_plan = { .checkpointed = true };
@@ -75,9 +76,22 @@ static void numbers_used_up(const struct crash_plan *plan)
 	place_remove(p);
 }
 
+/* Who sees that it is raised already waits for no fence of his own. */
+static void raised(const struct crash_plan *plan)
+{
+	struct place *p = place_make(plan);
+	uint64_t before = incarnation(p);
+
+	assert_int_equal(incarnation_raise(p->j, before + 1), 0);
+	assert_int_equal(incarnation(p), before + 1);
+	place_remove(p);
+}
+
 static void p4_the_incarnation_is_durable_when_it_is_raised(void **state)
 {
 	(void)state;
+	raised(NULL);
+	raised(&file_plan);
 	numbers_used_up(NULL);
 	numbers_used_up(&file_plan);
 }
