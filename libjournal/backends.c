@@ -13,12 +13,13 @@
 struct marker_backend {
 	const char *scheme;
 	marker_store_opener *open;
+	marker_store_joiner *join; /* NULL: not to be shared */
 };
 
 static const struct marker_backend marker_backends[] = {
-	{ "file", marker_file_open },
-	{ "pmem", marker_pmem_open },
-	{ "sim", marker_sim_open },
+	{ "file", marker_file_open, marker_file_join },
+	{ "pmem", marker_pmem_open, marker_pmem_join },
+	{ "sim", marker_sim_open, NULL },
 };
 
 #define MARKER_SCHEMES "file:, pmem:, sim:"
@@ -52,9 +53,27 @@ int backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
 	return backend->open(colon + 1, flags, bytes, store, message);
 }
 
+int backend_join_marker(const char *uri, struct marker_share *share, void *map,
+			struct marker_store **store, struct message *message)
+{
+	const char *colon = strchr(uri, ':');
+	const struct marker_backend *backend =
+		colon ? find_marker(uri, (size_t)(colon - uri)) : NULL;
+
+	if (!backend || !backend->join)
+		return message_set(message, -ENOTSUP, "%s: cannot be shared", uri);
+	return backend->join(colon + 1, share, map, store, message);
+}
+
 int backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
 		     const struct journal_progress *progress, struct log_store **store,
 		     struct message *message)
 {
 	return log_file_open(path, flags, bytes, progress, store, message);
+}
+
+int backend_join_log(const char *path, unsigned int flags, struct log_share *share,
+		     struct log_store **store, struct message *message)
+{
+	return log_file_join(path, flags, share, store, message);
 }

@@ -21,8 +21,9 @@ struct log_rings;
  * @device:      it is a block device
  * @direct:      @fd has O_DIRECT
  * @sync_free:   a completed write is durable without sync (P12)
- * @durable_now: threads inside a durable write
- * @flush:       the combined flush (P13)
+ * @durable_now: durable writes under way, of all processes that share the log
+ * @flush:       the combined flush (P13), theirs too
+ * @own_now, @own_flush: these, while nobody shares
  * @buffers:     the pool
  * @rings:       NULL on the pwrite path
  */
@@ -32,8 +33,10 @@ struct log_file {
 	bool device;
 	bool direct;
 	bool sync_free;
-	_Atomic unsigned int durable_now;
-	struct log_flush flush;
+	_Atomic uint32_t *durable_now;
+	struct log_flush *flush;
+	_Atomic uint32_t own_now;
+	struct log_flush own_flush;
 	struct log_buffers buffers;
 	struct log_rings *rings;
 };
@@ -54,8 +57,9 @@ int log_pwrite_all(int fd, struct log_io *io, unsigned int count, bool write);
 
 /* ---- log_uring.c, log_uring_none.c -------------------------------------- */
 
-/* -EPERM, -ENOSYS, -EACCES, -ENOMEM: not to be had here */
-int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers);
+/* @now: make one, to see whether it is to be had; else the first transfer will.
+ * -EPERM, -ENOSYS, -EACCES, -ENOMEM: not to be had here */
+int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers, bool now);
 /* All of @io, many at a time; @async counts what was not completed inline.
  * Any number of threads at once. */
 int log_rings_transfer(struct log_rings *rings, struct log_io *io, unsigned int count,

@@ -42,7 +42,7 @@ int log_durable_flush(struct log_file *log)
 {
 	const struct log_flusher flusher = { sync_file, log, LOG_FLUSH_PATIENCE_NS };
 
-	return log->sync_free ? 0 : log_flush_wait(&log->flush, &flusher);
+	return log->sync_free ? 0 : log_flush_wait(log->flush, &flusher);
 }
 
 int log_transfer(struct log_file *log, struct log_io *io, unsigned int count, bool write)
@@ -62,21 +62,21 @@ static int write_then_flush(struct log_file *log, struct log_io *io, unsigned in
 
 int log_durable_write(struct log_file *log, struct log_io *io, unsigned int count)
 {
-	unsigned int others;
+	uint32_t others;
 	int error;
 
 	if (log->sync_free) {
 		log_count(&log->store.counters.unsynced, count);
 		return log_transfer(log, io, count, true);
 	}
-	others = atomic_fetch_add_explicit(&log->durable_now, 1, memory_order_relaxed);
+	others = atomic_fetch_add_explicit(log->durable_now, 1, memory_order_relaxed);
 	if (others || count > 1) {
 		error = write_then_flush(log, io, count);
 	} else {
 		log_count(&log->store.counters.dsyncs, 1);
 		error = log_pwrite_one(log->fd, io, true, 0, RWF_DSYNC);
 	}
-	atomic_fetch_sub_explicit(&log->durable_now, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(log->durable_now, 1, memory_order_relaxed);
 	return error;
 }
 

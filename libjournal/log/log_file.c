@@ -78,11 +78,24 @@ static void file_buffer_done(struct log_store *store, void *buffer)
 	log_buffers_put(&log_of(store)->buffers, buffer);
 }
 
+static void file_share(struct log_store *store, struct log_share *share)
+{
+	struct log_file *log = log_of(store);
+
+	_Static_assert(sizeof(share->flush) >= sizeof(*log->flush), "room for it");
+	share->direct = log->direct;
+	share->device = log->device;
+	share->sync_free = log->sync_free;
+	/* nobody writes yet */
+	log->flush = (struct log_flush *)(void *)share->flush;
+	log->durable_now = &share->writing;
+}
+
 static void file_close(struct log_store *store)
 {
 	struct log_file *log = log_of(store);
 
-	JASSERT(!atomic_load(&log->durable_now));
+	JASSERT(!atomic_load(&log->own_now));
 	log_rings_close(log->rings); /* before what is registered with them */
 	log_buffers_free(&log->buffers);
 	if (log->fd >= 0)
@@ -94,7 +107,8 @@ static void file_close(struct log_store *store)
 	{                                                                        \
 		.backend = (name), .write = file_write, .read = file_read,       \
 		.flush = file_flush, .buffer = file_buffer,                      \
-		.buffer_done = file_buffer_done, .close = file_close,            \
+		.buffer_done = file_buffer_done, .share = file_share,            \
+		.close = file_close,                                             \
 	}
 
 static const struct log_store_ops uring_ops = FILE_OPS("io_uring");
@@ -195,7 +209,7 @@ static int open_rings(struct log_file *log, const struct request *request, int *
 	int error = -ECANCELED; /* not wanted */
 
 	if (!(request->flags & LOG_NO_URING))
-		error = log_rings_open(&log->rings, log->fd, &log->buffers);
+		error = log_rings_open(&log->rings, log->fd, &log->buffers, true);
 	log->store.ops = error ? &pwrite_ops : &uring_ops;
 	*refused = error;
 	switch (error) {
@@ -275,6 +289,8 @@ int log_file_open(const char *path, unsigned int flags, uint64_t bytes,
 	if (!log)
 		return message_errno(message, -ENOMEM, "%s", path);
 	log->fd = -1;
+	log->flush = &log->own_flush;
+	log->durable_now = &log->own_now;
 	log->store.read_only = flags & LOG_RDONLY;
 	error = open_file(log, &request);
 	if (!error)
@@ -285,6 +301,48 @@ int log_file_open(const char *path, unsigned int flags, uint64_t bytes,
 		file_close(&log->store);
 		if (request.made)
 			(void)unlink(path);
+		return error;
+	}
+	log_store_check(&log->store);
+	*store = &log->store;
+	return 0;
+}
+
+static int join(struct log_file *log, const char *path, unsigned int flags,
+		struct log_share *share, struct message *message)
+{
+	log->fd = open(path, O_RDWR | O_CLOEXEC | (share->direct ? O_DIRECT : 0));
+	if (log->fd < 0)
+		return message_errno(message, -errno, "%s", path);
+	log->device = share->device;
+	log->direct = share->direct;
+	log->sync_free = share->sync_free;
+	log->store.bytes = share->bytes;
+	log->store.block_bytes = share->block_bytes;
+	log->store.class = (enum journal_class)share->class;
+	memcpy(log->store.evidence, share->evidence, sizeof(log->store.evidence));
+	memcpy(log->store.routine, share->routine, sizeof(log->store.routine));
+	/* a ring is made when there is a batch for it: most who join write little */
+	if (flags & LOG_NO_URING || log_rings_open(&log->rings, log->fd, &log->buffers, false))
+		log->store.ops = &pwrite_ops;
+	else
+		log->store.ops = &uring_ops;
+	file_share(&log->store, share);
+	return 0;
+}
+
+int log_file_join(const char *path, unsigned int flags, struct log_share *share,
+		  struct log_store **store, struct message *message)
+{
+	struct log_file *log = calloc(1, sizeof(*log));
+	int error;
+
+	if (!log)
+		return message_errno(message, -ENOMEM, "%s", path);
+	log->fd = -1;
+	error = join(log, path, flags, share, message);
+	if (error) {
+		file_close(&log->store);
 		return error;
 	}
 	log_store_check(&log->store);

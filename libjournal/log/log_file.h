@@ -9,5 +9,6 @@
 /* With LOG_CREATE on a block device @bytes may be less than the device (0: all
  * of it); opened later, the store is as large as the device. */
 log_store_opener log_file_open;
+log_store_joiner log_file_join;
 
 #endif

@@ -94,7 +94,7 @@ static struct log_ring *ring_lease(struct log_rings *rings)
 	return NULL;
 }
 
-int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers)
+int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers, bool now)
 {
 	struct log_rings *all = calloc(1, sizeof(*all));
 	int error;
@@ -103,12 +103,13 @@ int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers
 		return -ENOMEM;
 	all->fd = fd;
 	all->buffers = buffers;
-	error = ring_make(all, &all->ring[0]);
+	error = now ? ring_make(all, &all->ring[0]) : 0;
 	if (error) {
 		free(all);
 		return error;
 	}
-	atomic_store(&all->ring[0].state, RING_FREE);
+	if (now)
+		atomic_store(&all->ring[0].state, RING_FREE);
 	*rings = all;
 	return 0;
 }

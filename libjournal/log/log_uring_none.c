@@ -5,11 +5,12 @@
 #include "log/log.h"
 #include "util/assert.h"
 
-int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers)
+int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers, bool now)
 {
 	(void)rings;
 	(void)fd;
 	(void)buffers;
+	(void)now;
 	return -ENOSYS;
 }
 

@@ -19,8 +19,9 @@
 struct marker_file {
 	struct marker_store store;
 	struct medium medium;
-	uint64_t generation; /* of the checkpoint in force; 0: none yet */
-	unsigned int slot;   /* of the checkpoint in force */
+	struct marker_share own;
+	struct marker_share *share; /* has generation (0: none yet) and slot in force */
+	bool map_is_own;
 	uint8_t *chunk;      /* CHUNK_BYTES, between the map and the file */
 };
 
@@ -121,7 +122,8 @@ static int write_heads(struct marker_file *f, const struct checkpoint_head *head
 static int file_checkpoint(struct marker_store *store, uint64_t bytes)
 {
 	struct marker_file *f = (struct marker_file *)store;
-	unsigned int slot = f->generation ? !f->slot : 0;
+	uint64_t generation = f->share->generation;
+	unsigned int slot = generation ? !f->share->slot : 0;
 	uint64_t offset = checkpoint_slot_offset(slot, store->bytes);
 	struct checkpoint_head head;
 	uint32_t crc;
@@ -130,20 +132,33 @@ static int file_checkpoint(struct marker_store *store, uint64_t bytes)
 	error = write_payload(f, bytes, offset + CHECKPOINT_HEAD_BYTES, &crc);
 	if (error)
 		return error;
-	checkpoint_head_encode(&head, f->generation + 1, bytes, crc);
+	checkpoint_head_encode(&head, generation + 1, bytes, crc);
 	error = write_heads(f, &head, offset);
 	if (error)
 		return error;
-	f->generation++;
-	f->slot = slot;
+	f->share->slot = slot;
+	f->share->generation = generation + 1;
 	return 0;
+}
+
+static void file_share(struct marker_store *store, struct marker_share *share, void *map)
+{
+	struct marker_file *f = (struct marker_file *)store;
+
+	memcpy(map, store->map, store->bytes);
+	(void)munmap(store->map, store->bytes);
+	store->map = map;
+	f->map_is_own = false;
+	share->generation = f->own.generation;
+	share->slot = f->own.slot;
+	f->share = share;
 }
 
 static void file_close(struct marker_store *store)
 {
 	struct marker_file *f = (struct marker_file *)store;
 
-	if (store->map)
+	if (store->map && f->map_is_own)
 		(void)munmap(store->map, store->bytes);
 	medium_close(&f->medium);
 	free(f->chunk);
@@ -153,6 +168,7 @@ static void file_close(struct marker_store *store)
 static const struct marker_store_ops file_ops = {
 	.backend = "file",
 	.checkpoint = file_checkpoint,
+	.share = file_share,
 	.close = file_close,
 };
 
@@ -213,8 +229,8 @@ static bool load_slot(struct marker_file *f, unsigned int index, const struct sl
 	if (slot->head != CHECKPOINT_WHOLE || read_payload(f, index, slot))
 		return false;
 	memset(f->store.map + slot->bytes, 0xff, f->store.bytes - slot->bytes);
-	f->slot = index;
-	f->generation = slot->generation;
+	f->share->slot = index;
+	f->share->generation = slot->generation;
 	return true;
 }
 
@@ -233,7 +249,7 @@ static int load_newest(struct marker_file *f, struct message *message)
 		f->store.fell_back = slots[newest].head == CHECKPOINT_WHOLE;
 		/* the next checkpoint must be above the damaged one */
 		if (f->store.fell_back)
-			f->generation = slots[newest].generation;
+			f->share->generation = slots[newest].generation;
 		return 0;
 	}
 	/* a torn first checkpoint is none */
@@ -255,6 +271,7 @@ static int map_memory(struct marker_file *f, uint64_t bytes, struct message *mes
 				     f->medium.path, bytes);
 	f->store.map = map;
 	f->store.bytes = bytes;
+	f->map_is_own = true;
 	return 0;
 }
 
@@ -356,6 +373,7 @@ static int file_new(struct marker_file **file)
 		free(f);
 		return -ENOMEM;
 	}
+	f->share = &f->own;
 	f->store.ops = &file_ops;
 	f->store.persist = (struct marker_persist){ "checkpoint", file_flush, file_copy,
 						    file_fence };
@@ -388,6 +406,29 @@ int marker_file_open(const char *path, unsigned int flags, uint64_t bytes,
 		file_close(&f->store);
 		return error;
 	}
+	marker_store_check(&f->store);
+	*store = &f->store;
+	return 0;
+}
+
+int marker_file_join(const char *path, struct marker_share *share, void *map,
+		     struct marker_store **store, struct message *message)
+{
+	struct marker_file *f;
+	int error = file_new(&f);
+
+	if (error)
+		return message_errno(message, error, "%s", path);
+	error = medium_open(path, 0, &f->medium, message);
+	if (error) {
+		file_close(&f->store);
+		return error;
+	}
+	f->share = share;
+	f->store.map = map;
+	f->store.bytes = share->bytes;
+	f->store.class = (enum journal_class)share->class;
+	memcpy(f->store.evidence, share->evidence, sizeof(f->store.evidence));
 	marker_store_check(&f->store);
 	*store = &f->store;
 	return 0;

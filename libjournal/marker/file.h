@@ -6,5 +6,6 @@
 #include "store/marker_store.h"
 
 marker_store_opener marker_file_open;
+marker_store_joiner marker_file_join;
 
 #endif

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -23,7 +24,7 @@ static void pmem_close(struct marker_store *store)
 {
 	struct marker_pmem *pmem = (struct marker_pmem *)store;
 
-	if (pmem->map && store->read_only)
+	if (pmem->map && (store->read_only || !pmem->module))
 		(void)munmap(pmem->map, pmem->map_bytes);
 	else if (pmem->map)
 		(void)pmem->module->unmap(pmem->map, pmem->map_bytes);
@@ -33,8 +34,15 @@ static void pmem_close(struct marker_store *store)
 	free(pmem);
 }
 
+static void pmem_share(struct marker_store *store, struct marker_share *share, void *map)
+{
+	(void)map; /* the medium is mapped by everybody */
+	share->kind = ((struct marker_pmem *)store)->kind;
+}
+
 static const struct marker_store_ops pmem_ops = {
 	.backend = "pmem",
+	.share = pmem_share,
 	.close = pmem_close,
 };
 
@@ -91,12 +99,12 @@ static enum pmem_kind find_kind(const struct medium *m)
 	return maps_sync(m->fd) ? PMEM_DAX : PMEM_CACHE;
 }
 
-/* libpmem maps for writing only */
-static int map_read_only(struct marker_pmem *pmem)
+/* libpmem maps for writing only, and is not loaded to join */
+static int map_plain(struct marker_pmem *pmem, int protection)
 {
 	int flags = pmem->kind == PMEM_DAX && !pmem->medium.device ?
 		    MAP_SHARED_VALIDATE | MAP_SYNC : MAP_SHARED;
-	void *map = mmap(NULL, pmem->medium.bytes, PROT_READ, flags, pmem->medium.fd, 0);
+	void *map = mmap(NULL, pmem->medium.bytes, protection, flags, pmem->medium.fd, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;
@@ -112,7 +120,7 @@ static int map_medium(struct marker_pmem *pmem, struct message *message)
 	int error = 0;
 
 	if (pmem->store.read_only) {
-		error = map_read_only(pmem);
+		error = map_plain(pmem, PROT_READ);
 		if (error)
 			return message_errno(message, error, "%s: cannot be mapped", path);
 	} else {
@@ -262,6 +270,53 @@ int marker_pmem_open(const char *path, unsigned int flags, uint64_t bytes,
 		if (error)
 			medium_undo(&pmem->medium);
 	}
+	if (error) {
+		pmem_close(&pmem->store);
+		return error;
+	}
+	marker_store_check(&pmem->store);
+	*store = &pmem->store;
+	return 0;
+}
+
+/* ---- joining ------------------------------------------------------------------ */
+
+static int join_all(struct marker_pmem *pmem, const struct marker_share *share,
+		    struct message *message)
+{
+	int error;
+
+	pmem->kind = (enum pmem_kind)share->kind;
+	if (pmem->medium.bytes < share->bytes)
+		return message_set(message, -EUCLEAN, "%s: truncated", pmem->medium.path);
+	error = map_plain(pmem, PROT_READ | PROT_WRITE);
+	if (!error)
+		error = pmem->kind == PMEM_CACHE || !strcmp(share->routine, "msync") ?
+				pmem_msync_init(pmem) :
+				persist_named(share->routine, &pmem->store.persist);
+	if (error)
+		return message_errno(message, error, "%s: cannot be mapped", pmem->medium.path);
+	pmem->store.map = pmem->map;
+	pmem->store.bytes = share->bytes;
+	pmem->store.class = (enum journal_class)share->class;
+	memcpy(pmem->store.evidence, share->evidence, sizeof(pmem->store.evidence));
+	return 0;
+}
+
+int marker_pmem_join(const char *path, struct marker_share *share, void *map,
+		     struct marker_store **store, struct message *message)
+{
+	struct marker_pmem *pmem = calloc(1, sizeof(*pmem));
+	int error;
+
+	(void)map;
+	if (!pmem)
+		return message_errno(message, -ENOMEM, "%s", path);
+	pmem->store.ops = &pmem_ops;
+	pmem->store.byte_persistent = true;
+	error = medium_open(path, 0, &pmem->medium, message);
+	if (!error)
+		error = join_all(pmem, share, message);
 	if (error) {
 		pmem_close(&pmem->store);
 		return error;

@@ -7,5 +7,6 @@
 #include "store/marker_store.h"
 
 marker_store_opener marker_pmem_open;
+marker_store_joiner marker_pmem_join;
 
 #endif

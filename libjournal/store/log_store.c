@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "util/assert.h"
 #include "util/math.h"
@@ -90,6 +91,22 @@ int log_store_flush(struct log_store *store)
 	if (error)
 		log_store_fail(store, error);
 	return error;
+}
+
+bool log_store_can_share(const struct log_store *store)
+{
+	return store->ops->share;
+}
+
+void log_store_share(struct log_store *store, struct log_share *share)
+{
+	JASSERT(store->ops->share && !store->read_only);
+	share->class = store->class;
+	share->block_bytes = store->block_bytes;
+	share->bytes = store->bytes;
+	memcpy(share->evidence, store->evidence, sizeof(share->evidence));
+	memcpy(share->routine, store->routine, sizeof(share->routine));
+	store->ops->share(store, share);
 }
 
 void *log_store_buffer(struct log_store *store)

@@ -48,6 +48,22 @@ struct log_counters {
 		bytes_read, async;
 };
 
+/**
+ * struct log_share - what one process found, and the flush that all combine
+ * @flush: the log's own; zeroed, it is ready
+ * Lies in memory that others map.  Who joins does not look at the medium again.
+ */
+struct log_share {
+	uint32_t class;
+	uint32_t block_bytes;
+	uint64_t bytes;
+	uint32_t direct, device, sync_free;
+	char evidence[256];
+	char routine[64];
+	_Atomic uint64_t flush[8];
+	_Atomic uint32_t writing; /* durable writes under way */
+};
+
 struct log_store_ops {
 	const char *backend; /* "io_uring", "pwrite" */
 	/* write all of @io, in any order; @durable: all are on return.
@@ -59,6 +75,8 @@ struct log_store_ops {
 	/* every write completed before the call is durable on return; calls of
 	 * several threads share one flush (P13) */
 	int (*flush)(struct log_store *store);
+	/* what others may join; it stays until close.  NULL: not to be shared */
+	void (*share)(struct log_store *store, struct log_share *share);
 	/* a buffer of LOG_BUFFER_BYTES from the pool, or NULL for want of memory */
 	void *(*buffer)(struct log_store *store);
 	void (*buffer_done)(struct log_store *store, void *buffer);
@@ -102,12 +120,21 @@ typedef int log_store_opener(const char *path, unsigned int flags, uint64_t byte
 			     const struct journal_progress *progress,
 			     struct log_store **store, struct message *message);
 
+/**
+ * log_store_joiner - open a log that another process has shared
+ * @flags: LOG_NO_URING, or 0
+ */
+typedef int log_store_joiner(const char *path, unsigned int flags, struct log_share *share,
+			     struct log_store **store, struct message *message);
+
 /* ---- the checked call-through: asserts before and after every call ------ */
 
 int log_store_write(struct log_store *store, struct log_io *io, unsigned int count,
 		    bool durable);
 int log_store_read(struct log_store *store, struct log_io *io, unsigned int count);
 int log_store_flush(struct log_store *store);
+bool log_store_can_share(const struct log_store *store);
+void log_store_share(struct log_store *store, struct log_share *share);
 void *log_store_buffer(struct log_store *store);
 void log_store_buffer_done(struct log_store *store, void *buffer);
 void log_store_close(struct log_store *store);

@@ -2,6 +2,7 @@
 #include "store/marker_store.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "util/math.h"
 
@@ -44,6 +45,22 @@ int marker_store_checkpoint(struct marker_store *store, uint64_t bytes)
 	if (error)
 		marker_store_fail(store, error);
 	return error;
+}
+
+bool marker_store_can_share(const struct marker_store *store)
+{
+	return store->ops->share;
+}
+
+void marker_store_share(struct marker_store *store, struct marker_share *share, void *map)
+{
+	JASSERT(store->ops->share && !store->read_only);
+	share->class = store->class;
+	share->bytes = store->bytes;
+	memcpy(share->evidence, store->evidence, sizeof(share->evidence));
+	(void)snprintf(share->routine, sizeof(share->routine), "%s", store->persist.name);
+	store->ops->share(store, share, map);
+	marker_store_check(store);
 }
 
 void marker_store_close(struct marker_store *store)

@@ -50,11 +50,33 @@ struct marker_persist {
 	void (*fence)(struct marker_store *store);
 };
 
+/**
+ * struct marker_share - what one process found, in memory that others map
+ * @kind:       the backend's own
+ * @routine:    name of the persist routine
+ * @generation, @slot: checkpointed stores: of the checkpoint in force
+ *
+ * Who joins relies on it: medium and evidence are not looked at again.
+ */
+struct marker_share {
+	uint32_t kind;
+	uint32_t class;
+	uint64_t bytes;
+	char routine[32];
+	char evidence[256];
+	_Atomic uint64_t generation;
+	_Atomic uint32_t slot;
+};
+
 struct marker_store_ops {
 	const char *backend; /* "file", "pmem", "sim": the URI's scheme */
 	/* checkpointed stores only: make map[0, bytes) durable, atomically.
 	 * Return: 0 or negative errno (the call-through makes it sticky). */
 	int (*checkpoint)(struct marker_store *store, uint64_t bytes);
+	/* NULL: not to be shared.  Fill in @share and use it from here on; a
+	 * checkpointed store moves its map to @map, which others have mapped too.
+	 * Both stay until the store is closed. */
+	void (*share)(struct marker_store *store, struct marker_share *share, void *map);
 	/* unmap and free; nothing becomes durable by it */
 	void (*close)(struct marker_store *store);
 };
@@ -102,9 +124,19 @@ struct marker_store {
 typedef int marker_store_opener(const char *path, unsigned int flags, uint64_t bytes,
 				struct marker_store **store, struct message *message);
 
+/**
+ * marker_store_joiner - open a medium that another process has shared
+ * @share, @map: as that process passed them to ops->share
+ * Return: 0 or negative errno with the text in @message.
+ */
+typedef int marker_store_joiner(const char *path, struct marker_share *share, void *map,
+				struct marker_store **store, struct message *message);
+
 /* ---- the checked call-through ----------------------------------------- */
 
 int marker_store_checkpoint(struct marker_store *store, uint64_t bytes);
+bool marker_store_can_share(const struct marker_store *store);
+void marker_store_share(struct marker_store *store, struct marker_share *share, void *map);
 void marker_store_close(struct marker_store *store);
 /* called by a backend once its store is filled in: asserts the contract */
 void marker_store_check(const struct marker_store *store);

@@ -140,3 +140,16 @@ int persist_choose(enum persist_domain domain, struct marker_persist *persist)
 	*persist = routine->persist;
 	return 0;
 }
+
+int persist_named(const char *name, struct marker_persist *persist)
+{
+	unsigned int i;
+
+	for (i = 0; i < persist_routine_count; i++)
+		if (!strcmp(persist_routines[i].persist.name, name) &&
+		    persist_routines[i].supported()) {
+			*persist = persist_routines[i].persist;
+			return 0;
+		}
+	return -ENOTSUP;
+}

@@ -32,6 +32,10 @@ enum persist_domain {
  */
 int persist_choose(enum persist_domain domain, struct marker_persist *persist);
 
+/* the one of that name, for memory where another process has chosen it;
+ * Return: 0, or -ENOTSUP no such routine */
+int persist_named(const char *name, struct marker_persist *persist);
+
 /* ---- the table of an architecture: persist_x86.c or persist_generic.c ---- */
 
 /**

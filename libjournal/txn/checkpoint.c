@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "txn/head.h"
 #include "txn/segment.h"
 
 /* What of the map has ever been used: lines are taken lowest first. */
@@ -75,7 +76,7 @@ void checkpoint_begin(struct journal *j)
 
 static int checkpoint_write(struct journal *j)
 {
-	uint64_t replay = j->stream.segment ? j->stream.segment->seq : j->segments.next_seq;
+	uint64_t replay = heads_oldest(j);
 	int error;
 
 	/* Every retire record of an older segment had its bit cleared in the map
@@ -91,17 +92,16 @@ static int checkpoint_write(struct journal *j)
 
 int checkpoint(struct journal *j)
 {
-	uint32_t pending;
 	int error;
 
 	if (j->bits_durable)
 		return 0;
 	pthread_mutex_lock(&j->lines_lock);
 	/* what was pending before the map is read may be freed once it is durable */
-	pending = segments_pending(j);
+	segments_note_pending(j);
 	error = checkpoint_write(j);
 	if (!error)
-		segments_free_pending(j, pending);
+		segments_free_pending(j);
 	pthread_mutex_unlock(&j->lines_lock);
 	return error;
 }

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "txn/head.h"
 #include "txn/segment.h"
+#include "txn/segment_notes.h"
 #include "util/crc32c.h"
 
 int extents_make(struct journal *j)
@@ -22,27 +24,37 @@ uint32_t extent_payload_max(const struct journal *j)
 	       LOG_RECORD_BYTES;
 }
 
-/* Go on in a fresh segment; the old one is sealed once its writes are done. */
+/* Nothing is being written: others may write where we did. */
+static void extents_rest(struct extents *x)
+{
+	if (!x->head || x->inflight || x->rolling)
+		return;
+	head_return(x->head);
+	x->head = NULL;
+}
+
+/* Get a head, or go on in a fresh segment once the writes in the old one are done. */
 static int extents_roll(struct journal *j)
 {
 	struct extents *x = &j->extents;
-	struct segment *old = x->segment, *fresh;
-	int error;
+	struct head *head = x->head;
+	int error = 0;
 
 	x->rolling = true;
-	while (old && old->inflight)
+	while (x->inflight)
 		pthread_cond_wait(&x->idle, &x->lock);
 	pthread_mutex_unlock(&x->lock);
-	error = segment_take(j, LOG_EXTENTS, false, &fresh);
+	if (head)
+		error = head_roll(j, head, LOG_EXTENTS, false);
+	else
+		error = head_lease(j, LOG_EXTENTS, false, &head);
+	if (!error && !head_segment(j, head))
+		error = head_roll(j, head, LOG_EXTENTS, false);
 	pthread_mutex_lock(&x->lock);
-	if (!error) {
-		/* first: sealed and dead, the old one may be taken at once */
-		x->segment = fresh;
-		pthread_mutex_unlock(&x->lock);
-		error = old ? segment_seal(j, old) : 0;
-		pthread_mutex_lock(&x->lock);
-	}
+	x->head = head;
 	x->rolling = false;
+	if (error)
+		extents_rest(x);
 	pthread_cond_broadcast(&x->idle);
 	return error;
 }
@@ -63,34 +75,38 @@ static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t
 	int error = 0;
 
 	pthread_mutex_lock(&x->lock);
-	while (!error && (x->rolling || !x->segment ||
-			  !segment_fits(j, x->segment, x->segment->end, bytes, meta->count))) {
+	while (!error && (x->rolling || !x->head ||
+			  !segment_fits(j, x->head, x->head->s->end, bytes, meta->count))) {
 		if (x->rolling)
 			pthread_cond_wait(&x->idle, &x->lock);
 		else
 			error = extents_roll(j);
 	}
 	if (!error)
-		error = segment_note(x->segment, meta->line, meta->line_epoch, meta->slot,
-				     meta->count, x->segment->end, extent_size_flags(meta));
+		error = notes_add(&x->head->notes, meta->line, meta->line_epoch, meta->slot,
+				  meta->count, x->head->s->end / 32, extent_size_flags(meta));
 	if (!error) {
-		*segment = x->segment;
-		*offset = x->segment->end;
-		x->segment->end += bytes;
-		x->segment->inflight++;
-		segment_hold(x->segment, x->segment == again ? 0 : meta->count);
+		*segment = head_segment(j, x->head);
+		*offset = x->head->s->end;
+		x->head->s->end += bytes;
+		x->inflight++;
+		segment_hold(*segment, *segment == again ? 0 : meta->count);
+	} else {
+		extents_rest(x);
 	}
 	pthread_mutex_unlock(&x->lock);
 	return error;
 }
 
-static void extent_written(struct journal *j, struct segment *segment)
+static void extent_written(struct journal *j)
 {
 	struct extents *x = &j->extents;
 
 	pthread_mutex_lock(&x->lock);
-	if (!--segment->inflight)
+	if (!--x->inflight) {
+		extents_rest(x);
 		pthread_cond_broadcast(&x->idle);
+	}
 	pthread_mutex_unlock(&x->lock);
 }
 
@@ -120,6 +136,6 @@ int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 	extent_encode(j, meta, *segment, *offset, buffer, bytes);
 	io.offset = segment_base(j, (*segment)->number) + *offset;
 	error = log_store_write(j->logs[segment_log(j, (*segment)->number)], &io, 1, durable);
-	extent_written(j, *segment);
+	extent_written(j);
 	return error ? journal_fail(j, error) : 0;
 }

@@ -62,7 +62,7 @@ static void info_geometry(struct journal *j, struct journal_info *info)
 	info->segments = j->segments.count;
 	info->segment_bytes = j->segment_bytes;
 	info->log_block_bytes = j->block_bytes;
-	info->segments_free = j->segments.free_count;
+	info->segments_free = j->shared->segments_free;
 	info->lines_free = lines_free_count(j);
 }
 

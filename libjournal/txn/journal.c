@@ -10,6 +10,7 @@
 #include "txn/entry.h"
 #include "txn/extent.h"
 #include "txn/found.h"
+#include "txn/head.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/list.h"
@@ -75,8 +76,13 @@ static int journal_locks(struct journal *j)
 static int journal_share(struct journal *j)
 {
 	struct message why = { "" };
-	int error = shared_make(j, false, &why);
+	int error;
 
+	j->segments.count = j->log_geometry[0].segments * j->log_count;
+	j->pending_uses = calloc(j->segments.count, sizeof(*j->pending_uses));
+	if (!j->pending_uses)
+		return -ENOMEM;
+	error = shared_make(j, false, &why);
 	if (error)
 		return error;
 	if (shared_is_shared(&j->shared_file))
@@ -93,7 +99,7 @@ static int journal_parts(struct journal *j)
 	if (!error)
 		error = list_make(j);
 	if (!error)
-		error = segments_make(j);
+		error = heads_make(j);
 	if (!error)
 		error = lanes_make(j);
 	if (!error)
@@ -182,7 +188,8 @@ static void journal_free(struct journal *j)
 	stream_free(j);
 	txn_pool_free(j);
 	lanes_free(j);
-	segments_free(j);
+	heads_free(j);
+	free(j->pending_uses);
 	list_free(j);
 	media_close(j);
 	shared_free(j);

@@ -30,6 +30,7 @@
 #include "util/math.h"
 #include "util/message.h"
 
+#define NO_SEGMENT UINT32_MAX
 #define LINE_COUNTER_BITS 23u /* of an epoch number; the incarnation is above */
 
 static inline uint64_t id_number(uint64_t id)
@@ -49,43 +50,27 @@ static inline uint64_t id_make(uint64_t number, uint32_t slot)
 
 /* ---- segments: segment.c, segment_seal.c ---- */
 
-enum segment_state {
-	SEGMENT_FREE,    /* may be opened */
-	SEGMENT_OPEN,    /* a head writes to it */
-	SEGMENT_SEALED,  /* full, with its summary; holds live records */
-	SEGMENT_PENDING, /* nothing live; free after the next checkpoint */
-};
-
-/* the summary of an open segment, as it grows; owned by the head's lock */
-struct segment_notes;
-
-struct segment {
-	uint64_t seq;
-	uint64_t last_record_seq;    /* stream: of the last record appended in this use */
-	uint64_t durable_record_seq; /* stream: all up to it are: the watermark (P10) */
-	uint32_t number;
-	_Atomic uint32_t seed; /* readers of what was here before may look meanwhile */
-	uint32_t end; /* next free byte, on a block */
-	enum log_segment_kind kind;
-	_Atomic int state;
-	_Atomic uint32_t live; /* transactions with bytes here, in flight or live */
-	uint32_t inflight;     /* extents: writes under way; extents.lock */
-	struct segment_notes *notes;
-};
-
-#define NO_SEGMENT UINT32_MAX
-
 struct segments {
-	pthread_mutex_t lock; /* state changes, the free list */
 	struct segment *all;
-	uint32_t *free;    /* stack of numbers */
-	uint32_t *pending; /* stack of numbers: free after the next checkpoint */
-	_Atomic uint32_t free_count;
-	uint32_t pending_count;
 	uint32_t count;
 	uint32_t reserve; /* only destage and retire records may take the last ones */
-	uint32_t since_checkpoint;
-	uint64_t next_seq;
+};
+
+/* this process's view of the notes of a head */
+struct segment_notes {
+	struct journal *j;
+	uint32_t index; /* of the head */
+	struct notes_counts *counts;
+	struct summary_line *lines; /* host order while it grows, but for first */
+	uint32_t *set;              /* open addressing: index in lines + 1 */
+	uint32_t set_mask, line_max;
+	struct segment_note *notes;
+};
+
+/* this process's side of a head */
+struct head {
+	struct head_shared *s;
+	struct segment_notes notes;
 };
 
 /* ---- stream: stream.c ---- */
@@ -102,7 +87,7 @@ struct stream {
 	uint32_t filling;
 	bool writing; /* a leader writes the other batch, or rolls the segment */
 	bool rolling; /* nothing joins the batch: its segment is being left */
-	struct segment *segment;
+	struct head *head; /* while there is something to write */
 	uint64_t ticket;         /* of the batch that fills, from 1 on */
 	uint64_t durable_ticket; /* batches become durable in the order of their tickets */
 	int error;
@@ -113,7 +98,8 @@ struct stream {
 struct extents {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
-	struct segment *segment;
+	struct head *head; /* while something is being written */
+	uint32_t inflight; /* writes under way */
 	bool rolling;
 };
 
@@ -183,6 +169,9 @@ struct journal {
 	uint64_t segment_bytes;
 	uint32_t digest_bytes;
 	struct segments segments;
+	_Atomic uint64_t *free_segments;
+	struct head *heads;
+	uint64_t *pending_uses; /* of a checkpoint, under lines_lock */
 	struct stream stream;
 	struct extents extents;
 

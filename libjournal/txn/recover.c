@@ -128,7 +128,7 @@ static int recover_become_writer(struct recovery *r)
 	if (error)
 		return error;
 	j->shared->next_number = j->shared->incarnation << LINE_COUNTER_BITS;
-	j->segments.next_seq = j->shared->incarnation << 32;
+	j->shared->next_seq = j->shared->incarnation << 32;
 	error = recover_heads(r);
 	j->recovering = false;
 	return error ? error : checkpoint(j);

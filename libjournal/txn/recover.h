@@ -111,7 +111,7 @@ void recover_count_free(struct recovery *r);
 /* recover_scan.c: whole segments */
 int recover_scan(struct recovery *r, uint32_t segment);
 void recover_scan_finish(struct recovery *r);
-int recover_reseal(struct recovery *r, uint32_t segment);
+int recover_reseal(struct recovery *r, uint32_t segment, struct head *head);
 
 /* recover_sealed.c: live records of sealed segments */
 int recover_sealed(struct recovery *r, uint32_t segment);

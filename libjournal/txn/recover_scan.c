@@ -11,8 +11,10 @@
 
 #include "txn/found.h"
 #include "txn/line.h"
+#include "txn/head.h"
 #include "txn/recover.h"
 #include "txn/segment.h"
+#include "txn/segment_notes.h"
 #include "util/crc32c.h"
 
 /* the largest record, twice: read ahead, and never twice the same */
@@ -327,19 +329,19 @@ static uint64_t scan_served(const struct segment_scan *scan)
 }
 
 /* The summary of a segment that was not sealed, again from its records. */
-int recover_reseal(struct recovery *r, uint32_t number)
+int recover_reseal(struct recovery *r, uint32_t number, struct head *head)
 {
 	struct journal *j = r->j;
 	const struct segment_scan *scan = &r->scans[number];
-	struct segment *segment = &j->segments.all[number];
 	const struct scanned *record;
 	uint32_t i, flags;
-	int error = segment_reopen(j, segment);
+	int error = 0;
 
+	head_adopt(j, head, &j->segments.all[number]);
 	for (i = 0; i < scan->count && !error; i++) {
 		record = &scan->records[i];
 		if (record->meta.type == LOG_RETIRE) {
-			segment_note_retire(segment);
+			head->s->notes.retires++;
 			continue;
 		}
 		/* what was acknowledged and is lost keeps its name (P10) */
@@ -348,12 +350,11 @@ int recover_reseal(struct recovery *r, uint32_t number)
 		flags = record->meta.type == LOG_DATA ? SUMMARY_SELF :
 			record->meta.extents         ? 0 :
 						       SUMMARY_PART;
-		error = segment_note(segment, record->meta.line, record->meta.line_epoch,
-				     record->meta.slot, record->meta.count, record->offset,
-				     (uint32_t)(log_record_bytes(record->meta.bytes) / 32) |
-					     flags);
+		error = notes_add(&head->notes, record->meta.line, record->meta.line_epoch,
+				  record->meta.slot, record->meta.count, record->offset / 32,
+				  (uint32_t)(log_record_bytes(record->meta.bytes) / 32) | flags);
 	}
-	segment->end = scan->end;
-	segment->last_record_seq = segment->durable_record_seq = scan_served(scan);
+	head->s->end = scan->end;
+	head->s->last_record_seq = head->s->durable_record_seq = scan_served(scan);
 	return error ? journal_say(j, -ENOMEM, "no memory to recover") : 0;
 }

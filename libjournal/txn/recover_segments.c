@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "txn/found.h"
+#include "txn/head.h"
 #include "txn/recover.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
@@ -226,8 +227,9 @@ static void segments_order(struct recovery *r)
 		if (!scan->seq)
 			continue;
 		r->order[r->order_count++] = i;
+		segment_adopt(segment);
 		segment->seq = scan->seq;
-		segment->kind = scan->kind;
+		segment->kind = (uint32_t)scan->kind;
 		segment->seed = log_seed(j->geometry.nonce, i, scan->seq);
 		/* a checkpoint knows nothing of what came after it */
 		scan->whole = !scan->digest ||
@@ -310,35 +312,27 @@ static bool segment_torn(const struct segment_scan *scan)
 	return false;
 }
 
-/* Of each kind the newest segment that is not sealed goes on as the head; there
+/* Of each kind the newest segment that is not sealed goes on as a head's; there
  * may be several, and the others are sealed. */
-static bool segment_goes_on(struct recovery *r, uint32_t number, struct segment **head)
+static bool segment_goes_on(struct recovery *r, uint32_t number, const struct head *head)
 {
-	struct journal *j = r->j;
 	const struct segment_scan *scan = &r->scans[number];
-	struct segment *segment = &j->segments.all[number];
 
-	if (scan->digest || scan->header_bad || scan->unreadable || *head || segment_torn(scan))
-		return false;
-	*head = segment;
-	return true;
+	return !scan->digest && !scan->header_bad && !scan->unreadable &&
+	       !head_segment(r->j, head) && !segment_torn(scan);
 }
 
-static int segment_settle(struct recovery *r, uint32_t number)
+static int segment_settle(struct recovery *r, uint32_t number, struct head *head)
 {
 	struct journal *j = r->j;
-	const struct segment_scan *scan = &r->scans[number];
-	struct segment *segment = &j->segments.all[number];
-	int error = 0;
+	int error;
 
-	if (!scan->digest) {
-		error = recover_reseal(r, number);
-		return error ? error : segment_seal(j, segment);
+	if (r->scans[number].digest) {
+		segment_sealed(j, &j->segments.all[number]);
+		return 0;
 	}
-	atomic_store(&segment->state, SEGMENT_SEALED);
-	segment_hold(segment, 1); /* so that the release decides whether it is dead */
-	segment_release(j, segment, 1);
-	return 0;
+	error = recover_reseal(r, number, head);
+	return error ? error : head_seal(j, head);
 }
 
 /* A reader frees nothing: it counts what a writer would find free. */
@@ -348,28 +342,32 @@ void recover_count_free(struct recovery *r)
 	uint32_t i;
 
 	for (i = 0; i < s->count; i++)
-		if (!r->scans[i].seq || (r->scans[i].digest && !atomic_load(&s->all[i].live)))
-			segment_push_free(r->j, &s->all[i]);
+		if (!r->scans[i].seq ||
+		    (r->scans[i].digest && !segment_live_of(s->all[i].use)))
+			segment_free(r->j, &s->all[i]);
 }
+
+/* heads of recovery */
+enum { HEAD_STREAM, HEAD_EXTENTS, HEAD_SEALS };
 
 int recover_heads(struct recovery *r)
 {
 	struct journal *j = r->j;
+	struct head *head;
 	uint32_t i, number;
 	int error = 0;
 
 	j->recovering = false;
-	for (i = j->segments.count; i--;)
+	for (i = 0; i < j->segments.count; i++)
 		if (!r->scans[i].seq)
-			segment_push_free(j, &j->segments.all[i]);
+			segment_free(j, &j->segments.all[i]);
 	for (i = r->order_count; i-- && !error;) {
 		number = r->order[i];
-		if (segment_goes_on(r, number, r->scans[number].kind == LOG_STREAM ?
-						       &j->stream.segment :
-						       &j->extents.segment))
-			error = recover_reseal(r, number);
+		head = &j->heads[r->scans[number].kind == LOG_STREAM ? HEAD_STREAM : HEAD_EXTENTS];
+		if (segment_goes_on(r, number, head))
+			error = recover_reseal(r, number, head);
 		else
-			error = segment_settle(r, number);
+			error = segment_settle(r, number, &j->heads[HEAD_SEALS]);
 	}
 	return error;
 }

@@ -24,7 +24,7 @@ void reserve_make(struct journal *j);
  * records goes to the log */
 static inline bool reserve_broken(const struct journal *j)
 {
-	return atomic_load_explicit(&j->segments.free_count, memory_order_relaxed) <
+	return atomic_load_explicit(&j->shared->segments_free, memory_order_relaxed) <
 	       j->segments.reserve;
 }
 

@@ -22,30 +22,19 @@
 #include "txn/slots.h"
 #include "txn/stream.h"
 
-static bool retire_claim_slot(struct line *state, uint32_t slot, bool *completes)
+/* one that this call ends */
+struct retired {
+	uint64_t id;
+	struct place place; /* what it has in the log, to be given up once it is durable */
+	uint32_t line;
+	bool completes; /* its word of claims */
+};
+
+static bool retire_claim(struct line *state, uint32_t slot, bool *completes)
 {
 	return atomic_load_explicit(&state->committed[slot / 64], memory_order_acquire) >>
 		       (slot & 63) & 1 &&
 	       line_claim(state, slot, 1, completes);
-}
-
-static int retire_claim(struct journal *j, uint64_t id, uint32_t *line, bool *completes)
-{
-	struct line *state;
-	struct cell *cell;
-	bool claimed;
-
-	*line = id_number(id) ? index_find(j, id_number(id)) : NO_LINE;
-	if (*line == NO_LINE)
-		return -ENOENT;
-	state = &j->lines[*line];
-	/* while this is set the line is not recycled; once the slot is claimed its
-	 * bit on the medium prevents it, until that is cleared */
-	cell = cell_take(j, *line);
-	claimed = atomic_load_explicit(&state->number, memory_order_seq_cst) == id_number(id) &&
-		  retire_claim_slot(state, id_slot(id), completes);
-	cell_drop(cell);
-	return claimed ? 0 : -ENOENT;
 }
 
 static void retire_bit(struct journal *j, uint32_t line, uint32_t slot)
@@ -56,8 +45,8 @@ static void retire_bit(struct journal *j, uint32_t line, uint32_t slot)
 }
 
 /*
- * What it has in the log, to be given up later.  Before its bit is cleared: then
- * others may complete the line, and the slot be committed again.
+ * What it has in the log.  Before its bit is cleared: then others may complete the
+ * line, and the slot be committed again.
  * A staged one has nothing to give up: destage looks at the claim, which was
  * made before where is read here, after it has written where (destage.c).
  */
@@ -70,13 +59,42 @@ static void retire_take(struct journal *j, uint32_t line, uint32_t slot, struct 
 		slot_take(entry, place);
 }
 
-/* Durably retired: its bytes in the log may go, and its slot counts as dead. */
-static void retire_done(struct journal *j, uint32_t line, uint64_t id,
-			const struct place *place, bool completes)
+/*
+ * Claim it and clear its bit, not yet durably.  The cell keeps the line from being
+ * recycled until the bit is cleared: who takes over from the dead clears the bits
+ * of all that are claimed, and then nothing else would tell that ours is still to
+ * be cleared (P2; tests/model/p7_lines.pml, BREAK_CELL_EARLY).
+ * Return: 0, or -ENOENT it is not there, or somebody else has claimed it.
+ */
+static int retire_begin(struct journal *j, uint64_t id, struct retired *r)
 {
-	place_release(j, id, place);
-	if (completes)
-		line_word_done(j, line, id_number(id));
+	uint32_t slot = id_slot(id);
+	struct line *state;
+	struct cell *cell;
+	bool claimed;
+
+	r->id = id;
+	r->line = id_number(id) ? index_find(j, id_number(id)) : NO_LINE;
+	if (r->line == NO_LINE)
+		return -ENOENT;
+	state = &j->lines[r->line];
+	cell = cell_take(j, r->line);
+	claimed = atomic_load_explicit(&state->number, memory_order_seq_cst) == id_number(id) &&
+		  retire_claim(state, slot, &r->completes);
+	if (claimed) {
+		retire_take(j, r->line, slot, &r->place);
+		retire_bit(j, r->line, slot);
+	}
+	cell_drop(cell);
+	return claimed ? 0 : -ENOENT;
+}
+
+/* Durably retired: its bytes in the log may go, and its slot counts as dead. */
+static void retire_done(struct journal *j, const struct retired *r)
+{
+	place_release(j, r->id, &r->place);
+	if (r->completes)
+		line_word_done(j, r->line, id_number(r->id));
 }
 
 static int retire_allowed(struct journal *j)
@@ -96,20 +114,16 @@ static int retire_unknown(struct journal *j, uint64_t id)
 
 static int retire_one_by_bit(struct journal *j, uint64_t id)
 {
-	struct place place;
-	uint32_t line;
-	bool completes;
+	struct retired r;
 	int error;
 
-	if (retire_claim(j, id, &line, &completes))
+	if (retire_begin(j, id, &r))
 		return retire_unknown(j, id);
-	retire_take(j, line, id_slot(id), &place);
-	retire_bit(j, line, id_slot(id));
-	/* the bit before the acknowledgement, and before the line is recycled */
+	/* the bit before the acknowledgement */
 	error = nv_fence(j->marker);
 	if (error)
 		return journal_fail(j, error);
-	retire_done(j, line, id, &place, completes);
+	retire_done(j, &r);
 	return 0;
 }
 
@@ -124,48 +138,37 @@ int journal_retire(struct journal *j, uint64_t id)
 	return journal_retire_many(j, &id, 1, NULL);
 }
 
-/* ids claimed by one call */
+/* all that one call ends */
 struct retire_set {
-	uint64_t *ids;
-	uint32_t *lines;
-	bool *completes;
-	struct place *places;
+	struct retired *all;
 	size_t count;
 	uint64_t unknown; /* one that was not found, for the text */
 	bool some_unknown;
 };
 
-static int retire_claim_all(struct journal *j, const uint64_t *ids, size_t want, int *results,
-			    struct retire_set *set)
+static void retire_begin_all(struct journal *j, const uint64_t *ids, size_t want, int *results,
+			     struct retire_set *set)
 {
-	size_t i, at = 0;
+	size_t i;
 	int error;
 
-	set->ids = malloc(want * sizeof(*set->ids));
-	set->lines = malloc(want * sizeof(*set->lines));
-	set->completes = malloc(want * sizeof(*set->completes));
-	set->places = malloc(want * sizeof(*set->places));
-	if (!set->ids || !set->lines || !set->completes || !set->places)
-		return journal_say(j, -ENOMEM, "no memory to retire %zu transactions", want);
 	for (i = 0; i < want; i++) {
-		error = retire_claim(j, ids[i], &set->lines[at], &set->completes[at]);
+		error = retire_begin(j, ids[i], &set->all[set->count]);
 		if (results)
 			results[i] = error;
 		if (error) {
 			set->unknown = ids[i];
 			set->some_unknown = true;
-			continue;
+		} else {
+			set->count++;
 		}
-		set->ids[at++] = ids[i];
 	}
-	set->count = at;
-	return 0;
 }
 
 #define RETIRES_PER_RECORD 1024u
 
-static int retire_append(struct journal *j, const struct retire_set *set, size_t from,
-			 size_t entries, uint64_t *ticket)
+static int retire_append(struct journal *j, const struct retired *from, size_t entries,
+			 uint64_t *ticket)
 {
 	struct log_retire list[RETIRES_PER_RECORD];
 	struct stream_record record = {
@@ -179,10 +182,10 @@ static int retire_append(struct journal *j, const struct retire_set *set, size_t
 
 	for (i = 0; i < entries; i++)
 		list[i] = (struct log_retire){
-			.id = put_le64(set->ids[from + i]),
-			.line_epoch = put_le64(id_number(set->ids[from + i])),
-			.line = put_le32(set->lines[from + i]),
-			.slot = put_le32(id_slot(set->ids[from + i])),
+			.id = put_le64(from[i].id),
+			.line_epoch = put_le64(id_number(from[i].id)),
+			.line = put_le32(from[i].line),
+			.slot = put_le32(id_slot(from[i].id)),
 		};
 	error = stream_append(j, &record, true, &place);
 	if (!error)
@@ -198,7 +201,7 @@ static int retire_by_records(struct journal *j, const struct retire_set *set)
 
 	for (from = 0; from < set->count && !error; from += entries) {
 		entries = min_u64(set->count - from, RETIRES_PER_RECORD);
-		error = retire_append(j, set, from, entries, &ticket);
+		error = retire_append(j, &set->all[from], entries, &ticket);
 	}
 	/* Their bits are cleared in the map, and room for retiring is set aside:
 	 * without it nothing is decided any more. */
@@ -207,46 +210,33 @@ static int retire_by_records(struct journal *j, const struct retire_set *set)
 
 static int retire_set_durably(struct journal *j, const struct retire_set *set)
 {
-	size_t i;
 	int error;
 
-	for (i = 0; i < set->count; i++) {
-		retire_take(j, set->lines[i], id_slot(set->ids[i]), &set->places[i]);
-		retire_bit(j, set->lines[i], id_slot(set->ids[i]));
-	}
 	if (!j->bits_durable)
 		return retire_by_records(j, set);
-	/* all the bits before the acknowledgement, and before a line is recycled */
+	/* all the bits before the acknowledgement */
 	error = nv_fence(j->marker);
 	return error ? journal_fail(j, error) : 0;
-}
-
-static int retire_claimed(struct journal *j, const struct retire_set *set)
-{
-	size_t i;
-	int error = set->count ? retire_set_durably(j, set) : 0;
-
-	if (error)
-		return error;
-	for (i = 0; i < set->count; i++)
-		retire_done(j, set->lines[i], set->ids[i], &set->places[i],
-			    set->completes[i]);
-	return set->some_unknown ? retire_unknown(j, set->unknown) : 0;
 }
 
 int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int *results)
 {
 	struct retire_set set = { 0 };
 	int error = retire_allowed(j);
+	size_t i;
 
 	if (error || !want)
 		return error;
-	error = retire_claim_all(j, ids, want, results, &set);
-	if (!error)
-		error = retire_claimed(j, &set);
-	free(set.ids);
-	free(set.lines);
-	free(set.completes);
-	free(set.places);
+	set.all = malloc(want * sizeof(*set.all));
+	if (!set.all)
+		return journal_say(j, -ENOMEM, "no memory to retire %zu transactions", want);
+	retire_begin_all(j, ids, want, results, &set);
+	if (set.count)
+		error = retire_set_durably(j, &set);
+	for (i = 0; i < set.count && !error; i++)
+		retire_done(j, &set.all[i]);
+	free(set.all);
+	if (!error && set.some_unknown)
+		error = retire_unknown(j, set.unknown);
 	return error;
 }

@@ -2,124 +2,166 @@
 #include "txn/segment.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "txn/checkpoint.h"
-#include "txn/clock.h"
 #include "txn/reserve.h"
-#include "txn/segment_notes.h"
 #include "txn/segment_seal.h"
 
-int segments_make(struct journal *j)
-{
-	struct segments *s = &j->segments;
-	uint32_t i;
+/* ---- the bits that say which segments may be free ---------------------------- */
 
-	s->count = j->log_geometry[0].segments * j->log_count;
-	s->all = calloc(s->count, sizeof(*s->all));
-	s->free = calloc(s->count, sizeof(*s->free));
-	s->pending = calloc(s->count, sizeof(*s->pending));
-	if (!s->all || !s->free || !s->pending)
-		return -ENOMEM;
-	for (i = 0; i < s->count; i++)
-		s->all[i].number = i;
-	return pthread_mutex_init(&s->lock, NULL) ? -ENOMEM : 0;
+static void segment_offer(struct journal *j, const struct segment *segment)
+{
+	atomic_fetch_or(&j->free_segments[segment->number / 64], 1ull << (segment->number & 63));
+	/* last: whoever counts on one finds it offered */
+	atomic_fetch_add(&j->shared->segments_free, 1);
 }
 
-void segments_free(struct journal *j)
+static struct segment *segment_offered_in(struct journal *j, uint32_t word, uint64_t mask)
 {
-	struct segments *s = &j->segments;
-	uint32_t i;
+	uint64_t bit, bits = atomic_load_explicit(&j->free_segments[word], memory_order_relaxed) &
+			     mask;
 
-	for (i = 0; s->all && i < s->count; i++)
-		notes_free(s->all[i].notes);
-	free(s->all);
-	free(s->free);
-	free(s->pending);
-}
-
-void segment_push_free(struct journal *j, struct segment *segment)
-{
-	struct segments *s = &j->segments;
-
-	atomic_store_explicit(&segment->state, SEGMENT_FREE, memory_order_relaxed);
-	s->free[s->free_count] = segment->number;
-	atomic_fetch_add_explicit(&s->free_count, 1, memory_order_relaxed);
-}
-
-/* Nothing of a sealed segment is live: free, or free after a checkpoint. */
-static void segment_dead(struct journal *j, struct segment *segment)
-{
-	struct segments *s = &j->segments;
-
-	if (j->bits_durable) {
-		segment_push_free(j, segment);
-	} else {
-		atomic_store_explicit(&segment->state, SEGMENT_PENDING, memory_order_relaxed);
-		s->pending[s->pending_count++] = segment->number;
+	for (; bits; bits &= bits - 1) {
+		bit = bits & -bits;
+		if (atomic_fetch_and(&j->free_segments[word], ~bit) & bit)
+			return &j->segments.all[word * 64 + (uint32_t)__builtin_ctzll(bit)];
 	}
-	count(j->counters, COUNT_SEGMENTS, 1);
+	return NULL;
 }
 
-static void segment_dead_if(struct journal *j, struct segment *segment)
+/* The next one that is offered, round and round: the disk is written in order, and
+ * several logs by turns. */
+static struct segment *segment_offered(struct journal *j)
 {
-	pthread_mutex_lock(&j->segments.lock);
-	if (atomic_load_explicit(&segment->state, memory_order_relaxed) == SEGMENT_SEALED &&
-	    !atomic_load_explicit(&segment->live, memory_order_acquire))
-		segment_dead(j, segment);
-	pthread_mutex_unlock(&j->segments.lock);
+	uint32_t hint = atomic_load(&j->shared->segment_hint) % j->segments.count;
+	uint32_t i, word, words = (j->segments.count + 63) / 64;
+	struct segment *segment;
+	uint64_t mask;
+
+	for (i = 0; i <= words; i++) {
+		word = (hint / 64 + i) % words;
+		/* of the hint's own word, first what is above it, at the end the rest */
+		mask = !i ? ~0ull << (hint & 63) : i == words ? ~(~0ull << (hint & 63)) : ~0ull;
+		segment = segment_offered_in(j, word, mask);
+		if (!segment)
+			continue;
+		atomic_store(&j->shared->segment_hint, segment->number + 1);
+		return segment;
+	}
+	return NULL;
+}
+
+/* ---- dying ---------------------------------------------------------------------- */
+
+/* Nothing of a sealed segment is live: free, or free after a checkpoint.  Of all who
+ * see that, one changes the use that they saw. */
+static void segment_dead(struct journal *j, struct segment *segment, uint64_t use)
+{
+	enum segment_state state = j->bits_durable ? SEGMENT_FREE : SEGMENT_PENDING;
+
+	if (segment_state_of(use) != SEGMENT_SEALED || segment_live_of(use) ||
+	    !atomic_compare_exchange_strong(&segment->use, &use,
+					    segment_use(use >> 32, state, 0)))
+		return;
+	count(j->counters, COUNT_SEGMENTS, 1);
+	if (state == SEGMENT_FREE)
+		segment_offer(j, segment);
+	else
+		atomic_fetch_add(&j->shared->segments_pending, 1);
 }
 
 void segment_release(struct journal *j, struct segment *segment, uint32_t transactions)
 {
-	uint32_t before = atomic_fetch_sub_explicit(&segment->live, transactions,
-						    memory_order_acq_rel);
+	uint64_t use = atomic_fetch_sub(&segment->use, transactions);
 
-	JASSERT(before >= transactions);
-	if (before == transactions && !j->recovering)
-		segment_dead_if(j, segment);
+	JASSERT(segment_live_of(use) >= transactions);
+	segment_dead(j, segment, use - transactions);
 }
 
-uint32_t segments_pending(struct journal *j)
+void segment_sealed(struct journal *j, struct segment *segment)
 {
-	uint32_t pending;
+	uint64_t use = atomic_load(&segment->use), sealed;
 
-	pthread_mutex_lock(&j->segments.lock);
-	pending = j->segments.pending_count;
-	pthread_mutex_unlock(&j->segments.lock);
-	return pending;
+	do
+		sealed = segment_use(use >> 32, SEGMENT_SEALED, segment_live_of(use));
+	while (!atomic_compare_exchange_weak(&segment->use, &use, sealed));
+	segment_dead(j, segment, sealed);
 }
 
-void segments_free_pending(struct journal *j, uint32_t pending)
+void segments_note_pending(struct journal *j)
 {
-	struct segments *s = &j->segments;
 	uint32_t i;
 
-	pthread_mutex_lock(&s->lock);
-	for (i = 0; i < pending; i++)
-		segment_push_free(j, &s->all[s->pending[i]]);
-	s->pending_count -= pending;
-	memmove(s->pending, s->pending + pending, s->pending_count * sizeof(*s->pending));
-	pthread_mutex_unlock(&s->lock);
+	for (i = 0; i < j->segments.count; i++)
+		j->pending_uses[i] = atomic_load(&j->segments.all[i].use);
 }
 
-/* Take a free one; the order of uses is drawn with it, for two heads may roll
- * at a time. */
-static struct segment *segment_pop(struct journal *j, bool reserved)
+void segments_free_pending(struct journal *j)
 {
-	struct segments *s = &j->segments;
-	uint32_t keep = reserved ? 0 : s->reserve;
-	struct segment *segment = NULL;
+	struct segment *segment;
+	uint64_t use;
+	uint32_t i;
 
-	pthread_mutex_lock(&s->lock);
-	if (s->free_count > keep) {
-		segment = &s->all[s->free[s->free_count - 1]];
-		atomic_fetch_sub_explicit(&s->free_count, 1, memory_order_relaxed);
-		segment->seq = s->next_seq++;
+	for (i = 0; i < j->segments.count; i++) {
+		segment = &j->segments.all[i];
+		use = j->pending_uses[i];
+		if (segment_state_of(use) != SEGMENT_PENDING ||
+		    !atomic_compare_exchange_strong(&segment->use, &use,
+						    segment_use(use >> 32, SEGMENT_FREE, 0)))
+			continue;
+		atomic_fetch_sub(&j->shared->segments_pending, 1);
+		segment_offer(j, segment);
 	}
-	pthread_mutex_unlock(&s->lock);
-	return segment;
+}
+
+void segment_adopt(struct segment *segment)
+{
+	atomic_store(&segment->use, segment_use(1, SEGMENT_OPEN, 0));
+}
+
+void segment_free(struct journal *j, struct segment *segment)
+{
+	atomic_store(&segment->use, segment_use(1, SEGMENT_FREE, 0));
+	segment_offer(j, segment);
+}
+
+/* ---- taking ---------------------------------------------------------------------- */
+
+static bool segment_count_down(struct journal *j, uint32_t keep)
+{
+	uint32_t free_count = atomic_load(&j->shared->segments_free);
+
+	do
+		if (free_count <= keep)
+			return false;
+	while (!atomic_compare_exchange_weak(&j->shared->segments_free, &free_count,
+					     free_count - 1));
+	return true;
+}
+
+static struct segment *segment_pop(struct journal *j, struct head *head, bool reserved)
+{
+	struct segment *segment;
+	uint64_t use;
+
+	if (!segment_count_down(j, reserved ? 0 : j->segments.reserve))
+		return NULL;
+	for (;;) {
+		segment = segment_offered(j);
+		if (!segment)
+			break;
+		use = atomic_load(&segment->use);
+		/* who is killed after this leaves a note of what it opened */
+		atomic_store(&head->s->opening, segment->number + 1);
+		if (segment_state_of(use) == SEGMENT_FREE &&
+		    atomic_compare_exchange_strong(&segment->use, &use,
+						   segment_use((use >> 32) + 1, SEGMENT_OPEN, 0)))
+			return segment;
+	}
+	/* somebody died between counting and offering */
+	atomic_store(&head->s->opening, 0);
+	atomic_fetch_add(&j->shared->segments_free, 1);
+	return NULL;
 }
 
 static int segments_full(struct journal *j)
@@ -127,7 +169,7 @@ static int segments_full(struct journal *j)
 	return journal_say(j, -ENOSPC, "log: full: %u of %u segments hold transactions "
 			   "that are not retired, the rest is set aside to retire "
 			   "and destage them",
-			   j->segments.count - j->segments.free_count, j->segments.count);
+			   j->segments.count - j->shared->segments_free, j->segments.count);
 }
 
 int segments_admit(struct journal *j)
@@ -143,51 +185,49 @@ int segments_admit(struct journal *j)
 	return reserve_broken(j) ? segments_full(j) : 0;
 }
 
-int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
-		 struct segment **out)
+/* The order of uses, drawn by one after the other.  A checkpoint replays from the
+ * oldest use that is open: so it must know of this one before it can be seen. */
+static void segment_draw(struct journal *j, struct head *head, struct segment *segment,
+			 enum log_segment_kind kind)
 {
-	struct segment *segment = segment_pop(j, reserved);
+	atomic_store(&head->s->floor, atomic_load(&j->shared->next_seq));
+	segment->seq = atomic_fetch_add(&j->shared->next_seq, 1);
+	segment->kind = kind;
+	segment->seed = log_seed(j->geometry.nonce, segment->number, segment->seq);
+}
+
+int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
+		 bool reserved, struct segment **out)
+{
+	struct segment *segment = segment_pop(j, head, reserved);
 	int error;
 
 	if (!segment && segments_pending(j)) {
 		error = checkpoint(j);
 		if (error)
 			return error;
-		segment = segment_pop(j, reserved);
+		segment = segment_pop(j, head, reserved);
 	}
 	if (!segment)
 		return segments_full(j);
-	segment->last_record_seq = segment->durable_record_seq = 0;
-	segment->kind = kind;
-	segment->end = j->block_bytes;
-	segment->live = 0;
-	segment->inflight = 0;
-	error = segment_reopen(j, segment);
-	if (!error)
-		error = segment_write_header(j, segment);
-	if (error)
+	segment_draw(j, head, segment, kind);
+	error = segment_write_header(j, segment);
+	if (error) {
 		segment_give_back(j, segment);
-	else
+		atomic_store(&head->s->opening, 0);
+		atomic_store(&head->s->floor, 0);
+	} else {
 		*out = segment;
+	}
 	return error;
 }
 
 void segment_give_back(struct journal *j, struct segment *segment)
 {
-	pthread_mutex_lock(&j->segments.lock);
-	segment_push_free(j, segment);
-	pthread_mutex_unlock(&j->segments.lock);
-}
+	uint64_t use = atomic_load(&segment->use);
 
-int segment_reopen(struct journal *j, struct segment *segment)
-{
-	notes_free(segment->notes);
-	segment->notes = notes_make(j->digest_bytes);
-	if (!segment->notes)
-		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
-	segment->seed = log_seed(j->geometry.nonce, segment->number, segment->seq);
-	atomic_store_explicit(&segment->state, SEGMENT_OPEN, memory_order_relaxed);
-	return 0;
+	atomic_store(&segment->use, segment_use(use >> 32, SEGMENT_FREE, 0));
+	segment_offer(j, segment);
 }
 
 static uint64_t segment_limit(const struct journal *j, uint32_t entries)
@@ -198,46 +238,18 @@ static uint64_t segment_limit(const struct journal *j, uint32_t entries)
 	return j->segment_bytes - j->digest_bytes - table;
 }
 
-bool segment_fits(const struct journal *j, const struct segment *segment, uint32_t offset,
+bool segment_fits(const struct journal *j, const struct head *head, uint32_t offset,
 		  uint64_t bytes, uint32_t transactions)
 {
-	const struct segment_notes *notes = segment->notes;
+	const struct notes_counts *counts = &head->s->notes;
 
 	/* one record brings one line at most */
-	return notes->line_count < notes->line_max &&
+	return counts->lines < head->notes.line_max &&
 	       round_up(offset + bytes, j->block_bytes) <=
-		       segment_limit(j, notes->entries + transactions);
+		       segment_limit(j, counts->entries + transactions);
 }
 
 uint64_t segment_room(const struct journal *j)
 {
 	return segment_limit(j, JOURNAL_GROUP_MAX) - j->block_bytes;
-}
-
-int segment_note(struct segment *segment, uint32_t line, uint64_t number, uint32_t slot,
-		 uint32_t transactions, uint32_t offset, uint32_t size)
-{
-	return notes_add(segment->notes, line, number, slot, transactions, offset / 32, size);
-}
-
-void segment_note_retire(struct segment *segment)
-{
-	segment->notes->retires++;
-}
-
-int segment_seal(struct journal *j, struct segment *segment)
-{
-	int error = segment_write_summary(j, segment);
-
-	if (!error)
-		segment_sealed(j, segment);
-	return error;
-}
-
-void segment_sealed(struct journal *j, struct segment *segment)
-{
-	notes_free(segment->notes);
-	segment->notes = NULL;
-	atomic_store_explicit(&segment->state, SEGMENT_SEALED, memory_order_release);
-	segment_dead_if(j, segment);
 }

@@ -6,9 +6,6 @@
 #include "format/summary.h"
 #include "txn/journal_impl.h"
 
-int segments_make(struct journal *j);
-void segments_free(struct journal *j);
-
 static inline uint32_t segment_log(const struct journal *j, uint32_t number)
 {
 	return number % j->log_count;
@@ -22,13 +19,13 @@ static inline uint64_t segment_base(const struct journal *j, uint32_t number)
 }
 
 /**
- * segment_take() - open a free segment, its header durable
+ * segment_take() - open a free segment for @head, its header durable
  * @reserved: may use the segments set aside for destage and retire records
- * Context: the head that will own it; blocks for two log writes.
+ * Context: the head's holder; blocks for two log writes.
  * Return: 0, -ENOSPC the log is full, or the sticky failure.
  */
-int segment_take(struct journal *j, enum log_segment_kind kind, bool reserved,
-		 struct segment **segment);
+int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
+		 bool reserved, struct segment **segment);
 /* taken, and nothing was written into it */
 void segment_give_back(struct journal *j, struct segment *segment);
 
@@ -41,43 +38,42 @@ void segment_give_back(struct journal *j, struct segment *segment);
 int segments_admit(struct journal *j);
 
 /**
- * segment_fits() - whether a record of @bytes at @offset leaves room for the
- * summary, with its transactions noted
+ * segment_fits() - whether a record of @bytes at @offset of the head's segment leaves
+ * room for the summary, with its transactions noted
  */
-bool segment_fits(const struct journal *j, const struct segment *segment, uint32_t offset,
+bool segment_fits(const struct journal *j, const struct head *head, uint32_t offset,
 		  uint64_t bytes, uint32_t transactions);
 
 /* bytes of records that a fresh segment takes at most */
 uint64_t segment_room(const struct journal *j);
 
-/* note transactions for the summary; @size in 32-byte units with flags.
- * Return: 0 or -ENOMEM. */
-int segment_note(struct segment *segment, uint32_t line, uint64_t number, uint32_t slot,
-		 uint32_t count, uint32_t offset, uint32_t size);
-void segment_note_retire(struct segment *segment);
-
-/* write its summary; nothing is added any more.  Return: 0 or sticky. */
-int segment_seal(struct journal *j, struct segment *segment);
-/* its summary is durable (segment_write_summary()), and it is no head any more */
+/* its summary is durable (segment_write_summary()), and it is no head's any more */
 void segment_sealed(struct journal *j, struct segment *segment);
 
 /* transactions that (no longer) have bytes in it */
 static inline void segment_hold(struct segment *segment, uint32_t transactions)
 {
-	atomic_fetch_add_explicit(&segment->live, transactions, memory_order_relaxed);
+	atomic_fetch_add_explicit(&segment->use, transactions, memory_order_relaxed);
 }
 void segment_release(struct journal *j, struct segment *segment, uint32_t transactions);
 
-/* recovery: forget what was opened, go on in this one */
-int segment_reopen(struct journal *j, struct segment *segment);
+/* recovery: it was used; open, until it is known better */
+void segment_adopt(struct segment *segment);
+/* recovery: it is free */
+void segment_free(struct journal *j, struct segment *segment);
 
 /* the second copy of a segment's digest: in NVRAM, or in the next log */
 bool segment_digest_in_nvram(const struct journal *j);
 uint64_t segment_digest_offset(const struct journal *j, uint32_t number, uint32_t *log);
 
-uint32_t segments_pending(struct journal *j);
-void segments_free_pending(struct journal *j, uint32_t pending);
-/* Context: segments.lock, or recovery */
-void segment_push_free(struct journal *j, struct segment *segment);
+static inline uint32_t segments_pending(const struct journal *j)
+{
+	return atomic_load(&j->shared->segments_pending);
+}
+
+/* which are pending now; what is said there is free once a checkpoint that begins
+ * after it is durable.  Context: lines_lock */
+void segments_note_pending(struct journal *j);
+void segments_free_pending(struct journal *j);
 
 #endif

@@ -2,39 +2,56 @@
 #include "txn/segment_notes.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "util/assert.h"
 
-struct segment_notes *notes_make(uint32_t digest_bytes)
+/* a header each */
+uint32_t notes_max(const struct journal *j)
 {
-	struct segment_notes *notes = calloc(1, sizeof(*notes));
-	uint32_t room = 1;
-
-	if (!notes)
-		return NULL;
-	notes->line_max = summary_lines_max(digest_bytes);
-	while (room < notes->line_max * 2)
-		room <<= 1;
-	notes->set_mask = room - 1;
-	notes->set = calloc(room, sizeof(*notes->set));
-	notes->lines = calloc(notes->line_max, sizeof(*notes->lines));
-	if (!notes->set || !notes->lines) {
-		notes_free(notes);
-		return NULL;
-	}
-	return notes;
+	return (uint32_t)(j->segment_bytes / LOG_RECORD_BYTES);
 }
 
-void notes_free(struct segment_notes *notes)
+static uint32_t notes_set_room(uint32_t line_max)
 {
-	if (!notes)
+	uint32_t room = 1;
+
+	while (room < line_max * 2)
+		room <<= 1;
+	return room;
+}
+
+uint64_t notes_lines_bytes(const struct journal *j)
+{
+	uint32_t line_max = summary_lines_max(j->digest_bytes);
+
+	return round_up(line_max * sizeof(struct summary_line) +
+			notes_set_room(line_max) * sizeof(uint32_t), 64);
+}
+
+void notes_point(struct journal *j, struct head *head, uint32_t index)
+{
+	struct segment_notes *notes = &head->notes;
+
+	notes->j = j;
+	notes->index = index;
+	notes->counts = &head->s->notes;
+	notes->line_max = summary_lines_max(j->digest_bytes);
+	notes->set_mask = notes_set_room(notes->line_max) - 1;
+	notes->lines = shared_note_lines(j, index);
+	notes->set = (uint32_t *)(void *)(notes->lines + notes->line_max);
+	notes->notes = shared_notes(j, index);
+}
+
+void notes_reset(struct segment_notes *notes)
+{
+	struct notes_counts *counts = notes->counts;
+
+	counts->lines = counts->notes = counts->entries = counts->retires = 0;
+	if (!counts->lines_ready)
 		return;
-	free(notes->set);
-	free(notes->lines);
-	free(notes->notes);
-	free(notes);
+	memset(notes->set, 0, (notes->set_mask + 1ull) * sizeof(*notes->set));
+	memset(notes->lines, 0, notes->line_max * sizeof(*notes->lines));
 }
 
 /* A line may come twice in one segment, under two epochs: both are kept. */
@@ -51,27 +68,12 @@ static int notes_line(struct segment_notes *notes, uint32_t line, uint64_t numbe
 			return 0;
 		}
 	}
-	if (notes->line_count == notes->line_max)
-		return -ENOSPC;
-	*index = notes->line_count++;
+	if (notes->counts->lines == notes->line_max)
+		return -ENOSPC; /* what a medium holds, perhaps: never what was just placed */
+	*index = notes->counts->lines++;
 	notes->set[at] = *index + 1;
 	notes->lines[*index].epoch = put_le64(number);
 	notes->lines[*index].line = put_le32(line);
-	return 0;
-}
-
-static int notes_grow(struct segment_notes *notes)
-{
-	uint32_t room = notes->note_room ? notes->note_room * 2 : 256;
-	struct segment_note *grown;
-
-	if (notes->note_count < notes->note_room)
-		return 0;
-	grown = realloc(notes->notes, room * sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	notes->notes = grown;
-	notes->note_room = room;
 	return 0;
 }
 
@@ -84,21 +86,24 @@ static void notes_mark(struct summary_line *line, uint32_t slot, uint32_t count)
 int notes_add(struct segment_notes *notes, uint32_t line, uint64_t number, uint32_t slot,
 	      uint32_t count, uint32_t offset, uint32_t size)
 {
+	struct notes_counts *counts = notes->counts;
 	uint32_t index;
-	int error = notes_grow(notes);
+	int error = counts->notes == notes_max(notes->j) ?
+			    -ENOSPC :
+			    shared_notes_ready(notes->j, notes->index, counts->notes + 1);
 
 	if (!error)
 		error = notes_line(notes, line, number, &index);
 	if (error)
 		return error;
-	notes->notes[notes->note_count++] = (struct segment_note){
+	notes->notes[counts->notes++] = (struct segment_note){
 		.line_index = index,
 		.offset = offset,
 		.size = size,
 		.slot = (uint16_t)slot,
 		.count = (uint16_t)count,
 	};
-	notes->entries += count;
+	counts->entries += count;
 	notes_mark(&notes->lines[index], slot, count);
 	return 0;
 }
@@ -117,7 +122,7 @@ uint32_t notes_table_bytes(const struct segment_notes *notes)
 {
 	uint32_t i, entries = 0;
 
-	for (i = 0; i < notes->line_count; i++)
+	for (i = 0; i < notes->counts->lines; i++)
 		entries += notes_rank(&notes->lines[i], 511) +
 			   !!(get_le64(notes->lines[i].used[7]) >> 63);
 	return entries * (uint32_t)sizeof(struct summary_entry);
@@ -138,13 +143,13 @@ void notes_encode(const struct segment_notes *notes, struct summary_line *lines,
 	const struct segment_note *note;
 	uint32_t i, k, first = 0;
 
-	memcpy(lines, notes->lines, notes->line_count * sizeof(*lines));
-	for (i = 0; i < notes->line_count; i++) {
+	memcpy(lines, notes->lines, notes->counts->lines * sizeof(*lines));
+	for (i = 0; i < notes->counts->lines; i++) {
 		lines[i].first = put_le32(first);
 		first += notes_rank(&lines[i], 511) + !!(get_le64(lines[i].used[7]) >> 63);
 	}
 	memset(table, 0, first * sizeof(*table));
-	for (i = 0; i < notes->note_count; i++) {
+	for (i = 0; i < notes->counts->notes; i++) {
 		note = &notes->notes[i];
 		first = get_le32(lines[note->line_index].first);
 		for (k = 0; k < note->count; k++)

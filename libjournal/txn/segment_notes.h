@@ -1,31 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The summary of an open segment, as it grows. */
+/* The summary of an open segment, as it grows; it lies in the mapping, for the head
+ * passes from one process to another. */
 #ifndef TXN_SEGMENT_NOTES_H
 #define TXN_SEGMENT_NOTES_H
 
 #include "format/summary.h"
+#include "txn/journal_impl.h"
 
-struct segment_note {
-	uint32_t line_index; /* in lines[] */
-	uint32_t offset;
-	uint32_t size;
-	uint16_t slot;
-	uint16_t count;
-};
+/* how many one segment can have at most */
+uint32_t notes_max(const struct journal *j);
+/* bytes for lines and set of one head */
+uint64_t notes_lines_bytes(const struct journal *j);
 
-struct segment_notes {
-	struct summary_line *lines; /* host order while it grows, but for first */
-	uint32_t *set;              /* open addressing: index in lines + 1 */
-	uint32_t set_mask;
-	uint32_t line_count, line_max;
-	struct segment_note *notes;
-	uint32_t note_count, note_room;
-	uint32_t entries; /* an upper bound while it grows */
-	uint32_t retires;
-};
-
-struct segment_notes *notes_make(uint32_t digest_bytes);
-void notes_free(struct segment_notes *notes);
+/* point the view of head @index into the mapping */
+void notes_point(struct journal *j, struct head *head, uint32_t index);
+void notes_reset(struct segment_notes *notes);
+/* Return: 0 or -ENOMEM with the text; there is room (segment_fits()) */
 int notes_add(struct segment_notes *notes, uint32_t line, uint64_t number, uint32_t slot,
 	      uint32_t count, uint32_t offset, uint32_t size);
 

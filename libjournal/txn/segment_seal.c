@@ -60,13 +60,14 @@ static int segment_write_second(struct journal *j, struct segment *segment, void
 	return error ? journal_fail(j, error) : 0;
 }
 
-static void segment_head(const struct segment *segment, struct summary_head *head)
+static void segment_head(const struct segment *segment, uint32_t end, uint64_t last_record_seq,
+			 struct summary_head *head)
 {
 	head->seq = put_le64(segment->seq);
 	head->segment = put_le32(segment->number);
 	head->kind = put_le16((uint16_t)segment->kind);
-	head->end = put_le32(segment->end);
-	head->last_record_seq = put_le64(segment->last_record_seq);
+	head->end = put_le32(end);
+	head->last_record_seq = put_le64(last_record_seq);
 }
 
 static void segment_header_encode(struct journal *j, struct segment *segment, void *buffer)
@@ -91,7 +92,7 @@ int segment_write_header(struct journal *j, struct segment *segment)
 	if (!buffer)
 		return journal_say(j, -ENOMEM, "log: no memory for a segment's header");
 	segment_header_encode(j, segment, buffer);
-	segment_head(segment, head);
+	segment_head(segment, j->block_bytes, 0, head);
 	summary_seal(head, j->geometry.nonce);
 	/* Both durable before the first record: without them none verifies.  The
 	 * header first: a second copy that is ahead of it then tells of damage. */
@@ -103,21 +104,21 @@ int segment_write_header(struct journal *j, struct segment *segment)
 	return error;
 }
 
-static void summary_encode(struct journal *j, struct segment *segment, uint32_t table_bytes,
-			   uint32_t table_room, uint8_t *buffer)
+static void summary_encode(struct journal *j, const struct head *from, struct segment *segment,
+			   uint32_t table_bytes, uint32_t table_room, uint8_t *buffer)
 {
-	struct segment_notes *notes = segment->notes;
+	const struct segment_notes *notes = &from->notes;
 	struct summary_head *head = (struct summary_head *)(buffer + table_room);
 
 	notes_encode(notes, (struct summary_line *)(head + 1), (struct summary_entry *)buffer);
-	segment_head(segment, head);
+	segment_head(segment, from->s->end, from->s->last_record_seq, head);
 	head->sealed = put_le16(1);
-	head->lines = put_le32(notes->line_count);
+	head->lines = put_le32(notes->counts->lines);
 	head->entries = put_le32(table_bytes / (uint32_t)sizeof(struct summary_entry));
 	head->table_offset =
 		put_le32((uint32_t)(j->segment_bytes - j->digest_bytes - table_room));
 	head->table_crc = put_le32(crc32c(segment->seed, buffer, table_bytes));
-	head->retires = put_le32(notes->retires);
+	head->retires = put_le32(notes->counts->retires);
 	summary_seal(head, j->geometry.nonce);
 }
 
@@ -128,9 +129,9 @@ static void summary_encode(struct journal *j, struct segment *segment, uint32_t 
  * neither, and then the segment is read whole.  One write for table and digest
  * would not do: torn, it leaves a digest whose table is bad, which is damage.
  */
-int segment_write_summary(struct journal *j, struct segment *segment)
+int segment_write_summary(struct journal *j, const struct head *from, struct segment *segment)
 {
-	uint32_t table_bytes = notes_table_bytes(segment->notes);
+	uint32_t table_bytes = notes_table_bytes(&from->notes);
 	uint32_t table_room = (uint32_t)round_up(table_bytes, j->block_bytes);
 	uint32_t log = segment_log(j, segment->number);
 	uint64_t at = segment_base(j, segment->number) + j->segment_bytes - j->digest_bytes;
@@ -139,7 +140,7 @@ int segment_write_summary(struct journal *j, struct segment *segment)
 
 	if (!buffer)
 		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
-	summary_encode(j, segment, table_bytes, table_room, buffer);
+	summary_encode(j, from, segment, table_bytes, table_room, buffer);
 	if (table_room)
 		error = segment_write(j, log, at - table_room, buffer, table_room);
 	if (!error)

@@ -8,7 +8,8 @@
 /* header, and a digest of no lines in the second place; durable on return */
 int segment_write_header(struct journal *j, struct segment *segment);
 
-/* table and digest, and the digest's second copy; durable on return */
-int segment_write_summary(struct journal *j, struct segment *segment);
+/* table and digest of @from's segment, and the digest's second copy; durable on return */
+int segment_write_summary(struct journal *j, const struct head *from,
+			  struct segment *segment);
 
 #endif

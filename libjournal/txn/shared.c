@@ -9,6 +9,7 @@
 #include "txn/journal_impl.h"
 #include "txn/lane.h"
 #include "txn/line.h"
+#include "txn/segment_notes.h"
 
 /* Parts begin on a page, so that each can be allocated by itself. */
 #define PART_ALIGN 4096u
@@ -37,6 +38,18 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 		return (g->lines + 63) / 64 * sizeof(uint64_t);
 	case SHARED_QUEUES:
 		return lane_queue_entries(j) * g->lanes * sizeof(struct staged);
+	case SHARED_SEGMENTS:
+		return (uint64_t)j->segments.count * sizeof(struct segment);
+	case SHARED_FREE_SEGMENTS:
+		return (j->segments.count + 63ull) / 64 * sizeof(uint64_t);
+	case SHARED_HEADS:
+		return HEADS * sizeof(struct head_shared);
+	case SHARED_NOTE_LINES:
+		return HEADS * notes_lines_bytes(j);
+	case SHARED_NOTES:
+		return HEADS * (uint64_t)notes_max(j) * sizeof(struct segment_note);
+	case SHARED_MAP:
+		return j->bits_durable ? 0 : j->marker->bytes;
 	case SHARED_LINES:
 		return g->lines * sizeof(struct line);
 	case SHARED_SLOTS:
@@ -74,6 +87,8 @@ static void shared_point(struct journal *j)
 	j->index.table = shared_at(j, SHARED_TABLE);
 	j->index.overflow = shared_at(j, SHARED_OVERFLOW);
 	j->free_lines = shared_at(j, SHARED_FREE_LINES);
+	j->segments.all = shared_at(j, SHARED_SEGMENTS);
+	j->free_segments = shared_at(j, SHARED_FREE_SEGMENTS);
 	j->lines = shared_at(j, SHARED_LINES);
 	j->slots = shared_at(j, SHARED_SLOTS);
 }
@@ -88,6 +103,21 @@ struct staged *shared_queue(struct journal *j, uint32_t index)
 	return (struct staged *)shared_at(j, SHARED_QUEUES) + index * lane_queue_entries(j);
 }
 
+struct head_shared *shared_head(struct journal *j, uint32_t index)
+{
+	return (struct head_shared *)shared_at(j, SHARED_HEADS) + index;
+}
+
+void *shared_note_lines(struct journal *j, uint32_t index)
+{
+	return (uint8_t *)shared_at(j, SHARED_NOTE_LINES) + index * notes_lines_bytes(j);
+}
+
+struct segment_note *shared_notes(struct journal *j, uint32_t index)
+{
+	return (struct segment_note *)shared_at(j, SHARED_NOTES) + (size_t)index * notes_max(j);
+}
+
 /* what is not zero at first */
 static void shared_first(struct journal *j)
 {
@@ -97,6 +127,8 @@ static void shared_first(struct journal *j)
 		shared_lane(j, i)->index = i;
 		slots_from_none(&shared_lane(j, i)->from);
 	}
+	for (i = 0; i < j->segments.count; i++)
+		j->segments.all[i].number = i;
 }
 
 /* ---- memory that is there before it is touched ------------------------------- */
@@ -104,6 +136,7 @@ static void shared_first(struct journal *j)
 /* in steps that one commit can bear */
 #define LINES_STEP 8u
 #define QUEUE_STEP 8192u
+#define NOTES_STEP 4096u
 
 static int shared_allocate(struct journal *j, uint64_t from, uint64_t to)
 {
@@ -163,6 +196,29 @@ int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries)
 				     first + to);
 	if (!error)
 		s->queue_ready = to;
+	return error;
+}
+
+int shared_notes_ready(struct journal *j, uint32_t index, uint32_t notes)
+{
+	struct head_shared *s = shared_head(j, index);
+	uint32_t from = s->notes.ready, to, all = notes_max(j);
+	uint64_t first = (uint64_t)index * all;
+	int error = 0;
+
+	if (notes <= from)
+		return 0;
+	if (!s->notes.lines_ready)
+		error = shared_allocate_part(j, SHARED_NOTE_LINES, notes_lines_bytes(j), index,
+					     index + 1ull);
+	if (error)
+		return error;
+	s->notes.lines_ready = true;
+	to = (uint32_t)min_u64(round_up((uint64_t)notes, NOTES_STEP), all);
+	error = shared_allocate_part(j, SHARED_NOTES, sizeof(struct segment_note), first + from,
+				     first + to);
+	if (!error)
+		s->notes.ready = to;
 	return error;
 }
 

@@ -91,6 +91,81 @@ struct lane_shared {
 	_Atomic uint64_t staged; /* transactions committed since recovery */
 } __attribute__((aligned(128)));
 
+/* ---- segments: segment.c ---- */
+
+enum segment_state {
+	SEGMENT_FREE,    /* may be opened */
+	SEGMENT_OPEN,    /* a head writes to it, or recovery has yet to look */
+	SEGMENT_SEALED,  /* full, with its summary; holds live records */
+	SEGMENT_PENDING, /* nothing live; free after the next checkpoint */
+};
+
+struct segment {
+	/*
+	 * turn 32 | state 3 | live 29, changed as one: the transactions with bytes
+	 * here, in flight or live.  A turn is one use, so a compare-and-swap is
+	 * about that use.
+	 */
+	_Atomic uint64_t use;
+	_Atomic uint64_t seq;  /* of the use, on media */
+	_Atomic uint32_t seed; /* readers of what was here before may look meanwhile */
+	_Atomic uint32_t kind; /* enum log_segment_kind */
+	uint32_t number;
+	uint32_t reserved;
+};
+
+#define SEGMENT_LIVE_BITS 29u
+#define SEGMENT_LIVE_MAX  ((1ull << SEGMENT_LIVE_BITS) - 1)
+
+static inline uint64_t segment_use(uint64_t turn, enum segment_state state, uint64_t live)
+{
+	return turn << 32 | (uint64_t)state << SEGMENT_LIVE_BITS | live;
+}
+
+static inline enum segment_state segment_state_of(uint64_t use)
+{
+	return (enum segment_state)(use >> SEGMENT_LIVE_BITS & 7);
+}
+
+static inline uint64_t segment_live_of(uint64_t use)
+{
+	return use & SEGMENT_LIVE_MAX;
+}
+
+/* ---- heads: head.c ---- */
+
+#define HEADS 128u
+
+/* the summary of an open segment, as it grows: segment_notes.c */
+struct segment_note {
+	uint32_t line_index; /* in lines[] */
+	uint32_t offset;
+	uint32_t size;
+	uint16_t slot;
+	uint16_t count;
+};
+
+struct notes_counts {
+	uint32_t lines, notes;
+	uint32_t entries; /* an upper bound while it grows */
+	uint32_t retires;
+	uint32_t ready; /* notes that have memory */
+	bool lines_ready;
+};
+
+struct head_shared {
+	_Atomic uint32_t lease;   /* who */
+	_Atomic uint32_t segment; /* number + 1; 0: none */
+	_Atomic uint32_t opening; /* number + 1 of the one that is being opened for it */
+	uint32_t kind;
+	_Atomic uint64_t floor; /* while it draws a use: no lower one than this */
+	uint32_t end;           /* next free byte of the segment, on a block */
+	struct notes_counts notes;
+	/* a stream: of the segment's records, the last one's sequence, and up to which
+	 * all are durable */
+	uint64_t last_record_seq, durable_record_seq;
+} __attribute__((aligned(128)));
+
 /* ---- members: member.c ---- */
 
 #define MEMBERS 1024u
@@ -111,10 +186,16 @@ enum shared_part {
 	SHARED_LANES,
 	SHARED_TABLE,
 	SHARED_OVERFLOW,
+	SHARED_SEGMENTS,
+	SHARED_FREE_SEGMENTS, /* as free lines */
+	SHARED_HEADS,
 	SHARED_FREE_LINES, /* a bit for each: perhaps free.  line.use decides */
-	SHARED_QUEUES,
+	SHARED_QUEUES, /* from here on, memory comes when it is needed */
+	SHARED_NOTE_LINES, /* for each head */
 	SHARED_LINES,
 	SHARED_SLOTS,
+	SHARED_NOTES, /* for each head */
+	SHARED_MAP, /* of a checkpointed marker store */
 	SHARED_PARTS,
 };
 
@@ -140,7 +221,15 @@ struct shared {
 	_Atomic uint32_t lines_used; /* lines below it were used since format */
 	_Atomic uint32_t lines_ready; /* lines below it have memory for their slots */
 
-	_Atomic uint64_t checkpoints __attribute__((aligned(128)));
+	/* segments: drawn from, counted */
+	_Atomic uint64_t next_seq __attribute__((aligned(128)));
+	_Atomic uint32_t segments_free;
+	_Atomic uint32_t segments_pending;
+	_Atomic uint32_t segments_since_checkpoint;
+	_Atomic uint32_t segment_hint; /* where the next free one is looked for */
+
+	_Atomic uint32_t checkpointer __attribute__((aligned(128))); /* who */
+	_Atomic uint64_t checkpoints;
 };
 
 struct journal;
@@ -175,5 +264,11 @@ int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries);
 
 struct lane_shared *shared_lane(struct journal *j, uint32_t index);
 struct staged *shared_queue(struct journal *j, uint32_t index);
+struct head_shared *shared_head(struct journal *j, uint32_t index);
+void *shared_note_lines(struct journal *j, uint32_t index);
+struct segment_note *shared_notes(struct journal *j, uint32_t index);
+/* memory for @notes notes of head @index, and its lines; Return: 0 or -ENOMEM with
+ * the text */
+int shared_notes_ready(struct journal *j, uint32_t index, uint32_t notes);
 
 #endif

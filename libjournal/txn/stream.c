@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "txn/checkpoint.h"
+#include "txn/head.h"
 #include "txn/reserve.h"
 #include "txn/segment.h"
-#include "txn/segment_seal.h"
+#include "txn/segment_notes.h"
 #include "util/crc32c.h"
 
 /* Checkpointed markers: replay at most this share of the log, 1/16, and at
@@ -48,23 +49,33 @@ static void stream_stop(struct journal *j, int error)
 		j->stream.error = journal_fail(j, error);
 }
 
+/* Nothing is left to write: others may write where we did. */
+static void stream_rest(struct stream *s)
+{
+	if (!s->head || s->writing || s->batch[s->filling].used)
+		return;
+	head_return(s->head);
+	s->head = NULL;
+}
+
 /* Lead: write the filled batch.  The lock is held, and dropped meanwhile. */
 static void stream_write(struct journal *j)
 {
 	struct stream *s = &j->stream;
 	struct batch *batch = &s->batch[s->filling];
-	struct segment *segment = s->segment;
+	struct head_shared *head = s->head->s;
+	struct segment *segment = head_segment(j, s->head);
 	uint32_t bytes = (uint32_t)round_up(batch->used, j->block_bytes);
-	uint64_t last = segment->last_record_seq, ticket = s->ticket++;
+	uint64_t last = head->last_record_seq, ticket = s->ticket++;
 	struct log_io io = {
-		.offset = segment_base(j, segment->number) + segment->end,
+		.offset = segment_base(j, segment->number) + head->end,
 		.buffer = batch->buffer,
 		.bytes = bytes,
 	};
 	int error;
 
 	s->filling ^= 1;
-	segment->end += bytes;
+	head->end += bytes;
 	s->writing = true;
 	pthread_mutex_unlock(&s->lock);
 
@@ -77,80 +88,58 @@ static void stream_write(struct journal *j)
 	if (error) {
 		stream_stop(j, error);
 	} else {
-		segment->durable_record_seq = last;
+		head->durable_record_seq = last;
 		s->durable_ticket = ticket;
 	}
 	s->writing = false;
+	stream_rest(s);
 	pthread_cond_broadcast(&s->done);
-}
-
-/* A checkpoint reads which segment is open, under lines_lock. */
-static void stream_switch(struct journal *j, struct segment *fresh)
-{
-	pthread_mutex_lock(&j->lines_lock);
-	j->stream.segment = fresh;
-	pthread_mutex_unlock(&j->lines_lock);
 }
 
 /* After the switch, which is where replay then begins.  The lock is dropped
  * meanwhile: others may fill the batch. */
 static int stream_checkpoint(struct journal *j)
 {
+	_Atomic uint32_t *since = &j->shared->segments_since_checkpoint;
 	int error;
 
-	if (++j->segments.since_checkpoint < stream_checkpoint_every(j))
+	if (atomic_fetch_add(since, 1) + 1 < stream_checkpoint_every(j))
 		return 0;
-	j->segments.since_checkpoint = 0;
+	atomic_store(since, 0);
 	pthread_mutex_unlock(&j->stream.lock);
 	error = checkpoint(j);
 	pthread_mutex_lock(&j->stream.lock);
 	return error;
 }
 
-/*
- * A fresh segment, and the summary of the old one, both digests, durable.  Nothing
- * joins the batch meanwhile and nothing is written, so no record goes into the
- * fresh segment before: the last records of the old one have no later record in
- * it that vouches for them, but the digest does (P10).  The fresh one is taken
- * first: when the log is full, the old one stays the head.
- */
-static int stream_take(struct journal *j, struct segment *old, bool reserved,
-		       struct segment **fresh)
-{
-	int error = segment_take(j, LOG_STREAM, reserved, fresh);
-
-	if (error || !old)
-		return error;
-	error = segment_write_summary(j, old);
-	if (error)
-		segment_give_back(j, *fresh);
-	return error;
-}
-
-/* Lead: go on in a fresh segment.  Called with the lock, nothing in the batch. */
+/* Lead: get a head, or go on in a fresh segment.  Called with the lock, nothing in
+ * the batch; the lock is dropped, and nothing joins the batch meanwhile. */
 static int stream_roll(struct journal *j, bool reserved)
 {
 	struct stream *s = &j->stream;
-	struct segment *old = s->segment, *fresh;
-	int error;
+	struct head *head = s->head;
+	bool rolls = head;
+	int error = 0;
 
 	s->writing = true;
 	s->rolling = true;
 	pthread_mutex_unlock(&s->lock);
-	error = stream_take(j, old, reserved, &fresh);
+	if (!head)
+		error = head_lease(j, LOG_STREAM, reserved, &head);
+	if (!error && (rolls || !head_segment(j, head))) {
+		rolls = true;
+		error = head_roll(j, head, LOG_STREAM, reserved);
+	}
 	pthread_mutex_lock(&s->lock);
 	s->rolling = false;
-	if (!error) {
-		/* before the old one is let go: dead, it may be taken at once, and a
-		 * checkpoint must not take that use of it for the head's */
-		stream_switch(j, fresh);
-		if (old)
-			segment_sealed(j, old);
+	s->head = head;
+	if (!error && rolls)
 		error = stream_checkpoint(j);
-	} else if (journal_failed(j)) {
+	else if (error && journal_failed(j))
 		stream_stop(j, error); /* the old one may be half sealed */
-	}
 	s->writing = false;
+	if (error)
+		stream_rest(s);
 	pthread_cond_broadcast(&s->done);
 	return error;
 }
@@ -160,8 +149,8 @@ static bool stream_fits(const struct journal *j, uint32_t need, uint32_t transac
 	const struct stream *s = &j->stream;
 	const struct batch *batch = &s->batch[s->filling];
 
-	return s->segment && !s->rolling && batch->used + need <= LOG_BUFFER_BYTES &&
-	       segment_fits(j, s->segment, s->segment->end + batch->used, need, transactions);
+	return s->head && !s->rolling && batch->used + need <= LOG_BUFFER_BYTES &&
+	       segment_fits(j, s->head, s->head->s->end + batch->used, need, transactions);
 }
 
 /* Until the record fits: write the batch out, or roll the segment. */
@@ -190,15 +179,16 @@ static void stream_place(struct journal *j, const struct stream_record *record,
 	struct stream *s = &j->stream;
 	struct batch *batch = &s->batch[s->filling];
 	uint8_t *at = batch->buffer + batch->used;
+	struct head_shared *to = s->head->s;
 	struct log_meta meta = record->meta;
 	uint32_t head = meta.bytes - record->tail_bytes;
 	uint64_t bytes = log_record_bytes(meta.bytes);
 
-	place->segment = s->segment;
-	place->offset = s->segment->end + batch->used;
+	place->segment = head_segment(j, s->head);
+	place->offset = to->end + batch->used;
 	place->ticket = s->ticket;
-	meta.seq = ++s->segment->last_record_seq;
-	meta.acked = s->segment->durable_record_seq;
+	meta.seq = ++to->last_record_seq;
+	meta.acked = to->durable_record_seq;
 	meta.incarnation = (uint32_t)j->shared->incarnation;
 	/* what the reader relies on: a segment cannot hold more */
 	JASSERT(meta.seq <= place->offset / LOG_RECORD_BYTES && meta.acked < meta.seq);
@@ -207,21 +197,20 @@ static void stream_place(struct journal *j, const struct stream_record *record,
 		memcpy(at + LOG_RECORD_BYTES + head, record->tail, record->tail_bytes);
 	memset(at + LOG_RECORD_BYTES + meta.bytes, 0,
 	       bytes - LOG_RECORD_BYTES - meta.bytes);
-	meta.payload_crc = crc32c(s->segment->seed, at + LOG_RECORD_BYTES, meta.bytes);
-	log_record_encode(&meta, s->segment->seed, place->offset, (struct log_record *)at);
+	meta.payload_crc = crc32c(place->segment->seed, at + LOG_RECORD_BYTES, meta.bytes);
+	log_record_encode(&meta, place->segment->seed, place->offset, (struct log_record *)at);
 	batch->used += (uint32_t)bytes;
 }
 
-static int stream_note(struct segment *segment, const struct log_meta *meta,
-		       uint32_t offset)
+static int stream_note(struct head *head, const struct log_meta *meta, uint32_t offset)
 {
 	if (meta->type == LOG_RETIRE) {
-		segment_note_retire(segment);
+		head->s->notes.retires++;
 		return 0;
 	}
-	return segment_note(segment, meta->line, meta->line_epoch, meta->slot, meta->count,
-			    offset,
-			    (uint32_t)(log_record_bytes(meta->bytes) / 32) | SUMMARY_SELF);
+	return notes_add(&head->notes, meta->line, meta->line_epoch, meta->slot, meta->count,
+			 offset / 32,
+			 (uint32_t)(log_record_bytes(meta->bytes) / 32) | SUMMARY_SELF);
 }
 
 /*
@@ -259,11 +248,13 @@ int stream_append(struct journal *j, const struct stream_record *record, bool re
 	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(j));
 	error = stream_enter(j, need, transactions, reserved);
 	if (!error)
-		error = stream_note(s->segment, &record->meta,
-				    s->segment->end + s->batch[s->filling].used);
+		error = stream_note(s->head, &record->meta,
+				    s->head->s->end + s->batch[s->filling].used);
 	if (!error) {
 		stream_place(j, record, place);
-		segment_hold(s->segment, transactions);
+		segment_hold(place->segment, transactions);
+	} else {
+		stream_rest(s);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return error;

@@ -136,7 +136,7 @@ void scene_nothing_is_held(struct scene *s)
 	uint32_t i;
 
 	for (i = 0; i < s->p->j->segments.count; i++)
-		assert_int_equal(s->p->j->segments.all[i].live, 0);
+		assert_int_equal(segment_live_of(s->p->j->segments.all[i].use), 0);
 }
 
 /* ---- a scenario at all places ----------------------------------------------------- */

@@ -45,7 +45,7 @@ static uint32_t holds(struct bed *bed)
 	uint32_t i, sum = 0;
 
 	for (i = 0; i < bed->j->segments.count; i++)
-		sum += bed->j->segments.all[i].live;
+		sum += (uint32_t)segment_live_of(bed->j->segments.all[i].use);
 	return sum;
 }
 

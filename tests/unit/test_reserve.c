@@ -17,6 +17,7 @@
 #include "format/log.h"
 #include "store/log_store.h"
 #include "txn/destage.h"
+#include "txn/head.h"
 #include "txn/journal_impl.h"
 #include "txn/segment.h"
 
@@ -158,7 +159,7 @@ static void hold_nothing_hostage(uint64_t log_bytes, uint32_t stage_max, putter 
 	print_message("%llu staged in %llu of %llu bytes, %u of %u segments free, reserve %u\n",
 		      (unsigned long long)staged, (unsigned long long)staged_bytes(bed.j),
 		      (unsigned long long)bed_info(&bed).stage_bytes,
-		      bed.j->segments.free_count, bed.j->segments.count,
+		      bed.j->shared->segments_free, bed.j->segments.count,
 		      bed.j->segments.reserve);
 	/* some of each lane, then the rest: more begins of a line, more blocks
 	 * that are not full */
@@ -238,20 +239,22 @@ static void P8_many_threads_fill_it(void **state)
  * of a batch leaves it: the next open seals the segment behind it. */
 static void tear_head(struct journal *j)
 {
-	const struct segment *head = j->stream.segment;
+	const struct head_shared *head = j->heads[0].s;
+	const struct segment *segment = head_segment(j, &j->heads[0]);
 	struct log_meta meta = {
 		.type = LOG_DATA, .count = 1, .id = id_make(j->lines[0].number, 0),
 		.line_epoch = j->lines[0].number, .seq = head->last_record_seq + 1, .bytes = 64,
 		.extents = 1, .total_bytes = 64, .payload_crc = 1,
 	};
 	struct log_io io = {
-		.offset = segment_base(j, head->number) + head->end, .bytes = j->block_bytes,
+		.offset = segment_base(j, segment->number) + head->end, .bytes = j->block_bytes,
 	};
 
 	assert_int_equal(posix_memalign(&io.buffer, 4096, j->block_bytes), 0);
 	memset(io.buffer, 0, j->block_bytes);
-	log_record_encode(&meta, head->seed, head->end, io.buffer);
-	assert_int_equal(log_store_write(j->logs[segment_log(j, head->number)], &io, 1, true), 0);
+	log_record_encode(&meta, segment->seed, head->end, io.buffer);
+	assert_int_equal(log_store_write(j->logs[segment_log(j, segment->number)], &io, 1, true),
+			 0);
 	free(io.buffer);
 }
 
@@ -268,7 +271,7 @@ static void P8_a_head_that_is_sealed_early(void **state)
 	fill_log(&bed, &model);
 	assert_true(fill_stage(&bed, &model, tiny_groups) > 0);
 	/* the head is the reserve's, and begun */
-	assert_int_equal(bed.j->segments.free_count, bed.j->segments.reserve - 1);
+	assert_int_equal(bed.j->shared->segments_free, bed.j->segments.reserve - 1);
 	assert_int_equal(destage(bed.j, &bed.j->lanes[0], 1), 0);
 	tear_head(bed.j);
 	bed_reopen(&bed);

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/head.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "txn/clock.h"
+#include "txn/segment.h"
+#include "txn/segment_notes.h"
+#include "txn/segment_seal.h"
+
+#define MOMENT_NS   100000
+#define PATIENCE_NS 20000000ull
+
+int heads_make(struct journal *j)
+{
+	uint32_t i;
+
+	j->heads = calloc(HEADS, sizeof(*j->heads));
+	if (!j->heads)
+		return -ENOMEM;
+	for (i = 0; i < HEADS; i++) {
+		j->heads[i].s = shared_head(j, i);
+		notes_point(j, &j->heads[i], i);
+	}
+	return 0;
+}
+
+void heads_free(struct journal *j)
+{
+	free(j->heads);
+}
+
+/* ---- leasing ----------------------------------------------------------------- */
+
+/* So many are open at a time without need: each may leave a segment half used. */
+static uint32_t heads_wanted(const struct journal *j)
+{
+	return (uint32_t)min_u64(max_u64(j->segments.count / 8, 2), HEADS);
+}
+
+static bool head_try(struct journal *j, struct head *head, enum log_segment_kind kind, bool open)
+{
+	struct head_shared *s = head->s;
+	uint32_t none = 0;
+
+	if (atomic_load_explicit(&s->lease, memory_order_relaxed) ||
+	    (bool)atomic_load_explicit(&s->segment, memory_order_relaxed) != open ||
+	    (open && s->kind != (uint32_t)kind) ||
+	    !atomic_compare_exchange_strong(&s->lease, &none, j->member))
+		return false;
+	/* it may have changed hands in between */
+	if ((bool)s->segment == open && (!open || s->kind == (uint32_t)kind))
+		return true;
+	head_return(head);
+	return false;
+}
+
+static struct head *head_find(struct journal *j, enum log_segment_kind kind, bool open,
+			      uint32_t count)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		if (head_try(j, &j->heads[i], kind, open))
+			return &j->heads[i];
+	return NULL;
+}
+
+int head_lease(struct journal *j, enum log_segment_kind kind, bool reserved,
+	       struct head **head)
+{
+	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+	uint64_t end = 0;
+	bool patient = true;
+
+	(void)reserved;
+	for (;;) {
+		*head = head_find(j, kind, true, HEADS);
+		if (!*head)
+			*head = head_find(j, kind, false, patient ? heads_wanted(j) : HEADS);
+		if (*head)
+			return 0;
+		if (journal_failed(j))
+			return journal_fail(j, -EIO);
+		if (!end)
+			end = clock_monotonic_ns() + PATIENCE_NS;
+		patient = clock_monotonic_ns() < end;
+		nanosleep(&moment, NULL);
+	}
+}
+
+void head_return(struct head *head)
+{
+	/* release: the next holder sees end, notes and sequences */
+	atomic_store_explicit(&head->s->lease, 0, memory_order_release);
+}
+
+/* ---- segments ------------------------------------------------------------------ */
+
+static void head_take_up(struct journal *j, struct head *head, struct segment *segment)
+{
+	struct head_shared *s = head->s;
+
+	notes_reset(&head->notes);
+	s->kind = segment->kind;
+	s->end = j->block_bytes;
+	s->last_record_seq = s->durable_record_seq = 0;
+	atomic_store(&s->segment, segment->number + 1);
+}
+
+/* the notes of what was being opened, for who takes over and for a checkpoint */
+static void head_opened(struct head *head)
+{
+	atomic_store(&head->s->opening, 0);
+	atomic_store(&head->s->floor, 0);
+}
+
+int head_roll(struct journal *j, struct head *head, enum log_segment_kind kind, bool reserved)
+{
+	struct segment *old = head_segment(j, head), *fresh;
+	int error = segment_take(j, head, kind, reserved, &fresh);
+
+	if (error)
+		return error;
+	if (old)
+		error = segment_write_summary(j, head, old);
+	if (error) {
+		segment_give_back(j, fresh);
+		head_opened(head);
+		return error;
+	}
+	/* before the old one is let go: dead, it may be taken at once, and a
+	 * checkpoint must not take that use of it for the head's */
+	head_take_up(j, head, fresh);
+	head_opened(head);
+	if (old)
+		segment_sealed(j, old);
+	return 0;
+}
+
+void head_adopt(struct journal *j, struct head *head, struct segment *segment)
+{
+	head_take_up(j, head, segment);
+}
+
+int head_seal(struct journal *j, struct head *head)
+{
+	struct segment *segment = head_segment(j, head);
+	int error = segment_write_summary(j, head, segment);
+
+	if (error)
+		return error;
+	atomic_store(&head->s->segment, 0);
+	segment_sealed(j, segment);
+	return 0;
+}
+
+/*
+ * Uses of segments are drawn in order.  One that was drawn before the first line
+ * here and is not to be seen in its head yet has said so before (segment_take()).
+ */
+uint64_t heads_oldest(struct journal *j)
+{
+	uint64_t oldest = atomic_load(&j->shared->next_seq), floor;
+	const struct segment *segment;
+	uint32_t i;
+
+	for (i = 0; i < HEADS; i++) {
+		floor = atomic_load(&j->heads[i].s->floor);
+		if (floor)
+			oldest = min_u64(oldest, floor);
+		segment = head_segment(j, &j->heads[i]);
+		if (segment && segment->kind == LOG_STREAM)
+			oldest = min_u64(oldest, segment->seq);
+	}
+	return oldest;
+}

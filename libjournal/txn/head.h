@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Heads: where the log grows.  A head has an open segment and the notes for its
+ * summary; it is leased by one process while that writes there, and passes on,
+ * half used, to the next one.
+ */
+#ifndef TXN_HEAD_H
+#define TXN_HEAD_H
+
+#include "txn/journal_impl.h"
+
+int heads_make(struct journal *j);
+void heads_free(struct journal *j);
+
+/* the open segment, or NULL */
+static inline struct segment *head_segment(const struct journal *j, const struct head *head)
+{
+	uint32_t number = atomic_load_explicit(&head->s->segment, memory_order_relaxed);
+
+	return number ? &j->segments.all[number - 1] : NULL;
+}
+
+/**
+ * head_lease() - a head for records of @kind, with an open segment where there is one
+ * Waits, a moment at a time, while others have all that the log's size allows;
+ * not behind one who is stopped.
+ * Return: 0 or negative errno.
+ */
+int head_lease(struct journal *j, enum log_segment_kind kind, bool reserved,
+	       struct head **head);
+void head_return(struct head *head);
+
+/**
+ * head_roll() - go on in a fresh segment; the old one is sealed
+ * @reserved: may use the segments set aside
+ * Durable: the fresh one's header, and before it is the head, the old one's
+ * summary: no record goes into the fresh one before (P10).  The fresh one is
+ * taken first: when the log is full, the old one stays the head.
+ * Return: 0, -ENOSPC, -ENOMEM, or the sticky failure.
+ */
+int head_roll(struct journal *j, struct head *head, enum log_segment_kind kind, bool reserved);
+
+/* recovery: @segment is the head's, its notes to be made */
+void head_adopt(struct journal *j, struct head *head, struct segment *segment);
+/* recovery: seal it, and have none */
+int head_seal(struct journal *j, struct head *head);
+
+/* the oldest use of a segment that may still get stream records, for replay */
+uint64_t heads_oldest(struct journal *j);
+
+#endif
