@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "txn/beside.h"
@@ -11,12 +12,14 @@
 #include "txn/extent.h"
 #include "txn/found.h"
 #include "txn/head.h"
+#include "txn/join.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/list.h"
 #include "txn/media.h"
 #include "txn/member.h"
 #include "txn/open_impl.h"
+#include "txn/pool.h"
 #include "txn/recover.h"
 #include "txn/reserve.h"
 #include "txn/segment.h"
@@ -72,32 +75,36 @@ static int journal_locks(struct journal *j)
 		       0;
 }
 
-/* The index, and who we are in it. */
+/* The index, and who we are in it.  Where it cannot be shared, we are alone. */
 static int journal_share(struct journal *j)
 {
 	struct message why = { "" };
 	int error;
 
 	j->segments.count = j->log_geometry[0].segments * j->log_count;
-	j->pending_uses = calloc(j->segments.count, sizeof(*j->pending_uses));
-	if (!j->pending_uses)
-		return -ENOMEM;
-	error = shared_make(j, false, &why);
-	if (error)
-		return error;
+	error = shared_make(j, !j->read_only && join_possible(j), &why);
+	if (!error && shared_is_shared(&j->shared_file))
+		error = join_offer(j);
+	return error;
+}
+
+static int journal_member(struct journal *j)
+{
 	if (shared_is_shared(&j->shared_file))
 		return member_join(j);
 	member_alone(j);
 	return 0;
 }
 
+/* This process's own parts. */
 static int journal_parts(struct journal *j)
 {
 	int error;
 
-	error = journal_share(j);
-	if (!error)
-		error = list_make(j);
+	j->pending_uses = calloc(j->segments.count, sizeof(*j->pending_uses));
+	if (!j->pending_uses)
+		return -ENOMEM;
+	error = list_make(j);
 	if (!error)
 		error = heads_make(j);
 	if (!error)
@@ -127,8 +134,8 @@ static void journal_policy(struct journal *j, const struct journal_open_options 
 	j->survives_log = j->class_log < j->class_marker ? j->class_log : j->class_marker;
 }
 
-static int journal_open_media(struct journal *j, const char *dir,
-			      const struct journal_open_options *o)
+static int journal_configure(struct journal *j, const char *dir,
+			     const struct journal_open_options *o)
 {
 	struct message *message = journal_message(j);
 	int error = conf_read(dir, &j->conf, message);
@@ -139,11 +146,7 @@ static int journal_open_media(struct journal *j, const char *dir,
 	if (!j->dir)
 		return message_errno(message, -errno, "%s", dir);
 	j->require = o->require > j->conf.require ? o->require : j->conf.require;
-	if (j->read_only)
-		j->writer_pid = entry_holder(dir);
-	else
-		error = entry_come(dir, 0600, &j->lock_fd, &j->role, message);
-	return error ? error : media_open(j, o->flags, message);
+	return 0;
 }
 
 /* what is not known today must be free to mean something tomorrow */
@@ -155,6 +158,82 @@ static int journal_options_sane(struct journal *j, const struct journal_open_opt
 		return journal_say(j, -EINVAL, "require %d: no such durability class",
 				   (int)o->require);
 	return 0;
+}
+
+static int journal_no_memory(struct journal *j, int error)
+{
+	return error == -ENOMEM ? journal_say(j, error, "%s: no memory", j->dir) : error;
+}
+
+/* Nobody is there: recover, and let others join. */
+static int journal_first(struct journal *j, const struct journal_open_options *o)
+{
+	int error = media_open(j, o->flags, journal_message(j));
+
+	if (error)
+		return error;
+	/* what others have left who were all killed */
+	if (!j->read_only)
+		shared_sweep(j);
+	error = journal_share(j);
+	if (!error)
+		error = journal_member(j);
+	if (!error)
+		error = journal_parts(j);
+	if (error)
+		return journal_no_memory(j, error);
+	journal_policy(j, o);
+	error = recover(j, o);
+	if (error || j->read_only)
+		return error;
+	if (!shared_is_shared(&j->shared_file))
+		return entry_alone(j->lock_fd);
+	error = shared_announce(j, journal_message(j));
+	return error ? error : entry_ready(j->lock_fd);
+}
+
+/* Others are there: nothing is recovered, no medium looked at. */
+static int journal_join(struct journal *j, const struct journal_open_options *o)
+{
+	int error = join_media(j, o->flags, journal_message(j));
+
+	if (!error)
+		error = journal_member(j);
+	if (!error)
+		error = journal_parts(j);
+	if (error)
+		return journal_no_memory(j, error);
+	journal_policy(j, o);
+	j->recovered = j->shared->common.recovered;
+	return entry_ready(j->lock_fd);
+}
+
+#define JOIN_TRIES 100
+
+/* Find out who is there.  The index may go with its last member just now: again. */
+static int journal_enter(struct journal *j)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	struct message why;
+	int error, try;
+
+	for (try = 0;; try++) {
+		error = entry_come(j->dir, 0600, &j->lock_fd, &j->role,
+				   journal_message(j));
+		if (error || j->role == ENTRY_FIRST)
+			return error;
+		error = shared_join(j, &why);
+		if (error != -ESTALE || try == JOIN_TRIES)
+			break;
+		shared_forget(j);
+		entry_again(&j->lock_fd);
+		nanosleep(&moment, NULL);
+	}
+	if (error == -ESTALE)
+		return journal_say(j, -EBUSY, "%s: others have it open, and what they share is not "
+				   "to be found here (another /dev/shm, a chroot?): %s", j->dir,
+				   why.text);
+	return error ? journal_say(j, error, "%s", why.text) : 0;
 }
 
 int journal_open_impl(struct journal *j, const char *dir,
@@ -170,17 +249,17 @@ int journal_open_impl(struct journal *j, const char *dir,
 	if (!error)
 		error = journal_options_sane(j, o);
 	if (!error)
-		error = journal_open_media(j, dir, o);
+		error = journal_configure(j, dir, o);
 	if (error)
 		return error;
-	error = journal_parts(j);
+	j->role = ENTRY_FIRST;
+	if (j->read_only)
+		j->writer_pid = entry_holder(j->dir);
+	else
+		error = journal_enter(j);
 	if (error)
-		return journal_say(j, error, "%s: no memory", dir);
-	journal_policy(j, o);
-	error = recover(j, o);
-	if (!error && !j->read_only)
-		error = entry_alone(j->lock_fd);
-	return error;
+		return error;
+	return j->role == ENTRY_FIRST ? journal_first(j, o) : journal_join(j, o);
 }
 
 static void journal_free(struct journal *j)
@@ -193,9 +272,21 @@ static void journal_free(struct journal *j)
 	list_free(j);
 	media_close(j);
 	shared_free(j);
+	member_drop(j);
 	if (j->lock_fd >= 0)
 		entry_end(j->lock_fd); /* the locks go last: media are closed */
 	free(j);
+}
+
+/* The open failed: others find no trace of us. */
+static void journal_undo(struct journal *j)
+{
+	if (!j->shared || !shared_is_shared(&j->shared_file))
+		return;
+	if (j->role == ENTRY_FIRST)
+		shared_remove(j);
+	else if (j->member)
+		member_leave(j);
 }
 
 static int journal_open_once(const char *dir, const struct journal_open_options *options,
@@ -211,6 +302,8 @@ static int journal_open_once(const char *dir, const struct journal_open_options 
 	*journal = j;
 	journal_say(j, 0, "no error"); /* this address may have had another's */
 	error = journal_open_impl(j, dir, options);
+	if (error)
+		journal_undo(j);
 	if (error)
 		/* it serves only journal_error() and journal_close() from here on */
 		j->open_error = error;
@@ -261,12 +354,25 @@ static int journal_store_clean(struct journal *j)
 	return nv_fence(j->marker);
 }
 
+/* Lines that nobody goes on in: one is for whoever opens next, the others end. */
+static void journal_end_pool(struct journal *j)
+{
+	struct slots_from from;
+
+	if (j->own->line == NO_LINE)
+		(void)pool_take(j, j->own);
+	slots_from_none(&from);
+	while (pool_take(j, &from))
+		line_leave(j, &from);
+}
+
+/* The last one leaves. */
 static int journal_end(struct journal *j)
 {
-	int error = stream_drain(j);
+	int error;
 
-	if (!error)
-		error = journal_store_clean(j);
+	journal_end_pool(j);
+	error = journal_store_clean(j);
 	return error ? error : checkpoint(j);
 }
 
@@ -275,11 +381,31 @@ static void journal_spares_free(struct journal *j)
 	uint32_t i;
 
 	for (i = 0; i < j->lane_count; i++) {
-		JASSERT(!j->lanes[i].s->lease); /* a transaction is still open */
+		JASSERT(j->lanes[i].s->lease != j->member); /* a transaction is still open */
 		if (j->lanes[i].spare)
 			txn_free(j->lanes[i].spare);
 		j->lanes[i].spare = NULL;
 	}
+}
+
+/* Leave; who turns out to be the last leaves everything in order. */
+static int journal_leave(struct journal *j)
+{
+	int error = journal_failed(j) ? -EIO : stream_drain(j);
+
+	if (!shared_is_shared(&j->shared_file))
+		return error ? error : journal_end(j);
+	/* a line is kept only for the last one's clean word */
+	if (!error)
+		pool_give(j, j->own);
+	if (!entry_leave(j->lock_fd)) {
+		member_leave(j);
+		return error;
+	}
+	if (!error)
+		error = journal_end(j);
+	shared_remove(j);
+	return error;
 }
 
 int journal_close(struct journal *j)
@@ -290,9 +416,7 @@ int journal_close(struct journal *j)
 		return 0;
 	if (j->opened) {
 		journal_spares_free(j);
-		error = journal_failed(j) ? -EIO : 0;
-		if (!error && !j->read_only)
-			error = journal_end(j);
+		error = j->read_only ? (journal_failed(j) ? -EIO : 0) : journal_leave(j);
 	}
 	journal_free(j);
 	return error;

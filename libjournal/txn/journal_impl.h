@@ -142,6 +142,7 @@ struct journal {
 	int open_error; /* the handle serves only journal_error() and journal_close() */
 	uint32_t member; /* who we are in shared words: number + 1 */
 	struct shared *shared;
+	uint64_t shared_bytes;
 	struct shared_file shared_file;
 	char *dir;
 	enum entry_role role;
@@ -150,6 +151,7 @@ struct journal {
 	struct counters *counters;
 	struct cell *cells;
 	struct member *members;
+	_Atomic uint64_t *pool_lines;
 	_Atomic uint64_t *free_lines;
 	struct index index;
 	struct marker_geometry geometry;
@@ -193,9 +195,7 @@ struct journal {
 	enum journal_class class_log;
 	int lock_fd;
 	int writer_pid;
-	struct recovery_result {
-		uint64_t recovered, duration_ns, bytes_read, torn, lost_unnamed, ahead;
-	} recovered;
+	struct recovery_result recovered;
 
 	/* told of what recovery's threads find, one at a time; journal_check() */
 	pthread_mutex_t found_lock;

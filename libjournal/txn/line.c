@@ -6,6 +6,7 @@
 
 #include "txn/cell.h"
 #include "txn/checkpoint.h"
+#include "txn/pool.h"
 
 /* Durable before any id of it is in a record (P4). */
 static int line_incarnation(struct journal *j, uint64_t incarnation)
@@ -264,6 +265,10 @@ int line_take(struct journal *j, struct slots_from *from, uint32_t want, uint32_
 	uint32_t next = atomic_load_explicit(&from->next, memory_order_relaxed), skip;
 	int error;
 
+	if (line == NO_LINE && pool_take(j, from)) {
+		line = from->line;
+		next = from->next;
+	}
 	if (line != NO_LINE && next % 64 + want > 64) {
 		/* a group stays inside one word (P3): the rest of this one is given up */
 		skip = 64 - next % 64;

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "txn/join.h"
 #include "txn/journal_impl.h"
 #include "txn/lane.h"
 #include "txn/line.h"
@@ -28,6 +29,8 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 		return CELLS * sizeof(struct cell);
 	case SHARED_MEMBERS:
 		return MEMBERS * sizeof(struct member);
+	case SHARED_POOL:
+		return POOL_LINES * sizeof(uint64_t);
 	case SHARED_LANES:
 		return g->lanes * sizeof(struct lane_shared);
 	case SHARED_TABLE:
@@ -83,6 +86,7 @@ static void shared_point(struct journal *j)
 	j->counters = shared_at(j, SHARED_COUNTERS);
 	j->cells = shared_at(j, SHARED_CELLS);
 	j->members = shared_at(j, SHARED_MEMBERS);
+	j->pool_lines = shared_at(j, SHARED_POOL);
 	j->index.mask = index_mask(j->geometry.lines);
 	j->index.table = shared_at(j, SHARED_TABLE);
 	j->index.overflow = shared_at(j, SHARED_OVERFLOW);
@@ -199,6 +203,17 @@ int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries)
 	return error;
 }
 
+void *shared_map_at(struct journal *j)
+{
+	return shared_at(j, SHARED_MAP);
+}
+
+int shared_map_ready(struct journal *j)
+{
+	return shared_allocate_part(j, SHARED_MAP, 1, 0,
+				    shared_part_bytes(j, SHARED_MAP));
+}
+
 int shared_notes_ready(struct journal *j, uint32_t index, uint32_t notes)
 {
 	struct head_shared *s = shared_head(j, index);
@@ -267,7 +282,7 @@ int shared_make(struct journal *j, bool share, struct message *why)
 	memcpy(j->shared->part, layout.part, sizeof(layout.part));
 	j->shared->magic = SHARED_MAGIC;
 	memcpy(j->shared->uuid, j->geometry.uuid, sizeof(j->shared->uuid));
-	j->shared->bytes = layout.bytes;
+	j->shared->bytes = j->shared_bytes = layout.bytes;
 	shared_point(j);
 	shared_first(j);
 	return 0;
@@ -283,29 +298,30 @@ static bool shared_is_ours(const struct journal *j, uint64_t bytes)
 	       atomic_load(&s->state) == SHARED_READY;
 }
 
-int shared_join(struct journal *j, const char *dir, struct message *message)
+int shared_join(struct journal *j, struct message *message)
 {
 	uint64_t bytes;
-	int error = shared_file_find(dir, &j->shared_file, &bytes, message);
+	int error = shared_file_find(j->dir, &j->shared_file, &bytes, message);
 
 	if (error)
 		return error;
 	if (bytes < sizeof(struct shared) || (error = shared_map(j, bytes)))
 		return message_set(message, error ? error : -ESTALE, "%s: cannot be mapped",
 				   j->shared_file.path);
+	j->shared_bytes = bytes;
 	if (!shared_is_ours(j, bytes))
 		return message_set(message, -ESTALE, "%s: is not the index of this journal, or "
 				   "of another version of the library", j->shared_file.path);
-	j->geometry = j->shared->geometry;
+	join_geometry(j);
 	shared_point(j);
 	return 0;
 }
 
-int shared_announce(struct journal *j, const char *dir, struct message *message)
+int shared_announce(struct journal *j, struct message *message)
 {
-	j->shared->geometry = j->geometry;
+	j->shared->common.recovered = j->recovered;
 	atomic_store(&j->shared->state, SHARED_READY);
-	return shared_file_announce(dir, j->lock_fd, &j->shared_file, message);
+	return shared_file_announce(j->dir, j->lock_fd, &j->shared_file, message);
 }
 
 void shared_remove(struct journal *j)
@@ -314,10 +330,28 @@ void shared_remove(struct journal *j)
 		shared_file_remove(j->dir, &j->shared_file);
 }
 
-void shared_free(struct journal *j)
+void shared_sweep(struct journal *j)
+{
+	struct shared_file old;
+	struct message unused;
+	uint64_t bytes;
+
+	if (shared_file_find(j->dir, &old, &bytes, &unused))
+		return;
+	shared_file_remove(j->dir, &old);
+	shared_file_close(&old);
+}
+
+void shared_forget(struct journal *j)
 {
 	if (j->shared)
-		munmap(j->shared, j->shared->bytes);
+		munmap(j->shared, j->shared_bytes);
+	j->shared = NULL;
 	shared_file_close(&j->shared_file);
+}
+
+void shared_free(struct journal *j)
+{
+	shared_forget(j);
 	free(j->dir);
 }

@@ -13,7 +13,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "format/log.h"
 #include "format/marker.h"
+#include "journal.h"
+#include "store/log_store.h"
+#include "store/marker_store.h"
 #include "txn/counters.h"
 #include "txn/shared_file.h"
 
@@ -173,9 +177,14 @@ struct head_shared {
 struct member {
 	_Atomic uint64_t state;    /* enum member_state */
 	_Atomic uint64_t identity; /* of its process */
+	_Atomic int pid;           /* as it sees itself, for people */
 	_Atomic uint32_t taker;    /* who takes over */
 	struct slots_from own; /* of its direct and synced transactions */
 } __attribute__((aligned(128)));
+
+/* ---- lines that nobody takes slots from at the moment: pool.c ---- */
+
+#define POOL_LINES 256u
 
 /* ---- the mapping ---- */
 
@@ -183,6 +192,7 @@ enum shared_part {
 	SHARED_COUNTERS,
 	SHARED_CELLS,
 	SHARED_MEMBERS,
+	SHARED_POOL, /* lines half used, and where: a word each, 0 none (P8) */
 	SHARED_LANES,
 	SHARED_TABLE,
 	SHARED_OVERFLOW,
@@ -199,6 +209,20 @@ enum shared_part {
 	SHARED_PARTS,
 };
 
+/* what the first one found, and the others rely on: join.c */
+struct shared_common {
+	struct marker_geometry marker_geometry;
+	struct log_geometry log_geometry[JOURNAL_LOGS_MAX];
+	uint32_t log_count, block_bytes, digest_bytes, segments;
+	uint64_t segment_bytes;
+	uint32_t bits_durable, class_marker, class_log;
+	struct recovery_result {
+		uint64_t recovered, duration_ns, bytes_read, torn, lost_unnamed, ahead;
+	} recovered;
+	struct marker_share marker;
+	struct log_share logs[JOURNAL_LOGS_MAX];
+};
+
 enum shared_state {
 	SHARED_MAKING,
 	SHARED_READY,
@@ -210,7 +234,7 @@ struct shared {
 	uint8_t uuid[16];
 	uint64_t bytes;
 	uint64_t part[SHARED_PARTS]; /* offsets */
-	struct marker_geometry geometry;
+	struct shared_common common;
 
 	_Atomic int failed __attribute__((aligned(128))); /* sticky, of any medium (P16) */
 	_Atomic uint64_t incarnation;
@@ -243,10 +267,16 @@ struct journal;
 int shared_make(struct journal *j, bool share, struct message *why);
 
 /* map the one that others have made; Return: 0, -ESTALE, or what the system said */
-int shared_join(struct journal *j, const char *dir, struct message *message);
+int shared_join(struct journal *j, struct message *message);
 
 /* recovery is over: others may join */
-int shared_announce(struct journal *j, const char *dir, struct message *message);
+int shared_announce(struct journal *j, struct message *message);
+
+/* nobody is there: what is left of those who were is removed */
+void shared_sweep(struct journal *j);
+
+/* it was not the right one */
+void shared_forget(struct journal *j);
 
 static inline bool shared_is_shared(const struct shared_file *file)
 {
@@ -259,6 +289,9 @@ void shared_free(struct journal *j);
 
 /* memory for all slots up to @line is there; Return: 0, or -ENOMEM with the text */
 int shared_lines_ready(struct journal *j, uint32_t line);
+/* the map of a checkpointed store, and memory for it */
+void *shared_map_at(struct journal *j);
+int shared_map_ready(struct journal *j);
 /* and for so many entries of a lane's queue */
 int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries);
 

@@ -28,7 +28,7 @@ told() # told COUNT LINES...: the writer has committed COUNT messages
 	lines_at_least "$1" "$scratch/ids" || wrong "the writer ended: $(cat "$scratch/writer.err")"
 }
 
-a_second_writer_is_refused() # a_second_writer_is_refused KIND
+a_second_writer_joins() # a_second_writer_joins KIND
 {
 	local j=$scratch/j.$1
 	# shellcheck disable=SC2046
@@ -36,16 +36,21 @@ a_second_writer_is_refused() # a_second_writer_is_refused KIND
 	writer_starts "$j"
 	told 1 first
 	id=$(cat "$scratch/ids")
-	expect 1 "$JNL" put "$j" </dev/null
-	says "in use by pid $writer"
-	expect 1 "$JNL" retire "$j" "$id"
-	says "in use by pid $writer"
-	printed ""
+	expect 0 "$JNL" put "$j" <<<"of another"
+	other=$(cat "$out")
 	expect 1 "$JNL" format "$j" --size 16M --require process --force
 	says "in use"
-	told 2 second
-	writer_ends
 	expect 0 "$JNL" retire "$j" "$id"
+	expect 1 "$JNL" retire "$j" "$id"
+	told 2 second
+	expect 0 "$JNL" cat "$j" "$other"
+	printed "of another"
+	writer_ends
+	expect 0 "$JNL" ls "$j"
+	cut -d ' ' -f 1 "$out" | sort >"$scratch/listed"
+	{ sed -n 2p "$scratch/ids"; echo "$other"; } | sort | cmp - "$scratch/listed" ||
+		wrong "not listed: $(cat "$scratch/listed")"
+	expect 0 "$JNL" check "$j"
 }
 
 readers_read_beside_it() # readers_read_beside_it KIND
@@ -135,7 +140,7 @@ a_killed_writer_leaves_no_lock()
 
 for kind in $markers; do
 	if why=$(have_marker $kind); then
-		it "a second writer is refused, $kind" a_second_writer_is_refused $kind
+		it "a second writer joins, $kind" a_second_writer_joins $kind
 		it "readers read beside it, $kind" readers_read_beside_it $kind
 		it "readers beside a busy one, $kind" readers_beside_a_busy_one $kind
 	else

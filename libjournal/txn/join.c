@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/join.h"
+
+#include <errno.h>
+
+#include "backends.h"
+#include "txn/media.h"
+
+bool join_possible(const struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->log_count; i++)
+		if (!log_store_can_share(j->logs[i]))
+			return false;
+	return marker_store_can_share(j->marker);
+}
+
+int join_offer(struct journal *j)
+{
+	struct shared_common *c = &j->shared->common;
+	int error = shared_map_ready(j);
+	uint32_t i;
+
+	if (error)
+		return error;
+	c->marker_geometry = j->geometry;
+	memcpy(c->log_geometry, j->log_geometry, sizeof(c->log_geometry));
+	c->log_count = j->log_count;
+	c->block_bytes = j->block_bytes;
+	c->segment_bytes = j->segment_bytes;
+	c->digest_bytes = j->digest_bytes;
+	c->segments = j->segments.count;
+	c->bits_durable = j->bits_durable;
+	c->class_marker = j->class_marker;
+	c->class_log = j->class_log;
+	marker_store_share(j->marker, &c->marker, shared_map_at(j));
+	for (i = 0; i < j->log_count; i++)
+		log_store_share(j->logs[i], &c->logs[i]);
+	return 0;
+}
+
+void join_geometry(struct journal *j)
+{
+	const struct shared_common *c = &j->shared->common;
+
+	j->geometry = c->marker_geometry;
+	memcpy(j->log_geometry, c->log_geometry, sizeof(j->log_geometry));
+	j->block_bytes = c->block_bytes;
+	j->segment_bytes = c->segment_bytes;
+	j->digest_bytes = c->digest_bytes;
+	j->segments.count = c->segments;
+	j->bits_durable = c->bits_durable;
+}
+
+static int join_marker(struct journal *j, struct message *message)
+{
+	struct shared_common *c = &j->shared->common;
+	int error = backend_join_marker(j->conf.marker, &c->marker, shared_map_at(j), &j->marker,
+					message);
+
+	if (error)
+		return error;
+	return media_class(j->conf.marker, j->marker->class, j->marker->evidence,
+			   j->conf.assume_marker, j->require, &j->class_marker, message);
+}
+
+static int join_log(struct journal *j, uint32_t log, unsigned int flags,
+		    struct message *message)
+{
+	struct shared_common *c = &j->shared->common;
+	enum journal_class class;
+	int error = backend_join_log(j->conf.logs[log],
+				     flags & JOURNAL_NO_URING ? LOG_NO_URING : 0, &c->logs[log],
+				     &j->logs[log], message);
+
+	if (error)
+		return error;
+	j->log_count = log + 1;
+	return media_class(j->conf.logs[log], j->logs[log]->class, j->logs[log]->evidence,
+			   j->conf.assume_log, j->require, &class, message);
+}
+
+int join_media(struct journal *j, unsigned int flags, struct message *message)
+{
+	uint32_t log, logs = j->shared->common.log_count;
+	int error = join_marker(j, message);
+
+	if (!error && logs != j->conf.log_count)
+		error = message_set(message, -EUCLEAN, "%s: journal.conf was changed while the "
+				    "journal is in use", j->dir);
+	for (log = 0; log < logs && !error; log++)
+		error = join_log(j, log, flags, message);
+	j->class_log = (enum journal_class)j->shared->common.class_log;
+	return error;
+}
