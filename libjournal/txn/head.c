@@ -9,6 +9,7 @@
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
 #include "txn/segment_seal.h"
+#include "txn/takeover.h"
 
 #define MOMENT_NS   100000
 #define PATIENCE_NS 20000000ull
@@ -87,6 +88,7 @@ int head_lease(struct journal *j, enum log_segment_kind kind, bool reserved,
 		if (!end)
 			end = clock_monotonic_ns() + PATIENCE_NS;
 		patient = clock_monotonic_ns() < end;
+		takeover_sweep(j, SWEEP_WAITING_NS);
 		nanosleep(&moment, NULL);
 	}
 }
@@ -133,10 +135,13 @@ int head_roll(struct journal *j, struct head *head, enum log_segment_kind kind, 
 	}
 	/* before the old one is let go: dead, it may be taken at once, and a
 	 * checkpoint must not take that use of it for the head's */
+	if (old)
+		atomic_store(&head->s->closing, old->use >> 32 << 32 | (old->number + 1));
 	head_take_up(j, head, fresh);
 	head_opened(head);
 	if (old)
 		segment_sealed(j, old);
+	atomic_store(&head->s->closing, 0);
 	return 0;
 }
 
@@ -152,8 +157,10 @@ int head_seal(struct journal *j, struct head *head)
 
 	if (error)
 		return error;
+	atomic_store(&head->s->closing, segment->use >> 32 << 32 | (segment->number + 1));
 	atomic_store(&head->s->segment, 0);
 	segment_sealed(j, segment);
+	atomic_store(&head->s->closing, 0);
 	return 0;
 }
 

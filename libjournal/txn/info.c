@@ -127,6 +127,8 @@ int journal_info(struct journal *j, struct journal_info *info)
 	uint32_t line;
 
 	memset(info, 0, sizeof(*info));
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	info_geometry(j, info);
 	info_media(j, info);
 	info_counters(j, info);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include "txn/reserve.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
+#include "txn/takeover.h"
 #include "txn/txn_impl.h"
 
 #define STAGE_MAX_DEFAULT 16384u
@@ -62,6 +64,31 @@ int journal_fail(struct journal *j, int error)
 	return journal_say(j, -EIO, "a medium has failed (%s): nothing more is written; close "
 			   "the journal and open it again",
 			   strerror_r(-j->shared->failed, reason, sizeof(reason)));
+}
+
+int journal_childs(struct journal *j)
+{
+	return journal_say(j, -ECHILD, "the handle is of pid %d, which forked: open the journal in "
+			   "the child", j->opener_pid);
+}
+
+#define PAGE_BYTES 4096u
+
+/* Without it (before Linux 4.14) a child is not noticed. */
+static void journal_note_fork(struct journal *j)
+{
+	uint8_t *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	j->opener_pid = (int)getpid();
+	if (page == MAP_FAILED)
+		return;
+	if (madvise(page, PAGE_BYTES, MADV_WIPEONFORK)) {
+		munmap(page, PAGE_BYTES);
+		return;
+	}
+	*page = 1;
+	j->parents = page;
 }
 
 static int journal_locks(struct journal *j)
@@ -245,6 +272,7 @@ int journal_open_impl(struct journal *j, const char *dir,
 	j->member_fd = -1;
 	j->shared_file.fd = -1;
 	j->read_only = o->flags & JOURNAL_RDONLY;
+	journal_note_fork(j);
 	error = journal_locks(j);
 	if (!error)
 		error = journal_options_sane(j, o);
@@ -275,6 +303,8 @@ static void journal_free(struct journal *j)
 	member_drop(j);
 	if (j->lock_fd >= 0)
 		entry_end(j->lock_fd); /* the locks go last: media are closed */
+	if (j->parents)
+		munmap((void *)(uintptr_t)j->parents, PAGE_BYTES);
 	free(j);
 }
 
@@ -371,6 +401,8 @@ static int journal_end(struct journal *j)
 {
 	int error;
 
+	/* all others are gone; some of them may have been killed */
+	takeover_sweep(j, 0);
 	journal_end_pool(j);
 	error = journal_store_clean(j);
 	return error ? error : checkpoint(j);
@@ -414,6 +446,10 @@ int journal_close(struct journal *j)
 
 	if (!j)
 		return 0;
+	/* what is the parent's stays as it is, and this process's copies of it go
+	 * with the process */
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	if (j->opened) {
 		journal_spares_free(j);
 		error = j->read_only ? (journal_failed(j) ? -EIO : 0) : journal_leave(j);

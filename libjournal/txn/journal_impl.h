@@ -139,6 +139,8 @@ struct journal {
 	bool opened;
 	enum journal_class survives_staged;
 	enum journal_class survives_log;
+	const volatile uint8_t *parents; /* a page: 0 in a child */
+	int opener_pid;
 	int open_error; /* the handle serves only journal_error() and journal_close() */
 	uint32_t member; /* who we are in shared words: number + 1 */
 	struct shared *shared;
@@ -209,6 +211,17 @@ static inline int journal_failed(const struct journal *j)
 {
 	return atomic_load_explicit(&j->shared->failed, memory_order_relaxed);
 }
+
+/*
+ * A child of fork() has a copy of the handle, and the parent's locks, lanes and
+ * lines are not its own.  The page is wiped in a child (MADV_WIPEONFORK).
+ */
+static inline bool journal_is_childs(const struct journal *j)
+{
+	return j->parents && !*j->parents;
+}
+/* Return: -ECHILD, with the text */
+int journal_childs(struct journal *j);
 
 /* the calling thread's message about this handle */
 struct message *journal_message(struct journal *j);

@@ -128,6 +128,7 @@ static void member_is(struct journal *j, uint32_t number)
 	j->member = number + 1;
 	j->own = &j->members[number].own;
 	slots_from_none(j->own);
+	j->own->owner = j->member;
 }
 
 void member_alone(struct journal *j)

@@ -34,7 +34,7 @@ void member_drop(struct journal *j);
 
 static inline enum member_state member_state_of(const struct journal *j, uint32_t number)
 {
-	return (enum member_state)atomic_load(&j->members[number].state);
+	return (enum member_state)(atomic_load(&j->members[number].state) & 0xff);
 }
 
 /* whether the process of member @number is gone.  System calls. */

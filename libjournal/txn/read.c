@@ -60,6 +60,8 @@ int journal_lookup(struct journal *j, uint64_t id, struct journal_entry *entry)
 {
 	struct found found;
 
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	if (found_look(j, id, &found))
 		return read_unknown(j, id);
 	found_entry(&found, entry);
@@ -240,6 +242,8 @@ int journal_read(struct journal *j, uint64_t id, void *buffer, size_t bytes, siz
 	struct found found, again;
 	int error;
 
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	for (;;) {
 		if (found_look(j, id, &found))
 			return read_unknown(j, id);

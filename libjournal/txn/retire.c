@@ -99,6 +99,8 @@ static void retire_done(struct journal *j, const struct retired *r)
 
 static int retire_allowed(struct journal *j)
 {
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	if (j->read_only)
 		return journal_say(j, -EROFS, "the journal is open read-only");
 	return journal_failed(j) ? journal_fail(j, -EIO) : 0;

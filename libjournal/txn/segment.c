@@ -6,6 +6,7 @@
 #include "txn/checkpoint.h"
 #include "txn/reserve.h"
 #include "txn/segment_seal.h"
+#include "txn/takeover.h"
 
 /* ---- the bits that say which segments may be free ---------------------------- */
 
@@ -178,6 +179,7 @@ int segments_admit(struct journal *j)
 
 	if (!reserve_broken(j))
 		return 0;
+	takeover_sweep(j, SWEEP_WAITING_NS);
 	if (segments_pending(j))
 		error = checkpoint(j);
 	if (error)

@@ -19,6 +19,8 @@ static int txn_bytes_allowed(struct journal *j, uint64_t bytes)
 /* Nothing is accepted that could not be finished. */
 static int txn_accept(struct journal *j, const struct journal_txn_options *options)
 {
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	if (j->read_only)
 		return journal_say(j, -EROFS, "the journal is open read-only");
 	if (journal_failed(j))
@@ -79,6 +81,8 @@ static int txn_make_room(struct journal_txn *txn, uint64_t more)
 	int error;
 
 	JASSERT(!txn->ended);
+	if (journal_is_childs(txn->j))
+		return journal_childs(txn->j);
 	if (txn->error)
 		return txn->error;
 	if (txn->reserved && txn->lane)
@@ -181,7 +185,7 @@ static int txn_end(struct journal_txn *txn)
 
 int journal_prepare(struct journal_txn *txn)
 {
-	int error = txn_end(txn);
+	int error = journal_is_childs(txn->j) ? journal_childs(txn->j) : txn_end(txn);
 
 	if (!error)
 		error = txn->lane ? txn_staged_prepare(txn) :
@@ -193,7 +197,12 @@ int journal_prepare(struct journal_txn *txn)
 int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 {
 	struct journal_receipt unused;
-	int error = txn_end(txn);
+	int error;
+
+	/* the parent's: it may yet commit it */
+	if (journal_is_childs(txn->j))
+		return journal_childs(txn->j);
+	error = txn_end(txn);
 
 	if (error) {
 		journal_abort(txn);
@@ -208,6 +217,8 @@ int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 
 int journal_abort(struct journal_txn *txn)
 {
+	if (journal_is_childs(txn->j))
+		return 0;
 	count(txn->j->counters, COUNT_ABORTS, 1);
 	if (txn->lane)
 		txn_staged_abort(txn);
