@@ -45,11 +45,11 @@ static int extents_roll(struct journal *j)
 		pthread_cond_wait(&x->idle, &x->lock);
 	pthread_mutex_unlock(&x->lock);
 	if (head)
-		error = head_roll(j, head, LOG_EXTENTS, false);
+		error = head_roll(j, head, HEAD_EXTENTS, false);
 	else
-		error = head_lease(j, LOG_EXTENTS, false, &head);
+		error = head_lease(j, HEAD_EXTENTS, &head);
 	if (!error && !head_segment(j, head))
-		error = head_roll(j, head, LOG_EXTENTS, false);
+		error = head_roll(j, head, HEAD_EXTENTS, false);
 	pthread_mutex_lock(&x->lock);
 	x->head = head;
 	x->rolling = false;

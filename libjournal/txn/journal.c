@@ -137,7 +137,11 @@ static int journal_parts(struct journal *j)
 	if (!error)
 		error = lanes_make(j);
 	if (!error)
-		error = stream_make(j);
+		error = stream_make(&j->stream, j, HEAD_STREAM);
+	if (!error)
+		error = stream_make(&j->moved, j, HEAD_MOVED);
+	if (!error && !j->read_only)
+		error = stream_buffers(&j->stream);
 	return error ? error : extents_make(j);
 }
 
@@ -292,7 +296,8 @@ int journal_open_impl(struct journal *j, const char *dir,
 
 static void journal_free(struct journal *j)
 {
-	stream_free(j);
+	stream_free(&j->stream);
+	stream_free(&j->moved);
 	txn_pool_free(j);
 	lanes_free(j);
 	heads_free(j);
@@ -423,7 +428,7 @@ static void journal_spares_free(struct journal *j)
 /* Leave; who turns out to be the last leaves everything in order. */
 static int journal_leave(struct journal *j)
 {
-	int error = journal_failed(j) ? -EIO : stream_drain(j);
+	int error = journal_failed(j) ? -EIO : stream_drain(&j->stream);
 
 	if (!shared_is_shared(&j->shared_file))
 		return error ? error : journal_end(j);

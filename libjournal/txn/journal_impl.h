@@ -81,6 +81,8 @@ struct batch {
 };
 
 struct stream {
+	struct journal *j;
+	enum head_kind kind;
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	struct batch batch[2];
@@ -177,6 +179,7 @@ struct journal {
 	struct head *heads;
 	uint64_t *pending_uses; /* of a checkpoint, under lines_lock */
 	struct stream stream;
+	struct stream moved; /* the cleaner's */
 	struct extents extents;
 
 	/* a listing's order: list.c */

@@ -348,7 +348,7 @@ void recover_count_free(struct recovery *r)
 }
 
 /* heads of recovery */
-enum { HEAD_STREAM, HEAD_EXTENTS, HEAD_SEALS };
+enum { FOR_STREAM, FOR_EXTENTS, FOR_SEALING };
 
 int recover_heads(struct recovery *r)
 {
@@ -363,11 +363,11 @@ int recover_heads(struct recovery *r)
 			segment_free(j, &j->segments.all[i]);
 	for (i = r->order_count; i-- && !error;) {
 		number = r->order[i];
-		head = &j->heads[r->scans[number].kind == LOG_STREAM ? HEAD_STREAM : HEAD_EXTENTS];
+		head = &j->heads[r->scans[number].kind == LOG_STREAM ? FOR_STREAM : FOR_EXTENTS];
 		if (segment_goes_on(r, number, head))
 			error = recover_reseal(r, number, head);
 		else
-			error = segment_settle(r, number, &j->heads[HEAD_SEALS]);
+			error = segment_settle(r, number, &j->heads[FOR_SEALING]);
 	}
 	return error;
 }

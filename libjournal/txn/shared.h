@@ -141,6 +141,13 @@ static inline uint64_t segment_live_of(uint64_t use)
 
 #define HEADS 128u
 
+/* what a head is for; on media HEAD_MOVED is a stream like any other */
+enum head_kind {
+	HEAD_STREAM = 1, /* what is committed or destaged, and retire records */
+	HEAD_EXTENTS,
+	HEAD_MOVED, /* what the cleaner moved: clean.c */
+};
+
 /* the summary of an open segment, as it grows: segment_notes.c */
 struct segment_note {
 	uint32_t line_index; /* in lines[] */
@@ -162,7 +169,7 @@ struct head_shared {
 	_Atomic uint32_t lease;   /* who */
 	_Atomic uint32_t segment; /* number + 1; 0: none */
 	_Atomic uint32_t opening; /* number + 1 of the one that is being opened for it */
-	uint32_t kind;
+	uint32_t kind;            /* enum head_kind */
 	_Atomic uint64_t closing; /* turn << 32 | number + 1 of the one that is being left */
 	_Atomic uint64_t floor; /* while it draws a use: no lower one than this */
 	uint32_t end;           /* next free byte of the segment, on a block */
