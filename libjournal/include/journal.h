@@ -167,6 +167,61 @@ struct journal_format_options {
 int journal_format(const char *dir, const struct journal_format_options *options,
 		   char *message, size_t message_bytes);
 
+/* ---- destroying one --------------------------------------------------- */
+
+/**
+ * enum journal_destroyed - what becomes of a part of a destroyed journal
+ * @JOURNAL_REMOVED: a file: it is gone
+ * @JOURNAL_WIPED:   a device: all that the journal had of it is overwritten; it stays
+ * @JOURNAL_LEFT:    what is there is not of this journal: it stays as it is
+ */
+enum journal_destroyed {
+	JOURNAL_REMOVED = 1,
+	JOURNAL_WIPED = 2,
+	JOURNAL_LEFT = 3,
+};
+
+/**
+ * struct journal_destroy_options - zero means the default, everywhere
+ * @dry_run:  only tell what would be done
+ * @part:     called in the calling thread for each part of the journal that is
+ *            there, with what becomes of it, before anything is changed;
+ *            NULL: nobody wants to know
+ * @context:  passed to @part
+ * @progress: told about overwriting
+ */
+struct journal_destroy_options {
+	int dry_run;
+	void (*part)(void *context, const char *path, enum journal_destroyed what);
+	void *context;
+	struct journal_progress progress;
+};
+
+/**
+ * journal_destroy() - remove the journal in @dir, and what is in it, for good
+ * @dir:           the journal's directory; removed too if it is empty then
+ * @options:       NULL for all defaults
+ * @message:       receives the text of an error, NUL-terminated; may be NULL
+ * @message_bytes: size of @message
+ *
+ * NVRAM is overwritten, all of it, whether it is a device or a file; so is a log
+ * on a block device.  Log files are removed, as a mail server removes its own:
+ * the disk's blocks are not overwritten.  A medium that journal.conf names, but
+ * that has another uuid, is not touched.
+ * Durable: on return 0 all of it is gone.  On an error, or after a crash, what is
+ * left can be destroyed by another call: journal.conf goes last.
+ * Context: blocks (overwrites media).
+ *
+ * Return: 0, or
+ * -ENOENT   no journal there
+ * -EUCLEAN, -EPROTO   journal.conf makes no sense, or is of another version
+ * -EBUSY    the journal is in use: the text has the pid
+ * -ENOTSUP  the marker's backend, or its library, is not there to overwrite it
+ * or what the system said (-EACCES, -EROFS, -EIO, -ENOMEM ...).
+ */
+int journal_destroy(const char *dir, const struct journal_destroy_options *options,
+		    char *message, size_t message_bytes);
+
 /* ---- opening ---------------------------------------------------------- */
 
 /* journal_open() flags */

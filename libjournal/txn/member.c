@@ -11,8 +11,6 @@
 
 #include "txn/line.h"
 
-#define PEERS_DIR "peers"
-
 /*
  * Which process this is, on this machine and in this boot: pid, its namespace,
  * and when it began.  0 is nobody.

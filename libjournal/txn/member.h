@@ -10,6 +10,8 @@
 
 #include "txn/journal_impl.h"
 
+#define PEERS_DIR "peers"
+
 enum member_state {
 	MEMBER_FREE,
 	MEMBER_STARTING, /* has the number, but not yet the lock */

@@ -56,6 +56,8 @@ it_completes()
 	completes "" format --size 6
 	# -m takes no value where it is no option
 	completes "" put d f -m ""
+	completes "dump destroy" help d
+	completes "--yes" destroy --y
 	completes "retire" help re
 	completes "retire" --help re
 	mkdir "$scratch/some where"
