@@ -23,17 +23,21 @@ static void stage_members(struct recovery *r, const struct lane *lane,
 			  const struct stage_meta *meta, bool valid)
 {
 	const uint8_t *payload = ring_at(lane, meta->position) + STAGE_HEADER_BYTES;
-	uint32_t i, offset, bytes, slot = id_slot(meta->id);
+	struct recover_copy copy = {
+		.where = where_stage(lane->index, meta->position),
+		.time_ns = meta->time_ns,
+	};
+	uint32_t i, offset, slot = id_slot(meta->id);
 
 	for (i = 0; i < meta->count; i++) {
 		if (!recover_may_live(r, meta->line, id_number(meta->id), slot + i))
 			continue;
-		if (valid && !group_find(payload, meta->bytes, meta->count, i, &offset, &bytes) &&
-		    bytes <= extent_payload_max(r->j))
-			recover_insert(r, meta->line, slot + i,
-				       where_stage(lane->index, meta->position), bytes,
-				       (uint32_t)(log_record_bytes(bytes) / 32),
-				       meta->time_ns);
+		valid = valid && !group_find(payload, meta->bytes, meta->count, i, &offset,
+					     &copy.bytes) &&
+			copy.bytes <= extent_payload_max(r->j);
+		copy.units = (uint32_t)(log_record_bytes(copy.bytes) / 32);
+		if (valid)
+			recover_insert(r, meta->line, slot + i, &copy);
 		else
 			recover_lose(r, meta->line, slot + i, WHY_STAGE, NO_SEGMENT);
 	}
