@@ -92,6 +92,12 @@ struct journal_info {
 	uint64_t checkpoints;
 	uint64_t line_recycles;
 	uint64_t segment_recycles;
+	/* write amplification: (log_payload_bytes + moved_bytes) / log_payload_bytes */
+	uint64_t log_payload_bytes; /* committed in the log, or destaged to it */
+	uint64_t cleaned;         /* segments freed by moving what lived in them */
+	uint64_t cleaned_not;     /* looked at, and left: something in them cannot be moved */
+	uint64_t moved;           /* transactions, each time one is moved */
+	uint64_t moved_bytes;     /* their payload */
 
 	/* of the recovery at open */
 	uint64_t recovered;

@@ -45,7 +45,9 @@ static const struct info_number info_counters[] = {
 	INFO_NUMBER(elided), INFO_NUMBER(log_writes), INFO_NUMBER(log_bytes_written),
 	INFO_NUMBER(log_flushes), INFO_NUMBER(log_dsyncs), INFO_NUMBER(log_unsynced),
 	INFO_NUMBER(log_reads), INFO_NUMBER(log_async), INFO_NUMBER(checkpoints),
-	INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles), { 0 },
+	INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles),
+	INFO_NUMBER(log_payload_bytes), INFO_NUMBER(cleaned), INFO_NUMBER(cleaned_not),
+	INFO_NUMBER(moved), INFO_NUMBER(moved_bytes), { 0 },
 };
 
 static const struct info_number info_recovery[] = {

@@ -136,6 +136,7 @@ int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 	extent_encode(j, meta, *segment, *offset, buffer, bytes);
 	io.offset = segment_base(j, (*segment)->number) + *offset;
 	error = log_store_write(j->logs[segment_log(j, (*segment)->number)], &io, 1, durable);
+	count(j->counters, COUNT_LOG_BYTES, meta->bytes);
 	extent_written(j);
 	return error ? journal_fail(j, error) : 0;
 }

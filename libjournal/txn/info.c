@@ -102,6 +102,11 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	info->elided = counted(j->counters, COUNT_ELIDED);
 	info->line_recycles = counted(j->counters, COUNT_LINES);
 	info->segment_recycles = counted(j->counters, COUNT_SEGMENTS);
+	info->log_payload_bytes = counted(j->counters, COUNT_LOG_BYTES);
+	info->cleaned = counted(j->counters, COUNT_CLEANED);
+	info->cleaned_not = counted(j->counters, COUNT_UNMOVED);
+	info->moved = counted(j->counters, COUNT_MOVED);
+	info->moved_bytes = counted(j->counters, COUNT_MOVED_BYTES);
 	info->checkpoints = j->shared->checkpoints;
 	info->recovered = j->recovered.recovered;
 	info->recovery_ns = j->recovered.duration_ns;

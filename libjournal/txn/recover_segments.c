@@ -325,9 +325,12 @@ static bool segment_goes_on(struct recovery *r, uint32_t number, const struct he
 static int segment_settle(struct recovery *r, uint32_t number, struct head *head)
 {
 	struct journal *j = r->j;
+	const struct summary_head *digest = r->scans[number].digest;
 	int error;
 
-	if (r->scans[number].digest) {
+	if (digest) {
+		segment_measure(&j->segments.all[number], get_le32(digest->end),
+				get_le32(digest->entries));
 		segment_sealed(j, &j->segments.all[number]);
 		return 0;
 	}

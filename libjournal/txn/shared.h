@@ -116,7 +116,8 @@ struct segment {
 	_Atomic uint32_t seed; /* readers of what was here before may look meanwhile */
 	_Atomic uint32_t kind; /* enum log_segment_kind */
 	uint32_t number;
-	uint32_t reserved;
+	/* of a sealed one: about how many bytes a transaction has here; for clean.c */
+	_Atomic uint32_t mean_bytes;
 };
 
 #define SEGMENT_LIVE_BITS 29u
@@ -262,6 +263,7 @@ struct shared {
 
 	_Atomic uint64_t swept_ns; /* when the dead were looked for */
 	_Atomic uint32_t checkpointer __attribute__((aligned(128))); /* who */
+	_Atomic uint32_t cleaner; /* who */
 	_Atomic uint64_t checkpoints;
 };
 

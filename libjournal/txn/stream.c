@@ -256,6 +256,10 @@ int stream_append(struct stream *s, const struct stream_record *record, bool res
 	if (!error) {
 		stream_place(s, record, place);
 		segment_hold(place->segment, transactions);
+		if (transactions)
+			count(s->j->counters,
+			      s->kind == HEAD_MOVED ? COUNT_MOVED_BYTES : COUNT_LOG_BYTES,
+			      record->meta.bytes);
 	} else {
 		stream_rest(s);
 	}

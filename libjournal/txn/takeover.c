@@ -203,6 +203,8 @@ static void takeover_jobs(struct journal *j, uint32_t number)
 	uint32_t who = number + 1;
 
 	(void)atomic_compare_exchange_strong(&j->shared->checkpointer, &who, 0);
+	who = number + 1;
+	(void)atomic_compare_exchange_strong(&j->shared->cleaner, &who, 0);
 }
 
 static int takeover_all(struct journal *j, uint32_t number)

@@ -2,6 +2,7 @@
 /* The public calls on an open transaction. */
 #include <errno.h>
 
+#include "txn/clean.h"
 #include "txn/reserve.h"
 #include "txn/txn_impl.h"
 
@@ -33,10 +34,11 @@ static int txn_accept(struct journal *j, const struct journal_txn_options *optio
 }
 
 /* A staged transaction has log room set aside for its destage (P8). */
-static bool txn_may_stage(const struct journal *j, const struct journal_txn_options *options)
+static bool txn_may_stage(struct journal *j, const struct journal_txn_options *options)
 {
 	return j->stage_on && options->path <= JOURNAL_PATH_STAGED &&
-	       options->bytes <= j->stage_max_bytes && !reserve_broken(j);
+	       options->bytes <= j->stage_max_bytes &&
+	       (!reserve_broken(j) || (clean_for_room(j) && !reserve_broken(j)));
 }
 
 int journal_begin(struct journal *j, const struct journal_txn_options *options,
