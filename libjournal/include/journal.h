@@ -13,7 +13,8 @@
  *    "nothing happened", the medium has failed and stays failed for this
  *    handle (-EIO from everything that writes).  Close, reopen: recovery
  *    decides.  Never retry over a failed write.
- *  - A handle does not survive fork().  The child opens for itself.
+ *  - A handle does not survive fork().  In the child every function refuses it
+ *    (-ECHILD; journal_abort() does nothing); the child opens for itself.
  *  - Two transactions may be open in one thread at a time, but a pointer from
  *    journal_reserve() is valid only until the next call on that transaction.
  *
@@ -246,14 +247,20 @@ struct journal_open_options {
 };
 
 /**
- * journal_open() - open a journal and recover it
+ * journal_open() - open a journal; the first to do so recovers it
  * @dir:     the journal's directory
  * @options: NULL for all defaults
  * @journal: receives the handle.  Also on error, when memory allowed: it then
  *           serves only journal_error() and journal_close().
  *
+ * Any number of processes (and handles) may have it open.  The first one
+ * recovers; those that come while it is open join what it has made in shared
+ * memory, and read no medium.  What a process that was killed had begun is taken
+ * over by the others.
+ *
  * Durable: what recovery serves has been made durable before this returns.
- * Context: blocks; time is bounded by the markers plus the live data.
+ * Context: blocks; time is bounded by the markers plus the live data, for the
+ * first; for those who join, by a few system calls.
  *
  * Return: 0, or
  * -EINVAL    unknown flags, or no such class
@@ -262,7 +269,10 @@ struct journal_open_options {
  * -EPROTO    other format version, or an incompatible feature
  * -EXDEV     log and markers are of different journals (uuid)
  * -EPERM     a medium's class is below the required one: text has the evidence
- * -EBUSY     another process has it open for writing: text has its pid
+ * -EBUSY     a process has it that shares with nobody (text has its pid), or
+ *            others have it whose shared memory is not to be found here, or
+ *            somebody who opens it does not get done within half a minute
+ * -EUSERS    1024 processes have it open: no more can
  * -ENOTSUP   no backend for the marker URI, or its library is not installed
  * or what the system said.  Damaged transactions are no error here: they are
  * listed in state JOURNAL_LOST and counted in struct journal_info.

@@ -122,7 +122,7 @@ typedef int log_store_opener(const char *path, unsigned int flags, uint64_t byte
 
 /**
  * log_store_joiner - open a log that another process has shared
- * @flags: LOG_NO_URING, or 0
+ * @flags: LOG_RDONLY, LOG_NO_URING, or 0
  */
 typedef int log_store_joiner(const char *path, unsigned int flags, struct log_share *share,
 			     struct log_store **store, struct message *message);

@@ -7,6 +7,7 @@
 #include "txn/journal_impl.h"
 #include "txn/line.h"
 #include "txn/list.h"
+#include "txn/member.h"
 
 static void info_medium(struct journal_medium *medium, const char *name, const char *backend,
 			const char *routine, const char *evidence, enum journal_class assumed,
@@ -55,6 +56,7 @@ static void info_geometry(struct journal *j, struct journal_info *info)
 	info->require = j->require;
 	info->read_only = j->read_only;
 	info->in_use_pid = j->writer_pid;
+	info->members = member_count(j);
 	info->lanes = j->geometry.lanes;
 	info->lines = j->geometry.lines;
 	info->stage_bytes = j->geometry.ring_bytes * j->geometry.lanes;
@@ -101,6 +103,7 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	info->destaged = counted(j->counters, COUNT_DESTAGED);
 	info->elided = counted(j->counters, COUNT_ELIDED);
 	info->line_recycles = counted(j->counters, COUNT_LINES);
+	info->takeovers = counted(j->counters, COUNT_TAKEOVERS);
 	info->segment_recycles = counted(j->counters, COUNT_SEGMENTS);
 	info->log_payload_bytes = counted(j->counters, COUNT_LOG_BYTES);
 	info->cleaned = counted(j->counters, COUNT_CLEANED);

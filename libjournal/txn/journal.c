@@ -228,7 +228,7 @@ static int journal_join(struct journal *j, const struct journal_open_options *o)
 {
 	int error = join_media(j, o->flags, journal_message(j));
 
-	if (!error)
+	if (!error && !j->read_only)
 		error = journal_member(j);
 	if (!error)
 		error = journal_parts(j);
@@ -236,7 +236,29 @@ static int journal_join(struct journal *j, const struct journal_open_options *o)
 		return journal_no_memory(j, error);
 	journal_policy(j, o);
 	j->recovered = j->shared->common.recovered;
-	return entry_ready(j->lock_fd);
+	return j->read_only ? 0 : entry_ready(j->lock_fd);
+}
+
+/*
+ * To read: in the index of those who write, if there are any.  Nobody waits for a
+ * reader, so it holds no lock, and the index may be given up under it: it looks at
+ * the state again.  Otherwise it recovers in memory, beside them perhaps.
+ * journal_check() always does: it is to look at the media.
+ */
+static int journal_look(struct journal *j, const struct journal_open_options *o)
+{
+	struct message unused;
+
+	j->writer_pid = entry_holder(j->dir);
+	if (j->writer_pid && !j->found && !shared_join(j, &unused)) {
+		j->role = ENTRY_JOINS;
+		if (!journal_join(j, o) && atomic_load(&j->shared->state) == SHARED_READY)
+			return 0;
+		j->role = ENTRY_FIRST;
+		return journal_say(j, -ESTALE, "%s: closed while it was being opened", j->dir);
+	}
+	shared_forget(j);
+	return journal_first(j, o);
 }
 
 #define JOIN_TRIES 100
@@ -286,9 +308,8 @@ int journal_open_impl(struct journal *j, const char *dir,
 		return error;
 	j->role = ENTRY_FIRST;
 	if (j->read_only)
-		j->writer_pid = entry_holder(j->dir);
-	else
-		error = journal_enter(j);
+		return journal_look(j, o);
+	error = journal_enter(j);
 	if (error)
 		return error;
 	return j->role == ENTRY_FIRST ? journal_first(j, o) : journal_join(j, o);
@@ -352,9 +373,15 @@ int journal_open(const char *dir, const struct journal_open_options *options,
 {
 	static const struct journal_open_options defaults;
 	struct journal *first, *later;
-	int error = journal_open_once(dir, options ? options : &defaults, &first);
+	int error, try;
 
-	*journal = first;
+	for (try = 0;; try++) {
+		error = journal_open_once(dir, options ? options : &defaults, &first);
+		*journal = first;
+		if (error != -ESTALE || try == JOIN_TRIES)
+			break;
+		(void)journal_close(first);
+	}
 	if (error || !beside_doubtful(first))
 		return error;
 	if (journal_open_once(dir, options ? options : &defaults, &later)) {
@@ -418,7 +445,8 @@ static void journal_spares_free(struct journal *j)
 	uint32_t i;
 
 	for (i = 0; i < j->lane_count; i++) {
-		JASSERT(j->lanes[i].s->lease != j->member); /* a transaction is still open */
+		/* a transaction is still open */
+		JASSERT(!j->member || j->lanes[i].s->lease != j->member);
 		if (j->lanes[i].spare)
 			txn_free(j->lanes[i].spare);
 		j->lanes[i].spare = NULL;

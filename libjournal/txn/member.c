@@ -190,3 +190,12 @@ bool member_is_dead(const struct journal *j, uint32_t number)
 	close(fd);
 	return dead;
 }
+
+uint32_t member_count(const struct journal *j)
+{
+	uint32_t number, members = 0;
+
+	for (number = 0; number < MEMBERS; number++)
+		members += member_state_of(j, number) != MEMBER_FREE;
+	return members;
+}

@@ -39,6 +39,9 @@ static inline enum member_state member_state_of(const struct journal *j, uint32_
 	return (enum member_state)(atomic_load(&j->members[number].state) & 0xff);
 }
 
+/* how many there are, the dead of whom nobody knows yet among them */
+uint32_t member_count(const struct journal *j);
+
 /* whether the process of member @number is gone.  System calls. */
 bool member_is_dead(const struct journal *j, uint32_t number);
 

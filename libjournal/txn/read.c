@@ -223,12 +223,18 @@ static int read_found(struct journal *j, const struct found *found, void *buffer
 	}
 }
 
+/* A reader that shares the writers' index sees what they see, while it is theirs. */
+static bool read_index_is_right(const struct journal *j)
+{
+	return j->role == ENTRY_JOINS && atomic_load(&j->shared->state) == SHARED_READY;
+}
+
 static int read_failed(struct journal *j, uint64_t id, int error)
 {
 	char text[JOURNAL_ID_CHARS];
 
 	journal_id_print(id, text);
-	if (error == -EBADMSG && j->writer_pid)
+	if (error == -EBADMSG && j->writer_pid && !read_index_is_right(j))
 		return journal_say(j, -ENOENT, "%s: moved or retired by pid %d, which has the "
 				   "journal open: open again", text, j->writer_pid);
 	if (error == -EBADMSG)

@@ -235,6 +235,7 @@ struct shared_common {
 enum shared_state {
 	SHARED_MAKING,
 	SHARED_READY,
+	SHARED_CLOSED, /* its last member is gone: what it says is not so any more */
 };
 
 struct shared {
