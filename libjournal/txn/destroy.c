@@ -48,7 +48,7 @@ static void destroy_shared(struct destroy *d)
 	struct shared_file file;
 	uint64_t bytes;
 
-	if (shared_file_find(d->dir, &file, &bytes, &ignored))
+	if (shared_file_find(d->dir, false, &file, &bytes, &ignored))
 		return;
 	shared_file_remove(d->dir, &file);
 	shared_file_close(&file);
