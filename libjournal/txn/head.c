@@ -9,7 +9,6 @@
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
 #include "txn/segment_seal.h"
-#include "txn/takeover.h"
 
 #define MOMENT_NS   100000
 #define PATIENCE_NS 20000000ull
@@ -41,7 +40,7 @@ static uint32_t heads_wanted(const struct journal *j)
 	return (uint32_t)min_u64(max_u64(j->segments.count / 8, 2), HEADS);
 }
 
-static bool head_try(struct journal *j, struct head *head, enum head_kind kind, bool open)
+static bool head_try(struct journal *j, struct head *head, enum log_segment_kind kind, bool open)
 {
 	struct head_shared *s = head->s;
 	uint32_t none = 0;
@@ -58,7 +57,7 @@ static bool head_try(struct journal *j, struct head *head, enum head_kind kind, 
 	return false;
 }
 
-static struct head *head_find(struct journal *j, enum head_kind kind, bool open,
+static struct head *head_find(struct journal *j, enum log_segment_kind kind, bool open,
 			      uint32_t count)
 {
 	uint32_t i;
@@ -69,13 +68,14 @@ static struct head *head_find(struct journal *j, enum head_kind kind, bool open,
 	return NULL;
 }
 
-int head_lease(struct journal *j, enum head_kind kind, struct head **head)
+int head_lease(struct journal *j, enum log_segment_kind kind, bool reserved,
+	       struct head **head)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
 	uint64_t end = 0;
-	/* the cleaner's is one for all, and nobody waits for it */
-	bool patient = kind != HEAD_MOVED;
+	bool patient = true;
 
+	(void)reserved;
 	for (;;) {
 		*head = head_find(j, kind, true, HEADS);
 		if (!*head)
@@ -86,8 +86,7 @@ int head_lease(struct journal *j, enum head_kind kind, struct head **head)
 			return journal_fail(j, -EIO);
 		if (!end)
 			end = clock_monotonic_ns() + PATIENCE_NS;
-		patient = patient && clock_monotonic_ns() < end;
-		takeover_sweep(j, SWEEP_WAITING_NS);
+		patient = clock_monotonic_ns() < end;
 		nanosleep(&moment, NULL);
 	}
 }
@@ -100,13 +99,12 @@ void head_return(struct head *head)
 
 /* ---- segments ------------------------------------------------------------------ */
 
-static void head_take_up(struct journal *j, struct head *head, enum head_kind kind,
-			 struct segment *segment)
+static void head_take_up(struct journal *j, struct head *head, struct segment *segment)
 {
 	struct head_shared *s = head->s;
 
 	notes_reset(&head->notes);
-	s->kind = (uint32_t)kind;
+	s->kind = segment->kind;
 	s->end = j->block_bytes;
 	s->last_record_seq = s->durable_record_seq = 0;
 	atomic_store(&s->segment, segment->number + 1);
@@ -119,11 +117,10 @@ static void head_opened(struct head *head)
 	atomic_store(&head->s->floor, 0);
 }
 
-int head_roll(struct journal *j, struct head *head, enum head_kind kind, bool reserved)
+int head_roll(struct journal *j, struct head *head, enum log_segment_kind kind, bool reserved)
 {
 	struct segment *old = head_segment(j, head), *fresh;
-	int error = segment_take(j, head, kind == HEAD_EXTENTS ? LOG_EXTENTS : LOG_STREAM,
-				 reserved, &fresh);
+	int error = segment_take(j, head, kind, reserved, &fresh);
 
 	if (error)
 		return error;
@@ -136,19 +133,16 @@ int head_roll(struct journal *j, struct head *head, enum head_kind kind, bool re
 	}
 	/* before the old one is let go: dead, it may be taken at once, and a
 	 * checkpoint must not take that use of it for the head's */
-	if (old)
-		atomic_store(&head->s->closing, old->use >> 32 << 32 | (old->number + 1));
-	head_take_up(j, head, kind, fresh);
+	head_take_up(j, head, fresh);
 	head_opened(head);
 	if (old)
 		segment_sealed(j, old);
-	atomic_store(&head->s->closing, 0);
 	return 0;
 }
 
 void head_adopt(struct journal *j, struct head *head, struct segment *segment)
 {
-	head_take_up(j, head, segment->kind == LOG_STREAM ? HEAD_STREAM : HEAD_EXTENTS, segment);
+	head_take_up(j, head, segment);
 }
 
 int head_seal(struct journal *j, struct head *head)
@@ -158,17 +152,14 @@ int head_seal(struct journal *j, struct head *head)
 
 	if (error)
 		return error;
-	atomic_store(&head->s->closing, segment->use >> 32 << 32 | (segment->number + 1));
 	atomic_store(&head->s->segment, 0);
 	segment_sealed(j, segment);
-	atomic_store(&head->s->closing, 0);
 	return 0;
 }
 
 /*
  * Uses of segments are drawn in order.  One that was drawn before the first line
  * here and is not to be seen in its head yet has said so before (segment_take()).
- * The cleaner's have no retire records, which are all that replay is for.
  */
 uint64_t heads_oldest(struct journal *j)
 {
@@ -181,7 +172,7 @@ uint64_t heads_oldest(struct journal *j)
 		if (floor)
 			oldest = min_u64(oldest, floor);
 		segment = head_segment(j, &j->heads[i]);
-		if (segment && j->heads[i].s->kind == HEAD_STREAM)
+		if (segment && segment->kind == LOG_STREAM)
 			oldest = min_u64(oldest, segment->seq);
 	}
 	return oldest;

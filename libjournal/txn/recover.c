@@ -173,7 +173,6 @@ static void recovery_free(struct recovery *r)
 	}
 	free(r->scans);
 	free(r->order);
-	free(r->moves);
 	pthread_mutex_destroy(&r->lock);
 }
 
