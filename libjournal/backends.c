@@ -53,8 +53,8 @@ int backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
 	return backend->open(colon + 1, flags, bytes, store, message);
 }
 
-int backend_join_marker(const char *uri, struct marker_share *share, void *map,
-			struct marker_store **store, struct message *message)
+int backend_join_marker(const char *uri, unsigned int flags, struct marker_share *share,
+			void *map, struct marker_store **store, struct message *message)
 {
 	const char *colon = strchr(uri, ':');
 	const struct marker_backend *backend =
@@ -62,7 +62,7 @@ int backend_join_marker(const char *uri, struct marker_share *share, void *map,
 
 	if (!backend || !backend->join)
 		return message_set(message, -ENOTSUP, "%s: cannot be shared", uri);
-	return backend->join(colon + 1, share, map, store, message);
+	return backend->join(colon + 1, flags, share, map, store, message);
 }
 
 int backend_open_log(const char *path, unsigned int flags, uint64_t bytes,

@@ -11,8 +11,8 @@
 int backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
 			struct marker_store **store, struct message *message);
 /* one that another process has shared: marker_store_joiner */
-int backend_join_marker(const char *uri, struct marker_share *share, void *map,
-			struct marker_store **store, struct message *message);
+int backend_join_marker(const char *uri, unsigned int flags, struct marker_share *share,
+			void *map, struct marker_store **store, struct message *message);
 /* @path: log file or block device; flags LOG_* */
 int backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
 		     const struct journal_progress *progress, struct log_store **store,

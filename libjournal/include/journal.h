@@ -13,7 +13,8 @@
  *    "nothing happened", the medium has failed and stays failed for this
  *    handle (-EIO from everything that writes).  Close, reopen: recovery
  *    decides.  Never retry over a failed write.
- *  - A handle does not survive fork().  The child opens for itself.
+ *  - A handle does not survive fork().  In the child every function refuses it
+ *    (-ECHILD; journal_abort() does nothing); the child opens for itself.
  *  - Two transactions may be open in one thread at a time, but a pointer from
  *    journal_reserve() is valid only until the next call on that transaction.
  *
@@ -52,12 +53,9 @@ extern "C" {
 #define JOURNAL_RESERVE_MAX   ((1u << 20) - 65536) /* journal_reserve(), one piece */
 #define JOURNAL_LOGS_MAX      16u         /* log directories */
 #define JOURNAL_ID_CHARS      24u         /* printed id with its NUL */
-#define JOURNAL_READS_DEFAULT 32u         /* reads at a time, where none is said */
-#define JOURNAL_READS_MAX     1024u
 
-struct journal;       /* an open journal */
-struct journal_txn;   /* an open transaction, or an open group of them */
-struct journal_reads; /* reads under way */
+struct journal;     /* an open journal */
+struct journal_txn; /* an open transaction, or an open group of them */
 
 /**
  * enum journal_class - what durable means on a medium, weakest first
@@ -170,6 +168,61 @@ struct journal_format_options {
 int journal_format(const char *dir, const struct journal_format_options *options,
 		   char *message, size_t message_bytes);
 
+/* ---- destroying one --------------------------------------------------- */
+
+/**
+ * enum journal_destroyed - what becomes of a part of a destroyed journal
+ * @JOURNAL_REMOVED: a file: it is gone
+ * @JOURNAL_WIPED:   a device: all that the journal had of it is overwritten; it stays
+ * @JOURNAL_LEFT:    what is there is not of this journal: it stays as it is
+ */
+enum journal_destroyed {
+	JOURNAL_REMOVED = 1,
+	JOURNAL_WIPED = 2,
+	JOURNAL_LEFT = 3,
+};
+
+/**
+ * struct journal_destroy_options - zero means the default, everywhere
+ * @dry_run:  only tell what would be done
+ * @part:     called in the calling thread for each part of the journal that is
+ *            there, with what becomes of it, before anything is changed;
+ *            NULL: nobody wants to know
+ * @context:  passed to @part
+ * @progress: told about overwriting
+ */
+struct journal_destroy_options {
+	int dry_run;
+	void (*part)(void *context, const char *path, enum journal_destroyed what);
+	void *context;
+	struct journal_progress progress;
+};
+
+/**
+ * journal_destroy() - remove the journal in @dir, and what is in it, for good
+ * @dir:           the journal's directory; removed too if it is empty then
+ * @options:       NULL for all defaults
+ * @message:       receives the text of an error, NUL-terminated; may be NULL
+ * @message_bytes: size of @message
+ *
+ * NVRAM is overwritten, all of it, whether it is a device or a file; so is a log
+ * on a block device.  Log files are removed, as a mail server removes its own:
+ * the disk's blocks are not overwritten.  A medium that journal.conf names, but
+ * that has another uuid, is not touched.
+ * Durable: on return 0 all of it is gone.  On an error, or after a crash, what is
+ * left can be destroyed by another call: journal.conf goes last.
+ * Context: blocks (overwrites media).
+ *
+ * Return: 0, or
+ * -ENOENT   no journal there
+ * -EUCLEAN, -EPROTO   journal.conf makes no sense, or is of another version
+ * -EBUSY    the journal is in use: the text has the pid
+ * -ENOTSUP  the marker's backend, or its library, is not there to overwrite it
+ * or what the system said (-EACCES, -EROFS, -EIO, -ENOMEM ...).
+ */
+int journal_destroy(const char *dir, const struct journal_destroy_options *options,
+		    char *message, size_t message_bytes);
+
 /* ---- opening ---------------------------------------------------------- */
 
 /* journal_open() flags */
@@ -194,14 +247,20 @@ struct journal_open_options {
 };
 
 /**
- * journal_open() - open a journal and recover it
+ * journal_open() - open a journal; the first to do so recovers it
  * @dir:     the journal's directory
  * @options: NULL for all defaults
  * @journal: receives the handle.  Also on error, when memory allowed: it then
  *           serves only journal_error() and journal_close().
  *
+ * Any number of processes (and handles) may have it open.  The first one
+ * recovers; those that come while it is open join what it has made in shared
+ * memory, and read no medium.  What a process that was killed had begun is taken
+ * over by the others.
+ *
  * Durable: what recovery serves has been made durable before this returns.
- * Context: blocks; time is bounded by the markers plus the live data.
+ * Context: blocks; time is bounded by the markers plus the live data, for the
+ * first; for those who join, by a few system calls.
  *
  * Return: 0, or
  * -EINVAL    unknown flags, or no such class
@@ -210,7 +269,10 @@ struct journal_open_options {
  * -EPROTO    other format version, or an incompatible feature
  * -EXDEV     log and markers are of different journals (uuid)
  * -EPERM     a medium's class is below the required one: text has the evidence
- * -EBUSY     another process has it open for writing: text has its pid
+ * -EBUSY     a process has it that shares with nobody (text has its pid), or
+ *            others have it whose shared memory is not to be found here, or
+ *            somebody who opens it does not get done within half a minute
+ * -EUSERS    1024 processes have it open: no more can
  * -ENOTSUP   no backend for the marker URI, or its library is not installed
  * or what the system said.  Damaged transactions are no error here: they are
  * listed in state JOURNAL_LOST and counted in struct journal_info.
@@ -219,12 +281,12 @@ int journal_open(const char *dir, const struct journal_open_options *options,
 		 struct journal **journal);
 
 /**
- * journal_close() - close; every transaction and all reads must have been ended
+ * journal_close() - close; every transaction must have been ended
  * @journal: may be NULL
  *
  * Durable: nothing that was acknowledged depends on this call.
  * Context: blocks; no other call on @journal may be under way.  A transaction
- * or a struct journal_reads that is still open is a programming error.
+ * that is still open is a programming error.
  *
  * Return: 0, or the sticky error of the journal; it is closed either way.
  */
@@ -468,86 +530,6 @@ int journal_next(struct journal *journal, uint64_t after, struct journal_entry *
  */
 int journal_read(struct journal *journal, uint64_t id, void *buffer, size_t bytes,
 		 size_t *got);
-
-/* ---- many reads at a time -------------------------------------------------- */
-
-/**
- * struct journal_read_result - what came of one read
- * @id, @cookie: as they were given to journal_reads_submit()
- * @data:   the whole payload, verified; the library's, to be read only, valid until
- *          the next journal_reads_next() or journal_reads_close().  NULL on an error
- * @bytes:  of @data
- * @error:  0, -ENOENT, -EBADMSG, -EIO or -ENOMEM, with the meaning that they have from
- *          journal_read(); journal_error() has the text
- */
-struct journal_read_result {
-	uint64_t id;
-	uint64_t cookie;
-	const void *data;
-	size_t bytes;
-	int error;
-};
-
-/**
- * journal_reads_open() - to read many transactions with deep queues
- * @journal: may be read-only
- * @depth:   so many outstanding at most, up to JOURNAL_READS_MAX; 0:
- *           JOURNAL_READS_DEFAULT.  Each takes 16 KiB of memory, or as much as the
- *           transaction if that is more.
- * @reads:   receives it; ends with journal_reads_close()
- *
- * Where io_uring cannot be had (or JOURNAL_NO_URING is set), transactions in the
- * log are read one after the other, in journal_reads_next().
- * Context: does not block.  What is opened here serves one thread at a time; a
- * journal has any number of them, beside all other calls.
- *
- * Return: 0, or
- * -EINVAL   @depth is over JOURNAL_READS_MAX
- * -ENOMEM
- */
-int journal_reads_open(struct journal *journal, unsigned int depth,
-		       struct journal_reads **reads);
-
-/**
- * journal_reads_submit() - ask for the payload of one transaction
- * @reads:  from journal_reads_open()
- * @id:     the transaction; whether there is one, its result says
- * @cookie: comes back with it
- *
- * Context: does not block.  What is in NVRAM is answered at once.  Reads of the log
- * are begun by the next call of journal_reads_next(), all by one system call, or
- * when 16 have come together.
- *
- * Return: 0, or
- * -EAGAIN   as many as @depth are outstanding: take a result first (nothing happened)
- */
-int journal_reads_submit(struct journal_reads *reads, uint64_t id, uint64_t cookie);
-
-/**
- * journal_reads_next() - one result, in the order in which the reads complete
- * @reads:      from journal_reads_open()
- * @timeout_ms: how long to wait for one; 0: not at all; -1: as long as it takes
- * @result:     receives it: journal_read_result.error says what came of that read
- *
- * A transaction that is moved meanwhile is read where it is then; one that is
- * retired meanwhile may be found or not.
- * Context: blocks until there is one, or for @timeout_ms; for a transaction that
- * was written in several pieces (above 1 MiB or so), and without io_uring, until
- * that is read.
- *
- * Return: 0, or
- * -ENODATA   nothing is outstanding
- * -ETIMEDOUT nothing has completed
- */
-int journal_reads_next(struct journal_reads *reads, int timeout_ms,
-		       struct journal_read_result *result);
-
-/**
- * journal_reads_close() - end it; what is outstanding is dropped
- * @reads: may be NULL
- * Context: blocks for what the kernel is reading.
- */
-void journal_reads_close(struct journal_reads *reads);
 
 #pragma GCC visibility pop
 

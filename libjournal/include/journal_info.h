@@ -49,7 +49,8 @@ struct journal_info {
 	struct journal_medium logs[JOURNAL_LOGS_MAX];
 	uint32_t log_count;
 	int read_only;
-	int in_use_pid;           /* read-only handle: the writer's pid, or 0 */
+	int in_use_pid;           /* read-only handle: a writer's pid, or 0 */
+	uint32_t members;         /* processes, or handles, that write it now */
 
 	/* geometry */
 	uint32_t lanes;
@@ -92,6 +93,13 @@ struct journal_info {
 	uint64_t checkpoints;
 	uint64_t line_recycles;
 	uint64_t segment_recycles;
+	/* write amplification: (log_payload_bytes + moved_bytes) / log_payload_bytes */
+	uint64_t log_payload_bytes; /* committed in the log, or destaged to it */
+	uint64_t cleaned;         /* segments freed by moving what lived in them */
+	uint64_t cleaned_not;     /* looked at, and left: something in them cannot be moved */
+	uint64_t moved;           /* transactions, each time one is moved */
+	uint64_t moved_bytes;     /* their payload */
+	uint64_t takeovers;       /* of what a killed process had */
 
 	/* of the recovery at open */
 	uint64_t recovered;

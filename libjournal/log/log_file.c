@@ -63,14 +63,6 @@ static int file_read(struct log_store *store, struct log_io *io, unsigned int co
 	return log_transfer(log_of(store), io, count, false);
 }
 
-static int file_queue(struct log_store *store, unsigned int depth, const struct iovec *arena,
-		      struct log_queue **queue)
-{
-	struct log_file *log = log_of(store);
-
-	return log->rings ? log_queue_uring_open(log, depth, arena, queue) : -ENOTSUP;
-}
-
 static int file_flush(struct log_store *store)
 {
 	return log_durable_flush(log_of(store));
@@ -86,17 +78,21 @@ static void file_buffer_done(struct log_store *store, void *buffer)
 	log_buffers_put(&log_of(store)->buffers, buffer);
 }
 
+static void use_share(struct log_file *log, struct log_share *share)
+{
+	_Static_assert(sizeof(share->flush) >= sizeof(*log->flush), "room for it");
+	log->flush = (struct log_flush *)(void *)share->flush;
+	log->durable_now = &share->writing;
+}
+
 static void file_share(struct log_store *store, struct log_share *share)
 {
 	struct log_file *log = log_of(store);
 
-	_Static_assert(sizeof(share->flush) >= sizeof(*log->flush), "room for it");
 	share->direct = log->direct;
 	share->device = log->device;
 	share->sync_free = log->sync_free;
-	/* nobody writes yet */
-	log->flush = (struct log_flush *)(void *)share->flush;
-	log->durable_now = &share->writing;
+	use_share(log, share); /* nobody writes yet */
 }
 
 static void file_close(struct log_store *store)
@@ -114,7 +110,7 @@ static void file_close(struct log_store *store)
 #define FILE_OPS(name)                                                           \
 	{                                                                        \
 		.backend = (name), .write = file_write, .read = file_read,       \
-		.queue = file_queue, .flush = file_flush, .buffer = file_buffer, \
+		.flush = file_flush, .buffer = file_buffer,                      \
 		.buffer_done = file_buffer_done, .share = file_share,            \
 		.close = file_close,                                             \
 	}
@@ -319,7 +315,9 @@ int log_file_open(const char *path, unsigned int flags, uint64_t bytes,
 static int join(struct log_file *log, const char *path, unsigned int flags,
 		struct log_share *share, struct message *message)
 {
-	log->fd = open(path, O_RDWR | O_CLOEXEC | (share->direct ? O_DIRECT : 0));
+	log->store.read_only = flags & LOG_RDONLY;
+	log->fd = open(path, (flags & LOG_RDONLY ? O_RDONLY : O_RDWR) | O_CLOEXEC |
+			     (share->direct ? O_DIRECT : 0));
 	if (log->fd < 0)
 		return message_errno(message, -errno, "%s", path);
 	log->device = share->device;
@@ -335,7 +333,7 @@ static int join(struct log_file *log, const char *path, unsigned int flags,
 		log->store.ops = &pwrite_ops;
 	else
 		log->store.ops = &uring_ops;
-	file_share(&log->store, share);
+	use_share(log, share);
 	return 0;
 }
 

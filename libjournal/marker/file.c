@@ -411,15 +411,16 @@ int marker_file_open(const char *path, unsigned int flags, uint64_t bytes,
 	return 0;
 }
 
-int marker_file_join(const char *path, struct marker_share *share, void *map,
-		     struct marker_store **store, struct message *message)
+int marker_file_join(const char *path, unsigned int flags, struct marker_share *share,
+		     void *map, struct marker_store **store, struct message *message)
 {
 	struct marker_file *f;
 	int error = file_new(&f);
 
 	if (error)
 		return message_errno(message, error, "%s", path);
-	error = medium_open(path, 0, &f->medium, message);
+	f->store.read_only = flags & MARKER_RDONLY;
+	error = medium_open(path, flags, &f->medium, message);
 	if (error) {
 		file_close(&f->store);
 		return error;

@@ -289,7 +289,7 @@ static int join_all(struct marker_pmem *pmem, const struct marker_share *share,
 	pmem->kind = (enum pmem_kind)share->kind;
 	if (pmem->medium.bytes < share->bytes)
 		return message_set(message, -EUCLEAN, "%s: truncated", pmem->medium.path);
-	error = map_plain(pmem, PROT_READ | PROT_WRITE);
+	error = map_plain(pmem, pmem->store.read_only ? PROT_READ : PROT_READ | PROT_WRITE);
 	if (!error)
 		error = pmem->kind == PMEM_CACHE || !strcmp(share->routine, "msync") ?
 				pmem_msync_init(pmem) :
@@ -303,8 +303,8 @@ static int join_all(struct marker_pmem *pmem, const struct marker_share *share,
 	return 0;
 }
 
-int marker_pmem_join(const char *path, struct marker_share *share, void *map,
-		     struct marker_store **store, struct message *message)
+int marker_pmem_join(const char *path, unsigned int flags, struct marker_share *share,
+		     void *map, struct marker_store **store, struct message *message)
 {
 	struct marker_pmem *pmem = calloc(1, sizeof(*pmem));
 	int error;
@@ -314,7 +314,8 @@ int marker_pmem_join(const char *path, struct marker_share *share, void *map,
 		return message_errno(message, -ENOMEM, "%s", path);
 	pmem->store.ops = &pmem_ops;
 	pmem->store.byte_persistent = true;
-	error = medium_open(path, 0, &pmem->medium, message);
+	pmem->store.read_only = flags & MARKER_RDONLY;
+	error = medium_open(path, flags, &pmem->medium, message);
 	if (!error)
 		error = join_all(pmem, share, message);
 	if (error) {

@@ -126,10 +126,12 @@ typedef int marker_store_opener(const char *path, unsigned int flags, uint64_t b
 
 /**
  * marker_store_joiner - open a medium that another process has shared
+ * @flags: MARKER_RDONLY, or 0
  * @share, @map: as that process passed them to ops->share
  * Return: 0 or negative errno with the text in @message.
  */
-typedef int marker_store_joiner(const char *path, struct marker_share *share, void *map,
+typedef int marker_store_joiner(const char *path, unsigned int flags,
+				struct marker_share *share, void *map,
 				struct marker_store **store, struct message *message);
 
 /* ---- the checked call-through ----------------------------------------- */

@@ -33,7 +33,8 @@ static const struct info_number info_geometry[] = {
 };
 
 static const struct info_number info_now[] = {
-	INFO_NUMBER(live), INFO_NUMBER(live_bytes), INFO_NUMBER(lost), INFO_NUMBER(lost_unnamed),
+	INFO_NUMBER(members), INFO_NUMBER(live), INFO_NUMBER(live_bytes), INFO_NUMBER(lost),
+	INFO_NUMBER(lost_unnamed),
 	INFO_NUMBER(segments_free), INFO_NUMBER(lines_free), INFO_NUMBER(staged_live),
 	INFO_NUMBER(staged_live_bytes), { 0 },
 };
@@ -45,7 +46,10 @@ static const struct info_number info_counters[] = {
 	INFO_NUMBER(elided), INFO_NUMBER(log_writes), INFO_NUMBER(log_bytes_written),
 	INFO_NUMBER(log_flushes), INFO_NUMBER(log_dsyncs), INFO_NUMBER(log_unsynced),
 	INFO_NUMBER(log_reads), INFO_NUMBER(log_async), INFO_NUMBER(checkpoints),
-	INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles), { 0 },
+	INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles),
+	INFO_NUMBER(log_payload_bytes), INFO_NUMBER(cleaned), INFO_NUMBER(cleaned_not),
+	INFO_NUMBER(moved), INFO_NUMBER(moved_bytes),
+	INFO_NUMBER(takeovers), { 0 },
 };
 
 static const struct info_number info_recovery[] = {

@@ -17,6 +17,7 @@ static const struct {
 	{ "lines", lines_next },
 	{ "mbox", mbox_next },
 	{ "bsmtp", bsmtp_next },
+	{ "tar", tar_next },
 };
 
 struct put {
@@ -42,7 +43,8 @@ static error_t put_parse(int key, char *value, struct argp_state *state)
 	case 'a':
 		put->next = put_reader(value);
 		if (!put->next)
-			arguments_refuse(state, "--as %s: it is raw, lines, mbox or bsmtp", value);
+			arguments_refuse(state, "--as %s: it is raw, lines, mbox, bsmtp or tar",
+					 value);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num > 1)
@@ -61,7 +63,7 @@ static error_t put_parse(int key, char *value, struct argp_state *state)
 static const struct argp_option put_options[] = {
 	{ "as", 'a', "FORM", 0,
 	  "how FILE is taken apart: raw (the default: all of it is one message), "
-	  "lines, mbox, bsmtp", 0 },
+	  "lines, mbox, bsmtp, tar", 0 },
 	{ 0 },
 };
 

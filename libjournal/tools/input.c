@@ -39,6 +39,14 @@ int input_open(struct input *input, const char *path)
 	return -ENOMEM;
 }
 
+int input_open_memory(struct input *input, const void *data, uint64_t bytes)
+{
+	*input = (struct input){ .fd = -1, .memory = data, .memory_bytes = bytes,
+				 .total = bytes, .name = "memory", .room = INPUT_BUFFER_BYTES };
+	input->buffer = malloc(input->room);
+	return input->buffer ? 0 : -ENOMEM;
+}
+
 void input_close(struct input *input)
 {
 	if (input->fd > STDIN_FILENO)
@@ -47,11 +55,27 @@ void input_close(struct input *input)
 	input->buffer = NULL;
 }
 
+static int input_fill_from_memory(struct input *input)
+{
+	size_t room = input->room - input->end;
+	size_t bytes = input->memory_bytes < room ? (size_t)input->memory_bytes : room;
+
+	if (bytes)
+		memcpy(input->buffer + input->end, input->memory, bytes);
+	input->memory += bytes;
+	input->memory_bytes -= bytes;
+	input->end += bytes;
+	input->at_end = !bytes;
+	return bytes > 0;
+}
+
 /* Read more behind what is there; the buffer is not full.  1, 0 at the end. */
 static int input_fill(struct input *input)
 {
 	ssize_t got;
 
+	if (input->fd < 0)
+		return input_fill_from_memory(input);
 	for (;;) {
 		got = read(input->fd, input->buffer + input->end, input->room - input->end);
 		if (got >= 0)

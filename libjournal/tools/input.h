@@ -10,7 +10,9 @@
 #define INPUT_BUFFER_BYTES (64u << 10)
 
 struct input {
-	int fd;
+	int fd;             /* -1: it is in memory */
+	const uint8_t *memory; /* what of it has not been read yet */
+	uint64_t memory_bytes;
 	const char *name;
 	uint64_t total;     /* of a regular file; 0 unknown */
 	uint8_t *buffer;
@@ -40,6 +42,9 @@ struct input_piece {
 
 /* @path: NULL or "-" is standard input.  Return: 0 or negative errno. */
 int input_open(struct input *input, const char *path);
+/* The same of what is in memory; @data stays until input_close().
+ * Return: 0 or -ENOMEM */
+int input_open_memory(struct input *input, const void *data, uint64_t bytes);
 void input_close(struct input *input);
 
 /**

@@ -31,6 +31,8 @@ int cmd_retire(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_destroy(int argc, char **argv);
 
 /* "jnl: what: why" on stderr, in one write */
 __attribute__((format(printf, 1, 2)))

@@ -16,6 +16,8 @@ static const struct jnl_command commands[] = {
 	{ "check", cmd_check, "verify everything, change nothing" },
 	{ "info", cmd_info, "geometry, media, class and evidence, health, counters" },
 	{ "dump", cmd_dump, "the on-media structures, for people" },
+	{ "export", cmd_export, "a backup that put reads again: mbox, bsmtp, tar" },
+	{ "destroy", cmd_destroy, "wipe and remove a journal, and what is in it" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -16,6 +16,8 @@ void reader_init(struct reader *reader, struct input *input, size_t limit)
 
 void reader_free(struct reader *reader)
 {
+	if (reader->end)
+		reader->end(reader);
 	free(reader->data);
 	reader->data = NULL;
 }

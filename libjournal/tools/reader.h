@@ -20,6 +20,8 @@
  * @start:    where it starts in the input: who resumes there loses nothing of it
  * @begun:    mbox: the From_ line of the next message has been taken
  * @from:     where that line starts
+ * @state:    tar: what reads the archive
+ * @end:      frees @state
  * @error:    "message 3, byte 1234: why", when a call failed: the byte is @start.  What
  *            is wrong further on: "message 3 (from byte 1234), byte 1300: why"
  */
@@ -33,6 +35,8 @@ struct reader {
 	uint64_t start;
 	bool begun;
 	uint64_t from;
+	void *state;
+	void (*end)(struct reader *reader);
 	char error[256];
 };
 
@@ -50,6 +54,7 @@ reader_next raw_next;   /* the whole input is one message */
 reader_next lines_next; /* each line without its newline */
 reader_next mbox_next;  /* mboxrd */
 reader_next bsmtp_next; /* each stretch from MAIL to the final dot */
+reader_next tar_next;   /* each file of an archive */
 
 void reader_init(struct reader *reader, struct input *input, size_t limit);
 void reader_free(struct reader *reader);

@@ -26,7 +26,7 @@ bool beside_doubtful(struct journal *j)
 {
 	uint64_t after = 0;
 
-	return j->read_only && j->writer_pid &&
+	return j->read_only && j->writer_pid && j->role == ENTRY_FIRST &&
 	       (j->recovered.lost_unnamed || beside_next_lost(j, &after));
 }
 

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
+#include "txn/clock.h"
 #include "txn/head.h"
 #include "txn/segment.h"
+#include "txn/takeover.h"
 
 /* What of the map has ever been used: lines are taken lowest first. */
 static uint64_t checkpoint_bytes(struct journal *j)
@@ -90,18 +93,65 @@ static int checkpoint_write(struct journal *j)
 	return 0;
 }
 
-int checkpoint(struct journal *j)
+/* ---- one at a time, of all processes -------------------------------------------- */
+
+#define MOMENT_NS   100000
+#define PATIENCE_NS 100000000ull
+
+static bool checkpoint_job(struct journal *j)
+{
+	uint32_t none = 0;
+
+	return atomic_compare_exchange_strong(&j->shared->checkpointer, &none, j->member);
+}
+
+/* Two that ended since @before: the second began after the call. */
+static bool checkpoint_done(const struct journal *j, uint64_t before)
+{
+	return atomic_load(&j->shared->checkpoints) >= before + 2;
+}
+
+/*
+ * Return: whether it is our turn.  Not when others have done it meanwhile; nor behind
+ * one who is stopped in the middle: what is pending stays so.
+ */
+static bool checkpoint_turn(struct journal *j)
+{
+	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+	uint64_t before = atomic_load(&j->shared->checkpoints);
+	uint64_t end = clock_monotonic_ns() + PATIENCE_NS;
+
+	while (!checkpoint_job(j)) {
+		if (checkpoint_done(j, before) || clock_monotonic_ns() > end)
+			return false;
+		takeover_sweep(j, SWEEP_WAITING_NS);
+		nanosleep(&moment, NULL);
+	}
+	return true;
+}
+
+static int checkpoint_now(struct journal *j)
 {
 	int error;
 
-	if (j->bits_durable)
-		return 0;
-	pthread_mutex_lock(&j->lines_lock);
 	/* what was pending before the map is read may be freed once it is durable */
 	segments_note_pending(j);
 	error = checkpoint_write(j);
 	if (!error)
 		segments_free_pending(j);
+	atomic_store(&j->shared->checkpointer, 0);
+	return error;
+}
+
+int checkpoint(struct journal *j)
+{
+	int error = 0;
+
+	if (j->bits_durable)
+		return 0;
+	pthread_mutex_lock(&j->lines_lock);
+	if (checkpoint_turn(j))
+		error = checkpoint_now(j);
 	pthread_mutex_unlock(&j->lines_lock);
 	return error;
 }
@@ -116,6 +166,20 @@ int incarnation_set(struct journal *j, uint64_t incarnation)
 	return 0;
 }
 
+/* Context: lines_lock.  A checkpoint by somebody else will not do: it may have begun
+ * before. */
+static int incarnation_checkpoint(struct journal *j)
+{
+	int error;
+
+	while (!checkpoint_turn(j))
+		if (journal_failed(j))
+			return journal_fail(j, -EIO);
+	error = checkpoint_write(j);
+	atomic_store(&j->shared->checkpointer, 0);
+	return error;
+}
+
 int incarnation_raise(struct journal *j, uint64_t incarnation)
 {
 	int error = incarnation_set(j, incarnation);
@@ -123,7 +187,7 @@ int incarnation_raise(struct journal *j, uint64_t incarnation)
 	if (error)
 		return error;
 	if (!j->bits_durable)
-		return checkpoint_write(j);
+		return incarnation_checkpoint(j);
 	/* before any id or sequence of the new incarnation can be in a record: they
 	 * are other threads' too, whose fences do not wait for our store */
 	error = nv_fence(j->marker);

@@ -22,6 +22,12 @@ enum counter {
 	COUNT_ELIDED,
 	COUNT_LINES,
 	COUNT_SEGMENTS,
+	COUNT_LOG_BYTES, /* payload of what is committed in or destaged to the log */
+	COUNT_CLEANED,
+	COUNT_MOVED,
+	COUNT_MOVED_BYTES,
+	COUNT_UNMOVED,
+	COUNT_TAKEOVERS,
 	COUNTERS,
 };
 

@@ -82,7 +82,7 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 	record.payload = payload + offset;
 	record.meta.bytes = bytes;
 	record.meta.total_bytes = bytes;
-	error = stream_append(j, &record, true, &place);
+	error = stream_append(&j->stream, &record, true, &place);
 	if (error)
 		return error;
 	run->last_ticket = place.ticket;
@@ -187,7 +187,7 @@ int destage(struct journal *j, struct lane *lane, uint64_t want)
 	/* what was copied before an error is not copied again by the next attempt */
 	if (tail != lane->s->tail)
 		error = 0;
-	wait = run.count ? stream_wait(j, run.last_ticket) : 0;
+	wait = run.count ? stream_wait(&j->stream, run.last_ticket) : 0;
 	/* P6: log durable, then the tail moves (fenced), then bytes are reused */
 	if (!wait) {
 		destage_publish(&run);

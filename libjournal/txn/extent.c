@@ -45,11 +45,11 @@ static int extents_roll(struct journal *j)
 		pthread_cond_wait(&x->idle, &x->lock);
 	pthread_mutex_unlock(&x->lock);
 	if (head)
-		error = head_roll(j, head, LOG_EXTENTS, false);
+		error = head_roll(j, head, HEAD_EXTENTS, false);
 	else
-		error = head_lease(j, LOG_EXTENTS, false, &head);
+		error = head_lease(j, HEAD_EXTENTS, &head);
 	if (!error && !head_segment(j, head))
-		error = head_roll(j, head, LOG_EXTENTS, false);
+		error = head_roll(j, head, HEAD_EXTENTS, false);
 	pthread_mutex_lock(&x->lock);
 	x->head = head;
 	x->rolling = false;
@@ -136,6 +136,7 @@ int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 	extent_encode(j, meta, *segment, *offset, buffer, bytes);
 	io.offset = segment_base(j, (*segment)->number) + *offset;
 	error = log_store_write(j->logs[segment_log(j, (*segment)->number)], &io, 1, durable);
+	count(j->counters, COUNT_LOG_BYTES, meta->bytes);
 	extent_written(j);
 	return error ? journal_fail(j, error) : 0;
 }

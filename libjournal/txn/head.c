@@ -9,6 +9,7 @@
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
 #include "txn/segment_seal.h"
+#include "txn/takeover.h"
 
 #define MOMENT_NS   100000
 #define PATIENCE_NS 20000000ull
@@ -40,7 +41,7 @@ static uint32_t heads_wanted(const struct journal *j)
 	return (uint32_t)min_u64(max_u64(j->segments.count / 8, 2), HEADS);
 }
 
-static bool head_try(struct journal *j, struct head *head, enum log_segment_kind kind, bool open)
+static bool head_try(struct journal *j, struct head *head, enum head_kind kind, bool open)
 {
 	struct head_shared *s = head->s;
 	uint32_t none = 0;
@@ -57,7 +58,7 @@ static bool head_try(struct journal *j, struct head *head, enum log_segment_kind
 	return false;
 }
 
-static struct head *head_find(struct journal *j, enum log_segment_kind kind, bool open,
+static struct head *head_find(struct journal *j, enum head_kind kind, bool open,
 			      uint32_t count)
 {
 	uint32_t i;
@@ -68,14 +69,13 @@ static struct head *head_find(struct journal *j, enum log_segment_kind kind, boo
 	return NULL;
 }
 
-int head_lease(struct journal *j, enum log_segment_kind kind, bool reserved,
-	       struct head **head)
+int head_lease(struct journal *j, enum head_kind kind, struct head **head)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
 	uint64_t end = 0;
-	bool patient = true;
+	/* the cleaner's is one for all, and nobody waits for it */
+	bool patient = kind != HEAD_MOVED;
 
-	(void)reserved;
 	for (;;) {
 		*head = head_find(j, kind, true, HEADS);
 		if (!*head)
@@ -86,7 +86,8 @@ int head_lease(struct journal *j, enum log_segment_kind kind, bool reserved,
 			return journal_fail(j, -EIO);
 		if (!end)
 			end = clock_monotonic_ns() + PATIENCE_NS;
-		patient = clock_monotonic_ns() < end;
+		patient = patient && clock_monotonic_ns() < end;
+		takeover_sweep(j, SWEEP_WAITING_NS);
 		nanosleep(&moment, NULL);
 	}
 }
@@ -99,12 +100,13 @@ void head_return(struct head *head)
 
 /* ---- segments ------------------------------------------------------------------ */
 
-static void head_take_up(struct journal *j, struct head *head, struct segment *segment)
+static void head_take_up(struct journal *j, struct head *head, enum head_kind kind,
+			 struct segment *segment)
 {
 	struct head_shared *s = head->s;
 
 	notes_reset(&head->notes);
-	s->kind = segment->kind;
+	s->kind = (uint32_t)kind;
 	s->end = j->block_bytes;
 	s->last_record_seq = s->durable_record_seq = 0;
 	atomic_store(&s->segment, segment->number + 1);
@@ -117,10 +119,11 @@ static void head_opened(struct head *head)
 	atomic_store(&head->s->floor, 0);
 }
 
-int head_roll(struct journal *j, struct head *head, enum log_segment_kind kind, bool reserved)
+int head_roll(struct journal *j, struct head *head, enum head_kind kind, bool reserved)
 {
 	struct segment *old = head_segment(j, head), *fresh;
-	int error = segment_take(j, head, kind, reserved, &fresh);
+	int error = segment_take(j, head, kind == HEAD_EXTENTS ? LOG_EXTENTS : LOG_STREAM,
+				 reserved, &fresh);
 
 	if (error)
 		return error;
@@ -133,16 +136,19 @@ int head_roll(struct journal *j, struct head *head, enum log_segment_kind kind, 
 	}
 	/* before the old one is let go: dead, it may be taken at once, and a
 	 * checkpoint must not take that use of it for the head's */
-	head_take_up(j, head, fresh);
+	if (old)
+		atomic_store(&head->s->closing, old->use >> 32 << 32 | (old->number + 1));
+	head_take_up(j, head, kind, fresh);
 	head_opened(head);
 	if (old)
 		segment_sealed(j, old);
+	atomic_store(&head->s->closing, 0);
 	return 0;
 }
 
 void head_adopt(struct journal *j, struct head *head, struct segment *segment)
 {
-	head_take_up(j, head, segment);
+	head_take_up(j, head, segment->kind == LOG_STREAM ? HEAD_STREAM : HEAD_EXTENTS, segment);
 }
 
 int head_seal(struct journal *j, struct head *head)
@@ -152,14 +158,17 @@ int head_seal(struct journal *j, struct head *head)
 
 	if (error)
 		return error;
+	atomic_store(&head->s->closing, segment->use >> 32 << 32 | (segment->number + 1));
 	atomic_store(&head->s->segment, 0);
 	segment_sealed(j, segment);
+	atomic_store(&head->s->closing, 0);
 	return 0;
 }
 
 /*
  * Uses of segments are drawn in order.  One that was drawn before the first line
  * here and is not to be seen in its head yet has said so before (segment_take()).
+ * The cleaner's have no retire records, which are all that replay is for.
  */
 uint64_t heads_oldest(struct journal *j)
 {
@@ -172,7 +181,7 @@ uint64_t heads_oldest(struct journal *j)
 		if (floor)
 			oldest = min_u64(oldest, floor);
 		segment = head_segment(j, &j->heads[i]);
-		if (segment && segment->kind == LOG_STREAM)
+		if (segment && j->heads[i].s->kind == HEAD_STREAM)
 			oldest = min_u64(oldest, segment->seq);
 	}
 	return oldest;

@@ -21,13 +21,12 @@ static inline struct segment *head_segment(const struct journal *j, const struct
 }
 
 /**
- * head_lease() - a head for records of @kind, with an open segment where there is one
+ * head_lease() - a head of @kind, with an open segment where there is one
  * Waits, a moment at a time, while others have all that the log's size allows;
  * not behind one who is stopped.
  * Return: 0 or negative errno.
  */
-int head_lease(struct journal *j, enum log_segment_kind kind, bool reserved,
-	       struct head **head);
+int head_lease(struct journal *j, enum head_kind kind, struct head **head);
 void head_return(struct head *head);
 
 /**
@@ -38,7 +37,7 @@ void head_return(struct head *head);
  * taken first: when the log is full, the old one stays the head.
  * Return: 0, -ENOSPC, -ENOMEM, or the sticky failure.
  */
-int head_roll(struct journal *j, struct head *head, enum log_segment_kind kind, bool reserved);
+int head_roll(struct journal *j, struct head *head, enum head_kind kind, bool reserved);
 
 /* recovery: @segment is the head's, its notes to be made */
 void head_adopt(struct journal *j, struct head *head, struct segment *segment);

@@ -7,6 +7,7 @@
 #include "txn/journal_impl.h"
 #include "txn/line.h"
 #include "txn/list.h"
+#include "txn/member.h"
 
 static void info_medium(struct journal_medium *medium, const char *name, const char *backend,
 			const char *routine, const char *evidence, enum journal_class assumed,
@@ -55,6 +56,7 @@ static void info_geometry(struct journal *j, struct journal_info *info)
 	info->require = j->require;
 	info->read_only = j->read_only;
 	info->in_use_pid = j->writer_pid;
+	info->members = member_count(j);
 	info->lanes = j->geometry.lanes;
 	info->lines = j->geometry.lines;
 	info->stage_bytes = j->geometry.ring_bytes * j->geometry.lanes;
@@ -101,7 +103,13 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	info->destaged = counted(j->counters, COUNT_DESTAGED);
 	info->elided = counted(j->counters, COUNT_ELIDED);
 	info->line_recycles = counted(j->counters, COUNT_LINES);
+	info->takeovers = counted(j->counters, COUNT_TAKEOVERS);
 	info->segment_recycles = counted(j->counters, COUNT_SEGMENTS);
+	info->log_payload_bytes = counted(j->counters, COUNT_LOG_BYTES);
+	info->cleaned = counted(j->counters, COUNT_CLEANED);
+	info->cleaned_not = counted(j->counters, COUNT_UNMOVED);
+	info->moved = counted(j->counters, COUNT_MOVED);
+	info->moved_bytes = counted(j->counters, COUNT_MOVED_BYTES);
 	info->checkpoints = j->shared->checkpoints;
 	info->recovered = j->recovered.recovered;
 	info->recovery_ns = j->recovered.duration_ns;
@@ -127,6 +135,8 @@ int journal_info(struct journal *j, struct journal_info *info)
 	uint32_t line;
 
 	memset(info, 0, sizeof(*info));
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	info_geometry(j, info);
 	info_media(j, info);
 	info_counters(j, info);

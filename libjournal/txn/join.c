@@ -56,8 +56,8 @@ void join_geometry(struct journal *j)
 static int join_marker(struct journal *j, struct message *message)
 {
 	struct shared_common *c = &j->shared->common;
-	int error = backend_join_marker(j->conf.marker, &c->marker, shared_map_at(j), &j->marker,
-					message);
+	int error = backend_join_marker(j->conf.marker, j->read_only ? MARKER_RDONLY : 0,
+					&c->marker, shared_map_at(j), &j->marker, message);
 
 	if (error)
 		return error;
@@ -71,8 +71,9 @@ static int join_log(struct journal *j, uint32_t log, unsigned int flags,
 	struct shared_common *c = &j->shared->common;
 	enum journal_class class;
 	int error = backend_join_log(j->conf.logs[log],
-				     flags & JOURNAL_NO_URING ? LOG_NO_URING : 0, &c->logs[log],
-				     &j->logs[log], message);
+				     (j->read_only ? LOG_RDONLY : 0) |
+					     (flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
+				     &c->logs[log], &j->logs[log], message);
 
 	if (error)
 		return error;

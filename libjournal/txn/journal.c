@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include "txn/reserve.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
+#include "txn/takeover.h"
 #include "txn/txn_impl.h"
 
 #define STAGE_MAX_DEFAULT 16384u
@@ -62,6 +64,31 @@ int journal_fail(struct journal *j, int error)
 	return journal_say(j, -EIO, "a medium has failed (%s): nothing more is written; close "
 			   "the journal and open it again",
 			   strerror_r(-j->shared->failed, reason, sizeof(reason)));
+}
+
+int journal_childs(struct journal *j)
+{
+	return journal_say(j, -ECHILD, "the handle is of pid %d, which forked: open the journal in "
+			   "the child", j->opener_pid);
+}
+
+#define PAGE_BYTES 4096u
+
+/* Without it (before Linux 4.14) a child is not noticed. */
+static void journal_note_fork(struct journal *j)
+{
+	uint8_t *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	j->opener_pid = (int)getpid();
+	if (page == MAP_FAILED)
+		return;
+	if (madvise(page, PAGE_BYTES, MADV_WIPEONFORK)) {
+		munmap(page, PAGE_BYTES);
+		return;
+	}
+	*page = 1;
+	j->parents = page;
 }
 
 static int journal_locks(struct journal *j)
@@ -110,7 +137,11 @@ static int journal_parts(struct journal *j)
 	if (!error)
 		error = lanes_make(j);
 	if (!error)
-		error = stream_make(j);
+		error = stream_make(&j->stream, j, HEAD_STREAM);
+	if (!error)
+		error = stream_make(&j->moved, j, HEAD_MOVED);
+	if (!error && !j->read_only)
+		error = stream_buffers(&j->stream);
 	return error ? error : extents_make(j);
 }
 
@@ -197,7 +228,7 @@ static int journal_join(struct journal *j, const struct journal_open_options *o)
 {
 	int error = join_media(j, o->flags, journal_message(j));
 
-	if (!error)
+	if (!error && !j->read_only)
 		error = journal_member(j);
 	if (!error)
 		error = journal_parts(j);
@@ -205,7 +236,29 @@ static int journal_join(struct journal *j, const struct journal_open_options *o)
 		return journal_no_memory(j, error);
 	journal_policy(j, o);
 	j->recovered = j->shared->common.recovered;
-	return entry_ready(j->lock_fd);
+	return j->read_only ? 0 : entry_ready(j->lock_fd);
+}
+
+/*
+ * To read: in the index of those who write, if there are any.  Nobody waits for a
+ * reader, so it holds no lock, and the index may be given up under it: it looks at
+ * the state again.  Otherwise it recovers in memory, beside them perhaps.
+ * journal_check() always does: it is to look at the media.
+ */
+static int journal_look(struct journal *j, const struct journal_open_options *o)
+{
+	struct message unused;
+
+	j->writer_pid = entry_holder(j->dir);
+	if (j->writer_pid && !j->found && !shared_join(j, &unused)) {
+		j->role = ENTRY_JOINS;
+		if (!journal_join(j, o) && atomic_load(&j->shared->state) == SHARED_READY)
+			return 0;
+		j->role = ENTRY_FIRST;
+		return journal_say(j, -ESTALE, "%s: closed while it was being opened", j->dir);
+	}
+	shared_forget(j);
+	return journal_first(j, o);
 }
 
 #define JOIN_TRIES 100
@@ -245,6 +298,7 @@ int journal_open_impl(struct journal *j, const char *dir,
 	j->member_fd = -1;
 	j->shared_file.fd = -1;
 	j->read_only = o->flags & JOURNAL_RDONLY;
+	journal_note_fork(j);
 	error = journal_locks(j);
 	if (!error)
 		error = journal_options_sane(j, o);
@@ -254,9 +308,8 @@ int journal_open_impl(struct journal *j, const char *dir,
 		return error;
 	j->role = ENTRY_FIRST;
 	if (j->read_only)
-		j->writer_pid = entry_holder(j->dir);
-	else
-		error = journal_enter(j);
+		return journal_look(j, o);
+	error = journal_enter(j);
 	if (error)
 		return error;
 	return j->role == ENTRY_FIRST ? journal_first(j, o) : journal_join(j, o);
@@ -264,7 +317,8 @@ int journal_open_impl(struct journal *j, const char *dir,
 
 static void journal_free(struct journal *j)
 {
-	stream_free(j);
+	stream_free(&j->stream);
+	stream_free(&j->moved);
 	txn_pool_free(j);
 	lanes_free(j);
 	heads_free(j);
@@ -275,6 +329,8 @@ static void journal_free(struct journal *j)
 	member_drop(j);
 	if (j->lock_fd >= 0)
 		entry_end(j->lock_fd); /* the locks go last: media are closed */
+	if (j->parents)
+		munmap((void *)(uintptr_t)j->parents, PAGE_BYTES);
 	free(j);
 }
 
@@ -317,9 +373,15 @@ int journal_open(const char *dir, const struct journal_open_options *options,
 {
 	static const struct journal_open_options defaults;
 	struct journal *first, *later;
-	int error = journal_open_once(dir, options ? options : &defaults, &first);
+	int error, try;
 
-	*journal = first;
+	for (try = 0;; try++) {
+		error = journal_open_once(dir, options ? options : &defaults, &first);
+		*journal = first;
+		if (error != -ESTALE || try == JOIN_TRIES)
+			break;
+		(void)journal_close(first);
+	}
 	if (error || !beside_doubtful(first))
 		return error;
 	if (journal_open_once(dir, options ? options : &defaults, &later)) {
@@ -371,6 +433,8 @@ static int journal_end(struct journal *j)
 {
 	int error;
 
+	/* all others are gone; some of them may have been killed */
+	takeover_sweep(j, 0);
 	journal_end_pool(j);
 	error = journal_store_clean(j);
 	return error ? error : checkpoint(j);
@@ -381,7 +445,8 @@ static void journal_spares_free(struct journal *j)
 	uint32_t i;
 
 	for (i = 0; i < j->lane_count; i++) {
-		JASSERT(j->lanes[i].s->lease != j->member); /* a transaction is still open */
+		/* a transaction is still open */
+		JASSERT(!j->member || j->lanes[i].s->lease != j->member);
 		if (j->lanes[i].spare)
 			txn_free(j->lanes[i].spare);
 		j->lanes[i].spare = NULL;
@@ -391,7 +456,7 @@ static void journal_spares_free(struct journal *j)
 /* Leave; who turns out to be the last leaves everything in order. */
 static int journal_leave(struct journal *j)
 {
-	int error = journal_failed(j) ? -EIO : stream_drain(j);
+	int error = journal_failed(j) ? -EIO : stream_drain(&j->stream);
 
 	if (!shared_is_shared(&j->shared_file))
 		return error ? error : journal_end(j);
@@ -414,7 +479,10 @@ int journal_close(struct journal *j)
 
 	if (!j)
 		return 0;
-	JASSERT(!atomic_load_explicit(&j->reads_open, memory_order_relaxed));
+	/* what is the parent's stays as it is, and this process's copies of it go
+	 * with the process */
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	if (j->opened) {
 		journal_spares_free(j);
 		error = j->read_only ? (journal_failed(j) ? -EIO : 0) : journal_leave(j);

@@ -81,6 +81,8 @@ struct batch {
 };
 
 struct stream {
+	struct journal *j;
+	enum head_kind kind;
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	struct batch batch[2];
@@ -139,6 +141,8 @@ struct journal {
 	bool opened;
 	enum journal_class survives_staged;
 	enum journal_class survives_log;
+	const volatile uint8_t *parents; /* a page: 0 in a child */
+	int opener_pid;
 	int open_error; /* the handle serves only journal_error() and journal_close() */
 	uint32_t member; /* who we are in shared words: number + 1 */
 	struct shared *shared;
@@ -175,6 +179,7 @@ struct journal {
 	struct head *heads;
 	uint64_t *pending_uses; /* of a checkpoint, under lines_lock */
 	struct stream stream;
+	struct stream moved; /* the cleaner's */
 	struct extents extents;
 
 	/* a listing's order: list.c */
@@ -188,8 +193,6 @@ struct journal {
 	pthread_mutex_t pool_lock;
 	struct journal_txn *pool;
 	uint32_t pool_count;
-
-	_Atomic uint32_t reads_open; /* journal_reads_open() */
 
 	struct conf conf;
 	enum journal_class require;
@@ -211,6 +214,17 @@ static inline int journal_failed(const struct journal *j)
 {
 	return atomic_load_explicit(&j->shared->failed, memory_order_relaxed);
 }
+
+/*
+ * A child of fork() has a copy of the handle, and the parent's locks, lanes and
+ * lines are not its own.  The page is wiped in a child (MADV_WIPEONFORK).
+ */
+static inline bool journal_is_childs(const struct journal *j)
+{
+	return j->parents && !*j->parents;
+}
+/* Return: -ECHILD, with the text */
+int journal_childs(struct journal *j);
 
 /* the calling thread's message about this handle */
 struct message *journal_message(struct journal *j);

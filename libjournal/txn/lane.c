@@ -6,8 +6,10 @@
 #include <stdlib.h>
 
 #include "txn/checkpoint.h"
+#include "txn/clean.h"
 #include "txn/destage.h"
 #include "txn/line.h"
+#include "txn/takeover.h"
 
 /* pages not used cost nothing */
 uint32_t lane_queue_entries(const struct journal *j)
@@ -182,6 +184,10 @@ struct lane *lane_lease(struct journal *j, uint64_t need)
 	uint32_t i, first = (uint32_t)sched_getcpu() % j->lane_count;
 	struct lane *lane = lane_with_room(j, first, need);
 
+	if (!lane) {
+		takeover_sweep(j, SWEEP_WAITING_NS);
+		clean_ahead(j);
+	}
 	/* The whole stage is full: destage some of one lane, in line.  Not with what
 	 * is set aside for the rest of it. */
 	for (i = 0; !lane && i < j->lane_count && !journal_failed(j) && !reserve_broken(j);

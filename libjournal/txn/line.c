@@ -7,6 +7,7 @@
 #include "txn/cell.h"
 #include "txn/checkpoint.h"
 #include "txn/pool.h"
+#include "txn/takeover.h"
 
 /* Durable before any id of it is in a record (P4). */
 static int line_incarnation(struct journal *j, uint64_t incarnation)
@@ -169,7 +170,7 @@ static bool line_seize(struct journal *j, struct slots_from *from, uint32_t line
 					      line_use(number, LINE_OPENING));
 }
 
-static void line_unseize(struct journal *j, struct slots_from *from, uint32_t line, uint64_t number)
+void line_unseize(struct journal *j, struct slots_from *from, uint32_t line, uint64_t number)
 {
 	atomic_store(&j->lines[line].use, line_use(number, LINE_FREE));
 	atomic_store(&from->opening, NO_LINE);
@@ -235,6 +236,7 @@ static int line_open_once(struct journal *j, struct slots_from *from)
 		return journal_fail(j, error);
 	state = &j->lines[line];
 	line_reset(state);
+	atomic_store(&state->owner, from->owner);
 	atomic_store_explicit(&state->number, number, memory_order_release);
 	from->line_number = number;
 	atomic_store(&from->next, 0);
@@ -249,14 +251,28 @@ static int line_open(struct journal *j, struct slots_from *from)
 	int error;
 
 	line_leave(j, from);
-	do
+	takeover_sweep(j, SWEEP_NS);
+	for (;;) {
 		error = line_open_once(j, from);
-	while (error == -EAGAIN && !journal_failed(j) && !sched_yield());
+		if (error != -EAGAIN || journal_failed(j))
+			break;
+		takeover_sweep(j, SWEEP_WAITING_NS);
+		sched_yield();
+	}
 	if (error == -EAGAIN)
 		error = journal_fail(j, -EIO);
 	if (!error)
 		count(j->counters, COUNT_LINES, 1);
 	return error;
+}
+
+/* also when nothing completed just now: its completion may have died with somebody */
+void line_complete(struct journal *j, uint32_t line)
+{
+	uint64_t use = atomic_load(&j->lines[line].use);
+
+	if (line_state_of(use) == LINE_OPEN)
+		line_word_done(j, line, use >> 2);
 }
 
 int line_take(struct journal *j, struct slots_from *from, uint32_t want, uint32_t *slot)

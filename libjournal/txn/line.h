@@ -25,6 +25,12 @@ static inline uint64_t line_mask(uint32_t slot, uint32_t count)
  */
 int line_take(struct journal *j, struct slots_from *from, uint32_t count, uint32_t *slot);
 
+/* what @from was opening when its holder died is free again */
+void line_unseize(struct journal *j, struct slots_from *from, uint32_t line, uint64_t number);
+
+/* if all of it is claimed, it is free, whoever should have seen to that */
+void line_complete(struct journal *j, uint32_t line);
+
 /* no slot of its line will be taken any more */
 void line_leave(struct journal *j, struct slots_from *from);
 

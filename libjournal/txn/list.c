@@ -94,6 +94,8 @@ int journal_next(struct journal *j, uint64_t after, struct journal_entry *entry)
 	uint64_t number = id_number(after);
 	uint32_t from = id_slot(after) + 1;
 
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	while (!number || list_in_line(j, number, from, entry)) {
 		number = list_next_number(j, number);
 		from = 0;

@@ -11,8 +11,6 @@
 
 #include "txn/line.h"
 
-#define PEERS_DIR "peers"
-
 /*
  * Which process this is, on this machine and in this boot: pid, its namespace,
  * and when it began.  0 is nobody.
@@ -128,6 +126,7 @@ static void member_is(struct journal *j, uint32_t number)
 	j->member = number + 1;
 	j->own = &j->members[number].own;
 	slots_from_none(j->own);
+	j->own->owner = j->member;
 }
 
 void member_alone(struct journal *j)
@@ -190,4 +189,13 @@ bool member_is_dead(const struct journal *j, uint32_t number)
 	       identity == atomic_load(&j->members[number].identity);
 	close(fd);
 	return dead;
+}
+
+uint32_t member_count(const struct journal *j)
+{
+	uint32_t number, members = 0;
+
+	for (number = 0; number < MEMBERS; number++)
+		members += member_state_of(j, number) != MEMBER_FREE;
+	return members;
 }

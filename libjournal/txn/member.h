@@ -10,6 +10,8 @@
 
 #include "txn/journal_impl.h"
 
+#define PEERS_DIR "peers"
+
 enum member_state {
 	MEMBER_FREE,
 	MEMBER_STARTING, /* has the number, but not yet the lock */
@@ -34,8 +36,11 @@ void member_drop(struct journal *j);
 
 static inline enum member_state member_state_of(const struct journal *j, uint32_t number)
 {
-	return (enum member_state)atomic_load(&j->members[number].state);
+	return (enum member_state)(atomic_load(&j->members[number].state) & 0xff);
 }
+
+/* how many there are, the dead of whom nobody knows yet among them */
+uint32_t member_count(const struct journal *j);
 
 /* whether the process of member @number is gone.  System calls. */
 bool member_is_dead(const struct journal *j, uint32_t number);

@@ -21,6 +21,7 @@ bool pool_take(struct journal *j, struct slots_from *from)
 		from->line_number = j->lines[line].number;
 		/* next before line: who takes over from us looks at line first */
 		atomic_store(&from->next, (uint32_t)word & ((1u << SLOT_BITS) - 1));
+		atomic_store(&j->lines[line].owner, from->owner);
 		atomic_store(&from->line, line);
 		return true;
 	}
@@ -35,6 +36,8 @@ void pool_give(struct journal *j, struct slots_from *from)
 	if (line == NO_LINE)
 		return;
 	if (next < SLOTS_PER_LINE && next) {
+		/* nobody's: who dies under our number later has no part in it */
+		atomic_store(&j->lines[line].owner, 0);
 		atomic_store(&from->line, NO_LINE);
 		for (i = 0; i < POOL_LINES; i++) {
 			none = 0;

@@ -173,6 +173,7 @@ static void recovery_free(struct recovery *r)
 	}
 	free(r->scans);
 	free(r->order);
+	free(r->moves);
 	pthread_mutex_destroy(&r->lock);
 }
 

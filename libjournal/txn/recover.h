@@ -54,6 +54,7 @@ struct recovery {
 	uint64_t incarnation;
 	uint32_t threads;
 	uint64_t lost; /* entered as lost, whether or not a copy turned up */
+	uint16_t *moves; /* of the copy that is known, by slot; NULL: none was ever moved */
 	struct segment_scan *scans; /* one for each segment */
 	uint32_t *order;            /* segments in use, by seq */
 	uint32_t order_count;
@@ -79,10 +80,17 @@ void recover_lost_bits(struct recovery *r);
 bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot);
 
 /* recover_insert.c */
-/* enter @bytes of payload at @where; Context: r->lock
+/* a copy of a transaction that verifies */
+struct recover_copy {
+	uint64_t where;
+	uint64_t time_ns;
+	uint32_t bytes, units; /* of its payload; of its record */
+	uint32_t moves;
+};
+/* enter it; Context: r->lock
  * Return: whether it counts: false: a better copy is known */
-bool recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t where,
-		    uint32_t bytes, uint32_t units, uint64_t time_ns);
+bool recover_insert(struct recovery *r, uint32_t line, uint32_t slot,
+		    const struct recover_copy *copy);
 /* acknowledged and not readable, unless a copy turns up; Context: r->lock */
 enum recover_why { WHY_PAYLOAD, WHY_EXTENT, WHY_STAGE, WHY_BIT, WHY_RECORD };
 /* @segment: where its damaged record is, or NO_SEGMENT */

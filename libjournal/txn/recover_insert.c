@@ -17,14 +17,48 @@ static struct slot *recover_slot(struct recovery *r, uint32_t line, uint32_t slo
 	return &r->j->slots[(size_t)line * SLOTS_PER_LINE + slot];
 }
 
-/* Two copies of one transaction verify: a staged one and its destaged copy, or
- * two destaged ones after a crash in between.  The one in the log stays, so
- * that the stage can go. */
-static bool recover_have_better(const struct slot *slot, uint64_t where)
+static uint32_t recover_moves(const struct recovery *r, uint32_t line, uint32_t slot)
 {
-	enum where_kind have = where_kind(slot->where);
+	return r->moves ? r->moves[(size_t)line * SLOTS_PER_LINE + slot] : 0;
+}
 
-	return have == WHERE_LOG || (have == WHERE_STAGE && where_kind(where) != WHERE_LOG);
+/* Nothing is written for the most, which never moved: the pages stay zero. */
+static void recover_set_moves(struct recovery *r, uint32_t line, uint32_t slot, uint32_t moves)
+{
+	if (!moves && !recover_moves(r, line, slot))
+		return;
+	if (!r->moves)
+		r->moves = calloc((size_t)r->j->geometry.lines * SLOTS_PER_LINE,
+				  sizeof(*r->moves));
+	if (r->moves)
+		r->moves[(size_t)line * SLOTS_PER_LINE + slot] = (uint16_t)moves;
+	else
+		r->no_memory = true;
+}
+
+/*
+ * Two copies of one transaction verify: a staged one and its destaged copy, two
+ * destaged ones after a crash in between, or one that was moved, while what it was
+ * moved from is not yet written over.  The one in the log stays, so that the stage
+ * can go; and of those the one with more moves (P2), so that the segment that
+ * was cleaned is free.  Any would do: the same bit retires both.
+ */
+static bool recover_have_better(const struct recovery *r, uint32_t line, uint32_t slot,
+				uint64_t have, const struct recover_copy *copy)
+{
+	if (where_kind(copy->where) != WHERE_LOG)
+		return where_kind(have) != WHERE_LOST;
+	return where_kind(have) == WHERE_LOG && recover_moves(r, line, slot) >= copy->moves;
+}
+
+/* A copy, or a loss, that another one takes the place of. */
+static void recover_supersede(struct recovery *r, uint32_t line, uint32_t slot,
+			      struct slot *entry)
+{
+	struct place place;
+
+	slot_take(entry, &place);
+	place_release(r->j, id_make(r->j->lines[line].number, slot), &place);
 }
 
 /* under the lock: no locked operation for each of a million */
@@ -36,27 +70,25 @@ static void recover_mark(struct line *line, uint32_t slot)
 			      memory_order_relaxed);
 }
 
-bool recover_insert(struct recovery *r, uint32_t line, uint32_t slot, uint64_t where,
-		    uint32_t bytes, uint32_t units, uint64_t time_ns)
+bool recover_insert(struct recovery *r, uint32_t line, uint32_t slot,
+		    const struct recover_copy *copy)
 {
 	struct journal *j = r->j;
 	struct slot *entry = recover_slot(r, line, slot);
 	bool known = j->lines[line].committed[slot / 64] >> (slot & 63) & 1;
 
-	if (known && recover_have_better(entry, where))
+	if (known && recover_have_better(r, line, slot, entry->where, copy))
 		return false;
-	if (known && where_kind(entry->where) == WHERE_LOST) {
-		struct place place;
-
-		slot_take(entry, &place);
-		place_release(j, id_make(j->lines[line].number, slot), &place);
-		known = false;
+	if (known) {
+		known = where_kind(entry->where) != WHERE_LOST;
+		recover_supersede(r, line, slot, entry);
 	}
-	slot_set(entry, where, bytes, units, time_ns);
+	slot_set(entry, copy->where, copy->bytes, copy->units, copy->time_ns);
+	recover_set_moves(r, line, slot, copy->moves);
 	recover_mark(&j->lines[line], slot);
 	j->recovered.recovered += !known;
-	if (where_kind(where) == WHERE_LOG)
-		segment_hold(&j->segments.all[where_segment(where)], 1);
+	if (where_kind(copy->where) == WHERE_LOG)
+		segment_hold(&j->segments.all[where_segment(copy->where)], 1);
 	return true;
 }
 
@@ -152,14 +184,19 @@ static bool recover_extents(struct recovery *r, const struct log_meta *meta,
 static void recover_multi(struct recovery *r, uint32_t segment, const struct log_meta *meta,
 			  const uint8_t *table, uint64_t where)
 {
+	const struct recover_copy copy = {
+		.where = where | WHERE_MULTI,
+		.bytes = (uint32_t)meta->total_bytes,
+		.units = (uint32_t)(log_record_bytes(meta->bytes) / 32),
+		.time_ns = meta->time_ns,
+		.moves = meta->moves,
+	};
 	bool good = recover_extents(r, meta, table);
 
 	pthread_mutex_lock(&r->lock);
 	if (!good)
 		recover_lose(r, meta->line, meta->slot, WHY_EXTENT, segment);
-	else if (recover_insert(r, meta->line, meta->slot, where | WHERE_MULTI,
-				(uint32_t)meta->total_bytes,
-				(uint32_t)(log_record_bytes(meta->bytes) / 32), meta->time_ns))
+	else if (recover_insert(r, meta->line, meta->slot, &copy))
 		pieces_hold(r->j, table, meta->extents - 1, segment);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -169,9 +206,16 @@ static void recover_multi(struct recovery *r, uint32_t segment, const struct log
 static void recover_members(struct recovery *r, const struct log_meta *meta,
 			    const uint8_t *tail, uint64_t where, bool valid)
 {
+	struct recover_copy copy = {
+		.where = where,
+		.bytes = meta->bytes,
+		.units = (uint32_t)(log_record_bytes(meta->bytes) / 32),
+		.time_ns = meta->time_ns,
+		.moves = meta->moves,
+	};
 	struct journal *j = r->j;
-	uint32_t i, bytes = meta->bytes;
 	__le32 size;
+	uint32_t i;
 
 	pthread_mutex_lock(&r->lock);
 	for (i = 0; i < meta->count; i++) {
@@ -180,12 +224,10 @@ static void recover_members(struct recovery *r, const struct log_meta *meta,
 			continue;
 		if (meta->count > 1) {
 			memcpy(&size, tail + (size_t)i * 4, 4);
-			bytes = get_le32(size);
+			copy.bytes = get_le32(size);
 		}
 		if (valid)
-			recover_insert(r, meta->line, meta->slot + i, where, bytes,
-				       (uint32_t)(log_record_bytes(meta->bytes) / 32),
-				       meta->time_ns);
+			recover_insert(r, meta->line, meta->slot + i, &copy);
 		else
 			recover_lose(r, meta->line, meta->slot + i, WHY_PAYLOAD,
 				     where_segment(where));

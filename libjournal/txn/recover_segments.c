@@ -325,9 +325,12 @@ static bool segment_goes_on(struct recovery *r, uint32_t number, const struct he
 static int segment_settle(struct recovery *r, uint32_t number, struct head *head)
 {
 	struct journal *j = r->j;
+	const struct summary_head *digest = r->scans[number].digest;
 	int error;
 
-	if (r->scans[number].digest) {
+	if (digest) {
+		segment_measure(&j->segments.all[number], get_le32(digest->end),
+				get_le32(digest->entries));
 		segment_sealed(j, &j->segments.all[number]);
 		return 0;
 	}
@@ -348,7 +351,7 @@ void recover_count_free(struct recovery *r)
 }
 
 /* heads of recovery */
-enum { HEAD_STREAM, HEAD_EXTENTS, HEAD_SEALS };
+enum { FOR_STREAM, FOR_EXTENTS, FOR_SEALING };
 
 int recover_heads(struct recovery *r)
 {
@@ -363,11 +366,11 @@ int recover_heads(struct recovery *r)
 			segment_free(j, &j->segments.all[i]);
 	for (i = r->order_count; i-- && !error;) {
 		number = r->order[i];
-		head = &j->heads[r->scans[number].kind == LOG_STREAM ? HEAD_STREAM : HEAD_EXTENTS];
+		head = &j->heads[r->scans[number].kind == LOG_STREAM ? FOR_STREAM : FOR_EXTENTS];
 		if (segment_goes_on(r, number, head))
 			error = recover_reseal(r, number, head);
 		else
-			error = segment_settle(r, number, &j->heads[HEAD_SEALS]);
+			error = segment_settle(r, number, &j->heads[FOR_SEALING]);
 	}
 	return error;
 }

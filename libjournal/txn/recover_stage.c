@@ -16,61 +16,28 @@
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/recover.h"
-#include "util/crc32c.h"
-
-static const uint8_t *lane_at(const struct lane *lane, uint64_t position)
-{
-	return lane->ring + position % lane->ring_bytes;
-}
-
-/* Return: 0, -ENODATA, -EBADMSG the header, or -EIO the payload does not verify */
-static int stage_look(const struct lane *lane, uint64_t position, struct stage_meta *meta)
-{
-	const uint8_t *at = lane_at(lane, position);
-	struct stage_record header;
-	int error;
-
-	memcpy(&header, at, sizeof(header));
-	error = stage_decode(&header, lane->seed, position,
-			     lane->ring_bytes - position % lane->ring_bytes, meta);
-	if (error || meta->type == STAGE_VOID)
-		return error;
-	return crc32c(lane->seed, at + STAGE_HEADER_BYTES, meta->bytes) == meta->payload_crc ?
-		       0 :
-		       -EIO;
-}
-
-/* The next position in (@position, tail + ring) whose header verifies. */
-static uint64_t stage_later(const struct lane *lane, uint64_t position)
-{
-	uint64_t end = lane->s->tail + lane->ring_bytes;
-	struct stage_meta meta;
-	int error;
-
-	for (position += STAGE_ALIGN; position < end; position += STAGE_ALIGN) {
-		error = stage_look(lane, position, &meta);
-		if (!error || error == -EIO)
-			return position;
-	}
-	return 0;
-}
+#include "txn/ring.h"
 
 /* a line that does not exist, or an epoch that it has not: nothing is live */
 static void stage_members(struct recovery *r, const struct lane *lane,
 			  const struct stage_meta *meta, bool valid)
 {
-	const uint8_t *payload = lane_at(lane, meta->position) + STAGE_HEADER_BYTES;
-	uint32_t i, offset, bytes, slot = id_slot(meta->id);
+	const uint8_t *payload = ring_at(lane, meta->position) + STAGE_HEADER_BYTES;
+	struct recover_copy copy = {
+		.where = where_stage(lane->index, meta->position),
+		.time_ns = meta->time_ns,
+	};
+	uint32_t i, offset, slot = id_slot(meta->id);
 
 	for (i = 0; i < meta->count; i++) {
 		if (!recover_may_live(r, meta->line, id_number(meta->id), slot + i))
 			continue;
-		if (valid && !group_find(payload, meta->bytes, meta->count, i, &offset, &bytes) &&
-		    bytes <= extent_payload_max(r->j))
-			recover_insert(r, meta->line, slot + i,
-				       where_stage(lane->index, meta->position), bytes,
-				       (uint32_t)(log_record_bytes(bytes) / 32),
-				       meta->time_ns);
+		valid = valid && !group_find(payload, meta->bytes, meta->count, i, &offset,
+					     &copy.bytes) &&
+			copy.bytes <= extent_payload_max(r->j);
+		copy.units = (uint32_t)(log_record_bytes(copy.bytes) / 32);
+		if (valid)
+			recover_insert(r, meta->line, slot + i, &copy);
 		else
 			recover_lose(r, meta->line, slot + i, WHY_STAGE, NO_SEGMENT);
 	}
@@ -83,7 +50,7 @@ static void stage_keep(struct recovery *r, struct lane *lane, const struct stage
 	uint64_t bytes = stage_record_bytes(meta->bytes);
 
 	if (!r->j->read_only)
-		nv_flush(r->j->marker, lane_at(lane, meta->position),
+		nv_flush(r->j->marker, ring_at(lane, meta->position),
 			 meta->type == STAGE_VOID ? STAGE_HEADER_BYTES : bytes);
 	lane_advance(lane, meta->type == STAGE_VOID ? 0 : meta->id,
 		     meta->type == STAGE_VOID ? 0 : meta->count, bytes);
@@ -108,16 +75,16 @@ static bool recover_ring_record(struct recovery *r, struct lane *lane)
 {
 	struct stage_meta meta;
 	uint64_t later;
-	int error = stage_look(lane, lane->s->head, &meta);
+	int error = ring_look(lane, lane->s->head, &meta);
 
-	if (!error || (error == -EIO && stage_later(lane, lane->s->head))) {
+	if (!error || (error == -EIO && ring_later(lane, lane->s->head))) {
 		/* a whole header with a bad payload, and not the last: damage by name */
 		if (meta.type == STAGE_DATA)
 			stage_members(r, lane, &meta, !error);
 		stage_keep(r, lane, &meta);
 		return true;
 	}
-	later = stage_later(lane, lane->s->head);
+	later = ring_later(lane, lane->s->head);
 	if (!later || r->j->writer_pid) {
 		r->j->recovered.torn += error != -ENODATA;
 		return false;
@@ -218,7 +185,7 @@ void recover_scrub_stage(struct journal *j)
 		struct lane *lane = &j->lanes[i];
 		struct stage_meta meta;
 
-		if (stage_look(lane, lane->s->head, &meta) != -ENODATA)
+		if (ring_look(lane, lane->s->head, &meta) != -ENODATA)
 			nv_store8(j->marker, (uint64_t *)(lane->ring + lane->s->head_offset), 0);
 	}
 }

@@ -8,13 +8,13 @@
  * Enough for a stage of transactions of some ten bytes (64 bytes of stage become
  * 96 of record and 8 of table), and two.  Retire records of a checkpointed
  * journal need two: one that fills, and one to go on in before it is sealed;
- * sealed it holds nothing live, and a checkpoint frees it.
+ * sealed it holds nothing live, and a checkpoint frees it.  And the cleaner's.
  */
 static uint32_t reserve_segments(const struct journal *j)
 {
 	uint64_t stage = j->geometry.ring_bytes * j->geometry.lanes;
 
-	return (uint32_t)(stage / 64 * 104 / segment_room(j)) + 2;
+	return (uint32_t)(stage / 64 * 104 / segment_room(j)) + 2 + RESERVE_CLEAN;
 }
 
 /*
@@ -30,7 +30,7 @@ static uint64_t reserve_share(const struct journal *j, uint64_t line_cost)
 
 	if (room <= lost)
 		return 0;
-	all = (j->segments.reserve - 1) * (room - lost);
+	all = (j->segments.reserve - RESERVE_CLEAN - 1) * (room - lost);
 	/* A lane may be destaged in two parts: some had begun when the reserve was
 	 * reached.  Each begins with a line and ends with a block that is not full. */
 	lost = j->lane_count * (line_cost + j->block_bytes);

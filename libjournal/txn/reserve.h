@@ -11,11 +11,17 @@
  * A segment is full when its bytes are, or the lines of its summary.  So what is
  * owed is counted in bytes, and a line costs the bytes that are its share of a
  * segment: n segments hold what owes n rooms, whichever of the two fills them.
+ *
+ * One of them is the cleaner's.  It opens a segment only for what it moves out of
+ * others, and what it takes up whole of one finds room in one: so it is one segment
+ * behind at most, until the one that it cleans is dead (clean.c).
  */
 #ifndef TXN_RESERVE_H
 #define TXN_RESERVE_H
 
 #include "txn/journal_impl.h"
+
+#define RESERVE_CLEAN 1u /* the cleaner's */
 
 /* how many segments are set aside, and each lane's share of them */
 void reserve_make(struct journal *j);

@@ -99,6 +99,8 @@ static void retire_done(struct journal *j, const struct retired *r)
 
 static int retire_allowed(struct journal *j)
 {
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	if (j->read_only)
 		return journal_say(j, -EROFS, "the journal is open read-only");
 	return journal_failed(j) ? journal_fail(j, -EIO) : 0;
@@ -187,7 +189,7 @@ static int retire_append(struct journal *j, const struct retired *from, size_t e
 			.line = put_le32(from[i].line),
 			.slot = put_le32(id_slot(from[i].id)),
 		};
-	error = stream_append(j, &record, true, &place);
+	error = stream_append(&j->stream, &record, true, &place);
 	if (!error)
 		*ticket = place.ticket;
 	return error;
@@ -205,7 +207,7 @@ static int retire_by_records(struct journal *j, const struct retire_set *set)
 	}
 	/* Their bits are cleared in the map, and room for retiring is set aside:
 	 * without it nothing is decided any more. */
-	return error ? journal_fail(j, error) : stream_wait(j, ticket);
+	return error ? journal_fail(j, error) : stream_wait(&j->stream, ticket);
 }
 
 static int retire_set_durably(struct journal *j, const struct retire_set *set)

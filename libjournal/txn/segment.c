@@ -4,8 +4,10 @@
 #include <errno.h>
 
 #include "txn/checkpoint.h"
+#include "txn/clean.h"
 #include "txn/reserve.h"
 #include "txn/segment_seal.h"
+#include "txn/takeover.h"
 
 /* ---- the bits that say which segments may be free ---------------------------- */
 
@@ -76,6 +78,23 @@ void segment_release(struct journal *j, struct segment *segment, uint32_t transa
 
 	JASSERT(segment_live_of(use) >= transactions);
 	segment_dead(j, segment, use - transactions);
+}
+
+bool segment_keep(struct segment *segment)
+{
+	uint64_t use = atomic_load(&segment->use);
+
+	do
+		if (segment_state_of(use) != SEGMENT_SEALED || !segment_live_of(use))
+			return false;
+	while (!atomic_compare_exchange_weak(&segment->use, &use, use + 1));
+	return true;
+}
+
+void segment_measure(struct segment *segment, uint64_t bytes, uint32_t transactions)
+{
+	atomic_store(&segment->mean_bytes,
+		     transactions ? (uint32_t)((bytes + transactions - 1) / transactions) : 0);
 }
 
 void segment_sealed(struct journal *j, struct segment *segment)
@@ -178,8 +197,12 @@ int segments_admit(struct journal *j)
 
 	if (!reserve_broken(j))
 		return 0;
+	takeover_sweep(j, SWEEP_WAITING_NS);
 	if (segments_pending(j))
 		error = checkpoint(j);
+	while (!error && reserve_broken(j) && clean_for_room(j))
+		if (segments_pending(j))
+			error = checkpoint(j);
 	if (error)
 		return error;
 	return reserve_broken(j) ? segments_full(j) : 0;
@@ -199,11 +222,16 @@ static void segment_draw(struct journal *j, struct head *head, struct segment *s
 int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
 		 bool reserved, struct segment **out)
 {
-	struct segment *segment = segment_pop(j, head, reserved);
-	int error;
+	struct segment *segment;
+	int error = 0;
 
-	if (!segment && segments_pending(j)) {
-		error = checkpoint(j);
+	/* What is reserved is for those that nobody may wait for, and the cleaner's own */
+	if (!reserved)
+		clean_ahead(j);
+	segment = segment_pop(j, head, reserved);
+	while (!segment && (segments_pending(j) || (!reserved && clean_for_room(j)))) {
+		if (segments_pending(j))
+			error = checkpoint(j);
 		if (error)
 			return error;
 		segment = segment_pop(j, head, reserved);

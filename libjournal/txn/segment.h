@@ -47,6 +47,9 @@ bool segment_fits(const struct journal *j, const struct head *head, uint32_t off
 /* bytes of records that a fresh segment takes at most */
 uint64_t segment_room(const struct journal *j);
 
+/* @bytes of @transactions are in it, now that it is full */
+void segment_measure(struct segment *segment, uint64_t bytes, uint32_t transactions);
+
 /* its summary is durable (segment_write_summary()), and it is no head's any more */
 void segment_sealed(struct journal *j, struct segment *segment);
 
@@ -56,6 +59,9 @@ static inline void segment_hold(struct segment *segment, uint32_t transactions)
 	atomic_fetch_add_explicit(&segment->use, transactions, memory_order_relaxed);
 }
 void segment_release(struct journal *j, struct segment *segment, uint32_t transactions);
+
+/* hold a sealed segment as it is, for who reads it; false: it is not one, or dead */
+bool segment_keep(struct segment *segment);
 
 /* recovery: it was used; open, until it is known better */
 void segment_adopt(struct segment *segment);

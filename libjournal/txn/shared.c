@@ -16,7 +16,7 @@
 #define PART_ALIGN 4096u
 
 /* changes with any change of what is shared: processes of two versions never join */
-#define SHARED_MAGIC (0x4c4a534800000001ull ^ sizeof(struct shared) << 8)
+#define SHARED_MAGIC (0x4c4a534800000002ull ^ sizeof(struct shared) << 8)
 
 static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part)
 {
@@ -243,7 +243,8 @@ static int shared_map(struct journal *j, uint64_t bytes)
 {
 	int fd = j->shared_file.fd;
 	/* private: pages not touched cost nothing */
-	void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	void *map = mmap(NULL, bytes,
+			 fd >= 0 && j->read_only ? PROT_READ : PROT_READ | PROT_WRITE,
 			 fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED, fd,
 			 0);
 
@@ -301,7 +302,7 @@ static bool shared_is_ours(const struct journal *j, uint64_t bytes)
 int shared_join(struct journal *j, struct message *message)
 {
 	uint64_t bytes;
-	int error = shared_file_find(j->dir, &j->shared_file, &bytes, message);
+	int error = shared_file_find(j->dir, j->read_only, &j->shared_file, &bytes, message);
 
 	if (error)
 		return error;
@@ -326,18 +327,30 @@ int shared_announce(struct journal *j, struct message *message)
 
 void shared_remove(struct journal *j)
 {
-	if (shared_is_shared(&j->shared_file))
-		shared_file_remove(j->dir, &j->shared_file);
+	if (!shared_is_shared(&j->shared_file))
+		return;
+	/* before the file goes: readers look at this when they find what makes no sense */
+	atomic_store(&j->shared->state, SHARED_CLOSED);
+	shared_file_remove(j->dir, &j->shared_file);
 }
 
+/* One that all were killed over.  Readers may still be looking at it. */
 void shared_sweep(struct journal *j)
 {
 	struct shared_file old;
 	struct message unused;
+	struct shared *map;
 	uint64_t bytes;
 
-	if (shared_file_find(j->dir, &old, &bytes, &unused))
+	if (shared_file_find(j->dir, false, &old, &bytes, &unused))
 		return;
+	map = bytes < PART_ALIGN ? MAP_FAILED :
+				   mmap(NULL, PART_ALIGN, PROT_READ | PROT_WRITE, MAP_SHARED,
+					old.fd, 0);
+	if (map != MAP_FAILED) {
+		atomic_store(&map->state, SHARED_CLOSED);
+		munmap(map, PART_ALIGN);
+	}
 	shared_file_remove(j->dir, &old);
 	shared_file_close(&old);
 }

@@ -42,6 +42,7 @@ struct line {
 	_Atomic uint64_t committed[MARKER_LINE_WORDS]; /* 1: readable or retired */
 	/* 1: never live again: aborted, or somebody retires it, or did */
 	_Atomic uint64_t claimed[MARKER_LINE_WORDS];
+	_Atomic uint32_t owner; /* the member whose own line it is; 0: a lane's */
 } __attribute__((aligned(64))); /* two lanes' lines share no cache line */
 
 static inline uint64_t line_use(uint64_t number, enum line_state state)
@@ -75,7 +76,7 @@ struct slots_from {
 	_Atomic uint32_t line;    /* NO_LINE: none */
 	_Atomic uint32_t next;    /* slot in it; stored before the slot is used */
 	_Atomic uint32_t opening; /* the line that is being opened for it, or NO_LINE */
-	uint32_t reserved;
+	uint32_t owner;           /* the member, of its own; 0: a lane's */
 	_Atomic uint64_t opening_number;
 	uint64_t line_number;
 };
@@ -115,7 +116,8 @@ struct segment {
 	_Atomic uint32_t seed; /* readers of what was here before may look meanwhile */
 	_Atomic uint32_t kind; /* enum log_segment_kind */
 	uint32_t number;
-	uint32_t reserved;
+	/* of a sealed one: about how many bytes a transaction has here; for clean.c */
+	_Atomic uint32_t mean_bytes;
 };
 
 #define SEGMENT_LIVE_BITS 29u
@@ -140,6 +142,13 @@ static inline uint64_t segment_live_of(uint64_t use)
 
 #define HEADS 128u
 
+/* what a head is for; on media HEAD_MOVED is a stream like any other */
+enum head_kind {
+	HEAD_STREAM = 1, /* what is committed or destaged, and retire records */
+	HEAD_EXTENTS,
+	HEAD_MOVED, /* what the cleaner moved: clean.c */
+};
+
 /* the summary of an open segment, as it grows: segment_notes.c */
 struct segment_note {
 	uint32_t line_index; /* in lines[] */
@@ -161,7 +170,8 @@ struct head_shared {
 	_Atomic uint32_t lease;   /* who */
 	_Atomic uint32_t segment; /* number + 1; 0: none */
 	_Atomic uint32_t opening; /* number + 1 of the one that is being opened for it */
-	uint32_t kind;
+	uint32_t kind;            /* enum head_kind */
+	_Atomic uint64_t closing; /* turn << 32 | number + 1 of the one that is being left */
 	_Atomic uint64_t floor; /* while it draws a use: no lower one than this */
 	uint32_t end;           /* next free byte of the segment, on a block */
 	struct notes_counts notes;
@@ -175,10 +185,9 @@ struct head_shared {
 #define MEMBERS 1024u
 
 struct member {
-	_Atomic uint64_t state;    /* enum member_state */
+	_Atomic uint64_t state;    /* enum member_state, and of MEMBER_TAKEN who << 8 */
 	_Atomic uint64_t identity; /* of its process */
 	_Atomic int pid;           /* as it sees itself, for people */
-	_Atomic uint32_t taker;    /* who takes over */
 	struct slots_from own; /* of its direct and synced transactions */
 } __attribute__((aligned(128)));
 
@@ -226,6 +235,7 @@ struct shared_common {
 enum shared_state {
 	SHARED_MAKING,
 	SHARED_READY,
+	SHARED_CLOSED, /* its last member is gone: what it says is not so any more */
 };
 
 struct shared {
@@ -252,7 +262,9 @@ struct shared {
 	_Atomic uint32_t segments_since_checkpoint;
 	_Atomic uint32_t segment_hint; /* where the next free one is looked for */
 
+	_Atomic uint64_t swept_ns; /* when the dead were looked for */
 	_Atomic uint32_t checkpointer __attribute__((aligned(128))); /* who */
+	_Atomic uint32_t cleaner; /* who */
 	_Atomic uint64_t checkpoints;
 };
 

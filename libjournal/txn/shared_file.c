@@ -164,8 +164,8 @@ static int index_same(const char *text, const struct shared_file *file)
 	return length < 0 ? length : strcmp(text, found) ? -ESTALE : 0;
 }
 
-int shared_file_find(const char *dir, struct shared_file *file, uint64_t *bytes,
-		     struct message *message)
+int shared_file_find(const char *dir, bool read_only, struct shared_file *file,
+		     uint64_t *bytes, struct message *message)
 {
 	char text[INDEX_CHARS];
 	struct stat st;
@@ -176,7 +176,7 @@ int shared_file_find(const char *dir, struct shared_file *file, uint64_t *bytes,
 		return error;
 	if (index_file(text, file))
 		return message_set(message, -ESTALE, "%s/%s: does not make sense", dir, INDEX_NAME);
-	file->fd = open(file->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	file->fd = open(file->path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW);
 	if (file->fd < 0)
 		return message_errno(message, errno == ENOENT ? -ESTALE : -errno, "%s", file->path);
 	error = index_same(text, file);

@@ -7,6 +7,7 @@
 #ifndef TXN_SHARED_FILE_H
 #define TXN_SHARED_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/message.h"
@@ -36,8 +37,8 @@ int shared_file_announce(const char *dir, int lock_fd, const struct shared_file 
  * Return: 0; -ESTALE with the reason: it is of another boot, is not there, or is
  * not that file (P17); or what the system said.
  */
-int shared_file_find(const char *dir, struct shared_file *file, uint64_t *bytes,
-		     struct message *message);
+int shared_file_find(const char *dir, bool read_only, struct shared_file *file,
+		     uint64_t *bytes, struct message *message);
 
 /* memory for [from, to) is there; Return: 0 or -ENOSPC, -ENOMEM */
 int shared_file_allocate(const struct shared_file *file, uint64_t from, uint64_t to);

@@ -18,35 +18,42 @@ static uint32_t stream_checkpoint_every(const struct journal *j)
 	return (uint32_t)max_u64(2, j->segments.count / 32);
 }
 
-int stream_make(struct journal *j)
+int stream_make(struct stream *s, struct journal *j, enum head_kind kind)
 {
-	struct stream *s = &j->stream;
-	int i;
-
+	s->j = j;
+	s->kind = kind;
 	s->ticket = 1;
 	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done, NULL))
 		return -ENOMEM;
-	for (i = 0; i < 2 && !j->read_only; i++) {
-		s->batch[i].buffer = log_store_buffer(j->logs[0]);
+	return 0;
+}
+
+int stream_buffers(struct stream *s)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
 		if (!s->batch[i].buffer)
-			return -ENOMEM;
+			s->batch[i].buffer = log_store_buffer(s->j->logs[0]);
+		if (!s->batch[i].buffer)
+			return journal_say(s->j, -ENOMEM, "no memory for a batch of the log");
 	}
 	return 0;
 }
 
-void stream_free(struct journal *j)
+void stream_free(struct stream *s)
 {
 	int i;
 
 	for (i = 0; i < 2; i++)
-		if (j->stream.batch[i].buffer)
-			log_store_buffer_done(j->logs[0], j->stream.batch[i].buffer);
+		if (s->batch[i].buffer)
+			log_store_buffer_done(s->j->logs[0], s->batch[i].buffer);
 }
 
-static void stream_stop(struct journal *j, int error)
+static void stream_stop(struct stream *s, int error)
 {
-	if (!j->stream.error)
-		j->stream.error = journal_fail(j, error);
+	if (!s->error)
+		s->error = journal_fail(s->j, error);
 }
 
 /* Nothing is left to write: others may write where we did. */
@@ -59,9 +66,9 @@ static void stream_rest(struct stream *s)
 }
 
 /* Lead: write the filled batch.  The lock is held, and dropped meanwhile. */
-static void stream_write(struct journal *j)
+static void stream_write(struct stream *s)
 {
-	struct stream *s = &j->stream;
+	struct journal *j = s->j;
 	struct batch *batch = &s->batch[s->filling];
 	struct head_shared *head = s->head->s;
 	struct segment *segment = head_segment(j, s->head);
@@ -86,7 +93,7 @@ static void stream_write(struct journal *j)
 	pthread_mutex_lock(&s->lock);
 	batch->used = 0;
 	if (error) {
-		stream_stop(j, error);
+		stream_stop(s, error);
 	} else {
 		head->durable_record_seq = last;
 		s->durable_ticket = ticket;
@@ -98,25 +105,25 @@ static void stream_write(struct journal *j)
 
 /* After the switch, which is where replay then begins.  The lock is dropped
  * meanwhile: others may fill the batch. */
-static int stream_checkpoint(struct journal *j)
+static int stream_checkpoint(struct stream *s)
 {
-	_Atomic uint32_t *since = &j->shared->segments_since_checkpoint;
+	_Atomic uint32_t *since = &s->j->shared->segments_since_checkpoint;
 	int error;
 
-	if (atomic_fetch_add(since, 1) + 1 < stream_checkpoint_every(j))
+	if (atomic_fetch_add(since, 1) + 1 < stream_checkpoint_every(s->j))
 		return 0;
 	atomic_store(since, 0);
-	pthread_mutex_unlock(&j->stream.lock);
-	error = checkpoint(j);
-	pthread_mutex_lock(&j->stream.lock);
+	pthread_mutex_unlock(&s->lock);
+	error = checkpoint(s->j);
+	pthread_mutex_lock(&s->lock);
 	return error;
 }
 
 /* Lead: get a head, or go on in a fresh segment.  Called with the lock, nothing in
  * the batch; the lock is dropped, and nothing joins the batch meanwhile. */
-static int stream_roll(struct journal *j, bool reserved)
+static int stream_roll(struct stream *s, bool reserved)
 {
-	struct stream *s = &j->stream;
+	struct journal *j = s->j;
 	struct head *head = s->head;
 	bool rolls = head;
 	int error = 0;
@@ -125,18 +132,18 @@ static int stream_roll(struct journal *j, bool reserved)
 	s->rolling = true;
 	pthread_mutex_unlock(&s->lock);
 	if (!head)
-		error = head_lease(j, LOG_STREAM, reserved, &head);
+		error = head_lease(j, s->kind, &head);
 	if (!error && (rolls || !head_segment(j, head))) {
 		rolls = true;
-		error = head_roll(j, head, LOG_STREAM, reserved);
+		error = head_roll(j, head, s->kind, reserved);
 	}
 	pthread_mutex_lock(&s->lock);
 	s->rolling = false;
 	s->head = head;
 	if (!error && rolls)
-		error = stream_checkpoint(j);
+		error = stream_checkpoint(s);
 	else if (error && journal_failed(j))
-		stream_stop(j, error); /* the old one may be half sealed */
+		stream_stop(s, error); /* the old one may be half sealed */
 	s->writing = false;
 	if (error)
 		stream_rest(s);
@@ -144,39 +151,36 @@ static int stream_roll(struct journal *j, bool reserved)
 	return error;
 }
 
-static bool stream_fits(const struct journal *j, uint32_t need, uint32_t transactions)
+static bool stream_fits(const struct stream *s, uint32_t need, uint32_t transactions)
 {
-	const struct stream *s = &j->stream;
 	const struct batch *batch = &s->batch[s->filling];
 
 	return s->head && !s->rolling && batch->used + need <= LOG_BUFFER_BYTES &&
-	       segment_fits(j, s->head, s->head->s->end + batch->used, need, transactions);
+	       segment_fits(s->j, s->head, s->head->s->end + batch->used, need, transactions);
 }
 
 /* Until the record fits: write the batch out, or roll the segment. */
-static int stream_make_room(struct journal *j, uint32_t need, uint32_t transactions,
+static int stream_make_room(struct stream *s, uint32_t need, uint32_t transactions,
 			    bool reserved)
 {
-	struct stream *s = &j->stream;
 	int error = 0;
 
-	while (!error && !stream_fits(j, need, transactions)) {
+	while (!error && !stream_fits(s, need, transactions)) {
 		if (s->error)
 			return s->error;
 		if (s->writing)
 			pthread_cond_wait(&s->done, &s->lock);
 		else if (s->batch[s->filling].used)
-			stream_write(j);
+			stream_write(s);
 		else
-			error = stream_roll(j, reserved);
+			error = stream_roll(s, reserved);
 	}
 	return error ? error : s->error;
 }
 
-static void stream_place(struct journal *j, const struct stream_record *record,
+static void stream_place(struct stream *s, const struct stream_record *record,
 			 struct stream_place *place)
 {
-	struct stream *s = &j->stream;
 	struct batch *batch = &s->batch[s->filling];
 	uint8_t *at = batch->buffer + batch->used;
 	struct head_shared *to = s->head->s;
@@ -184,12 +188,12 @@ static void stream_place(struct journal *j, const struct stream_record *record,
 	uint32_t head = meta.bytes - record->tail_bytes;
 	uint64_t bytes = log_record_bytes(meta.bytes);
 
-	place->segment = head_segment(j, s->head);
+	place->segment = head_segment(s->j, s->head);
 	place->offset = to->end + batch->used;
 	place->ticket = s->ticket;
 	meta.seq = ++to->last_record_seq;
 	meta.acked = to->durable_record_seq;
-	meta.incarnation = (uint32_t)j->shared->incarnation;
+	meta.incarnation = (uint32_t)s->j->shared->incarnation;
 	/* what the reader relies on: a segment cannot hold more */
 	JASSERT(meta.seq <= place->offset / LOG_RECORD_BYTES && meta.acked < meta.seq);
 	memcpy(at + LOG_RECORD_BYTES, record->payload, head);
@@ -218,9 +222,9 @@ static int stream_note(struct head *head, const struct log_meta *meta, uint32_t 
  * under the lock: meanwhile a destage or a retire may have rolled the head into
  * the reserve, and data there would hold it.
  */
-static int stream_enter(struct journal *j, uint32_t need, uint32_t transactions, bool reserved)
+static int stream_enter(struct stream *s, uint32_t need, uint32_t transactions, bool reserved)
 {
-	struct stream *s = &j->stream;
+	struct journal *j = s->j;
 	int error;
 
 	for (;;) {
@@ -229,30 +233,33 @@ static int stream_enter(struct journal *j, uint32_t need, uint32_t transactions,
 		if (!error)
 			error = s->error;
 		if (!error)
-			error = stream_make_room(j, need, transactions, reserved);
+			error = stream_make_room(s, need, transactions, reserved);
 		if (error || reserved || !reserve_broken(j))
 			return error;
 		pthread_mutex_unlock(&s->lock);
 	}
 }
 
-int stream_append(struct journal *j, const struct stream_record *record, bool reserved,
+int stream_append(struct stream *s, const struct stream_record *record, bool reserved,
 		  struct stream_place *place)
 {
-	struct stream *s = &j->stream;
 	uint32_t need = (uint32_t)log_record_bytes(record->meta.bytes);
 	uint32_t transactions = record->meta.type == LOG_DATA ? record->meta.count : 0;
 	int error;
 
 	/* or no fresh segment would ever do */
-	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(j));
-	error = stream_enter(j, need, transactions, reserved);
+	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(s->j));
+	error = stream_enter(s, need, transactions, reserved);
 	if (!error)
 		error = stream_note(s->head, &record->meta,
 				    s->head->s->end + s->batch[s->filling].used);
 	if (!error) {
-		stream_place(j, record, place);
+		stream_place(s, record, place);
 		segment_hold(place->segment, transactions);
+		if (transactions)
+			count(s->j->counters,
+			      s->kind == HEAD_MOVED ? COUNT_MOVED_BYTES : COUNT_LOG_BYTES,
+			      record->meta.bytes);
 	} else {
 		stream_rest(s);
 	}
@@ -260,9 +267,8 @@ int stream_append(struct journal *j, const struct stream_record *record, bool re
 	return error;
 }
 
-int stream_wait(struct journal *j, uint64_t ticket)
+int stream_wait(struct stream *s, uint64_t ticket)
 {
-	struct stream *s = &j->stream;
 	int error;
 
 	pthread_mutex_lock(&s->lock);
@@ -270,20 +276,19 @@ int stream_wait(struct journal *j, uint64_t ticket)
 		if (s->writing)
 			pthread_cond_wait(&s->done, &s->lock);
 		else
-			stream_write(j);
+			stream_write(s);
 	}
 	error = s->error;
 	pthread_mutex_unlock(&s->lock);
 	return error;
 }
 
-int stream_drain(struct journal *j)
+int stream_drain(struct stream *s)
 {
-	struct stream *s = &j->stream;
 	uint64_t ticket;
 
 	pthread_mutex_lock(&s->lock);
 	ticket = s->batch[s->filling].used ? s->ticket : s->ticket - 1;
 	pthread_mutex_unlock(&s->lock);
-	return stream_wait(j, ticket);
+	return stream_wait(s, ticket);
 }

@@ -10,6 +10,8 @@
  * ones before it in its segment, by a count that begins anew with each use of a
  * segment: the watermark (P10).  A segment is left only sealed, so the last ones
  * in it need no witness in another.
+ *
+ * A process has one for what is committed, and one for what its cleaner moves.
  */
 #ifndef TXN_STREAM_H
 #define TXN_STREAM_H
@@ -30,8 +32,10 @@ struct stream_place {
 	uint64_t ticket; /* of its batch, in this process */
 };
 
-int stream_make(struct journal *j);
-void stream_free(struct journal *j);
+int stream_make(struct stream *s, struct journal *j, enum head_kind kind);
+/* what it writes from, once it is to be written to; Return: 0 or -ENOMEM with the text */
+int stream_buffers(struct stream *s);
+void stream_free(struct stream *s);
 
 /* the largest payload of one record */
 static inline uint32_t stream_payload_max(void)
@@ -45,15 +49,15 @@ static inline uint32_t stream_payload_max(void)
  * A LOG_DATA record holds its segment from here on, for each transaction.
  * Return: 0; -ENOSPC, -ENOMEM: nothing happened; or the sticky failure.
  */
-int stream_append(struct journal *j, const struct stream_record *record, bool reserved,
+int stream_append(struct stream *s, const struct stream_record *record, bool reserved,
 		  struct stream_place *place);
 
 /**
  * stream_wait() - the batch of @ticket and all before it are durable on return 0
  */
-int stream_wait(struct journal *j, uint64_t ticket);
+int stream_wait(struct stream *s, uint64_t ticket);
 
 /* write what is in the batch and seal nothing: for close */
-int stream_drain(struct journal *j);
+int stream_drain(struct stream *s);
 
 #endif

@@ -2,6 +2,7 @@
 /* The public calls on an open transaction. */
 #include <errno.h>
 
+#include "txn/clean.h"
 #include "txn/reserve.h"
 #include "txn/txn_impl.h"
 
@@ -19,6 +20,8 @@ static int txn_bytes_allowed(struct journal *j, uint64_t bytes)
 /* Nothing is accepted that could not be finished. */
 static int txn_accept(struct journal *j, const struct journal_txn_options *options)
 {
+	if (journal_is_childs(j))
+		return journal_childs(j);
 	if (j->read_only)
 		return journal_say(j, -EROFS, "the journal is open read-only");
 	if (journal_failed(j))
@@ -31,10 +34,11 @@ static int txn_accept(struct journal *j, const struct journal_txn_options *optio
 }
 
 /* A staged transaction has log room set aside for its destage (P8). */
-static bool txn_may_stage(const struct journal *j, const struct journal_txn_options *options)
+static bool txn_may_stage(struct journal *j, const struct journal_txn_options *options)
 {
 	return j->stage_on && options->path <= JOURNAL_PATH_STAGED &&
-	       options->bytes <= j->stage_max_bytes && !reserve_broken(j);
+	       options->bytes <= j->stage_max_bytes &&
+	       (!reserve_broken(j) || (clean_for_room(j) && !reserve_broken(j)));
 }
 
 int journal_begin(struct journal *j, const struct journal_txn_options *options,
@@ -79,6 +83,8 @@ static int txn_make_room(struct journal_txn *txn, uint64_t more)
 	int error;
 
 	JASSERT(!txn->ended);
+	if (journal_is_childs(txn->j))
+		return journal_childs(txn->j);
 	if (txn->error)
 		return txn->error;
 	if (txn->reserved && txn->lane)
@@ -181,7 +187,7 @@ static int txn_end(struct journal_txn *txn)
 
 int journal_prepare(struct journal_txn *txn)
 {
-	int error = txn_end(txn);
+	int error = journal_is_childs(txn->j) ? journal_childs(txn->j) : txn_end(txn);
 
 	if (!error)
 		error = txn->lane ? txn_staged_prepare(txn) :
@@ -193,7 +199,12 @@ int journal_prepare(struct journal_txn *txn)
 int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 {
 	struct journal_receipt unused;
-	int error = txn_end(txn);
+	int error;
+
+	/* the parent's: it may yet commit it */
+	if (journal_is_childs(txn->j))
+		return journal_childs(txn->j);
+	error = txn_end(txn);
 
 	if (error) {
 		journal_abort(txn);
@@ -208,6 +219,8 @@ int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 
 int journal_abort(struct journal_txn *txn)
 {
+	if (journal_is_childs(txn->j))
+		return 0;
 	count(txn->j->counters, COUNT_ABORTS, 1);
 	if (txn->lane)
 		txn_staged_abort(txn);

@@ -305,14 +305,14 @@ static int txn_synced_commit(struct journal_txn *txn)
 		return error;
 	txn_final_meta(txn, LOG_DATA, &record.meta);
 	record.payload = txn_payload(txn);
-	error = stream_append(txn->j, &record, false, &place);
+	error = stream_append(&txn->j->stream, &record, false, &place);
 	if (error)
 		return error;
 	txn_locate(txn, place.segment->number, place.offset, 0);
 	txn_fill_slots(txn, txn->where, txn->units);
 	/* it is in the batch and will be durable, whatever happens to us */
 	txn->slots_taken = false;
-	error = stream_wait(txn->j, place.ticket);
+	error = stream_wait(&txn->j->stream, place.ticket);
 	if (!error)
 		count(txn->j->counters, COUNT_SYNCED, txn_group_count(txn));
 	return error;

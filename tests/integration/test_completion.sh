@@ -50,12 +50,16 @@ it_completes()
 	completes "file: pmem: sim:" format -m ""
 	# by default bash parts words at "=" and ":"
 	completes "mbox" put d --as = m
-	completes "raw lines mbox bsmtp" put d --as =
+	completes "raw lines mbox bsmtp tar" put d --as =
+	completes "mbox bsmtp tar" export d --as ""
+	completes "--output" export d --o
 	completes "--as=mbox" put d --as=m
 	completes "--require=process --require=power" format --require=p
 	completes "" format --size 6
 	# -m takes no value where it is no option
 	completes "" put d f -m ""
+	completes "dump destroy" help d
+	completes "--yes" destroy --y
 	completes "retire" help re
 	completes "retire" --help re
 	mkdir "$scratch/some where"
@@ -68,6 +72,8 @@ it_completes()
 	completes "$scratch/some where" format --size=64M "$scratch/some"
 	completes "$scratch/some where" put -a mbox "$scratch/some"
 	touch "$scratch/a file"
+	completes "$scratch/a file" export d -o "$scratch/a f"
+	completes "$scratch/some where" export --as tar --output x "$scratch/some"
 	completes "$scratch/a file" put "$scratch" "$scratch/a f"
 	journal "$scratch/j"
 	printf 'a\nb\n' | "$JNL" put "$scratch/j" --as lines >"$scratch/ids"

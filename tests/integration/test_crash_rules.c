@@ -20,6 +20,25 @@ static void runs(const struct crash_plan *plan, uint64_t seed, uint32_t count)
 	assert_int_equal(crash_runs(plan, crash_seed(plan->name, seed), crash_count(count)), 0);
 }
 
+/* Moved over and over, from whatever path it was committed by, retired meanwhile. */
+static void p2_a_moved_one_is_there_once(void **state)
+{
+	static const struct crash_plan plan = {
+		.name = "p2", .generations = 5, .ops = 60, .ring_bytes = 4096, .live_max = 60,
+		.payload_max = 400,
+		.weight = { [CRASH_PUT] = 10, [CRASH_DIRECT] = 6, [CRASH_SYNCED] = 6,
+			    [CRASH_GROUP] = 3, [CRASH_PREPARE] = 2, [CRASH_RETIRE] = 6,
+			    [CRASH_RETIRE_MANY] = 2, [CRASH_CLEAN] = 25 },
+	};
+	struct crash_plan file = plan;
+
+	(void)state;
+	runs(&plan, 150, 2);
+	file.name = "p2-file";
+	file.checkpointed = true;
+	runs(&file, 170, 2);
+}
+
 /* Lines turn over within a few operations: what was finished in one stays so. */
 static void p1_a_recycled_line_revives_nothing(void **state)
 {
@@ -198,6 +217,7 @@ static void p13_one_flush_covers_the_pieces(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(p2_a_moved_one_is_there_once),
 		cmocka_unit_test(p1_a_recycled_line_revives_nothing),
 		cmocka_unit_test(p4_ids_are_never_reissued),
 		cmocka_unit_test(p5_a_ring_holds_what_was_acknowledged),

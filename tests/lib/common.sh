@@ -17,6 +17,16 @@ failed=0
 started=$scratch/.started
 remove=$scratch/.remove
 : >"$started" >"$remove"
+# what a journal shares outlives a killed process, until the next open: here there is none
+shared_goes()
+{
+	local index file
+	while read -r index; do
+		file=$(sed -n 's:^file=\(/dev/shm/libjournal-[0-9a-f]*\)$:\1:p' "$index")
+		[ -z "$file" ] || rm -f "$file"
+	done < <(find "$1" -name index -type f 2>/dev/null)
+}
+
 finish()
 {
 	local pid path
@@ -24,8 +34,10 @@ finish()
 		kill -9 "$pid" 2>/dev/null || true
 	done <"$started"
 	while read -r path; do
+		shared_goes "$path"
 		rm -rf "$path"
 	done <"$remove"
+	shared_goes "$scratch"
 	rm -rf "$scratch"
 }
 trap finish EXIT

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crash_clean.h"
 #include "crash_look.h"
 #include "fault.h"
 #include "scratch.h"
@@ -25,6 +26,7 @@ struct crash_run {
 	uint64_t random;
 	uint8_t *payload;
 	uint32_t refused;
+	uint64_t cleaned;
 	uint32_t every;
 };
 
@@ -33,7 +35,8 @@ const struct crash_plan crash_plan_all = {
 	.generations = 6, .ops = 60,
 	.weight = { [CRASH_PUT] = 30, [CRASH_DIRECT] = 10, [CRASH_SYNCED] = 10, [CRASH_GROUP] = 8,
 		    [CRASH_LARGE] = 1, [CRASH_PREPARE] = 6, [CRASH_ABORT] = 5, [CRASH_RETIRE] = 15,
-		    [CRASH_RETIRE_MANY] = 4, [CRASH_RETIRE_ALL] = 2, [CRASH_CLOSE] = 1 },
+		    [CRASH_RETIRE_MANY] = 4, [CRASH_RETIRE_ALL] = 2, [CRASH_CLOSE] = 1,
+		    [CRASH_CLEAN] = 5 },
 };
 
 #define PAYLOAD_ROOM (3u << 20)
@@ -332,6 +335,9 @@ static int run_op(struct crash_run *run, enum crash_op op)
 		return run_retire_some(run);
 	case CRASH_RETIRE_ALL:
 		return run_retire(run, below(run, live_max / 4 + 1), false);
+	case CRASH_CLEAN:
+		return run_error(run, "clean",
+				 crash_clean(run->j, below(run, 4), &run->cleaned));
 	default:
 		return run_reopen(run);
 	}
@@ -452,8 +458,9 @@ int crash_run(const struct crash_plan *plan, uint64_t seed, char why[512])
 	crash_world_enter(NULL);
 	crash_set_cpu(-1);
 	printf("# %s: %" PRIu64 " points, a look at 1 in %u, %" PRIu64 " crashes recovered, "
-	       "%u transactions, %u refused\n", plan->name, run->world.operations, run->every,
-	       run->look.looked, run->oracle.count, run->refused);
+	       "%u transactions, %u refused, %" PRIu64 " segments cleaned\n", plan->name,
+	       run->world.operations, run->every, run->look.looked, run->oracle.count,
+	       run->refused, run->cleaned);
 	memcpy(why, run->oracle.why, 512);
 	crash_look_free(&run->look);
 	crash_world_free(&run->world);

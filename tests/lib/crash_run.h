@@ -26,6 +26,7 @@ enum crash_op {
 	CRASH_RETIRE_MANY,
 	CRASH_RETIRE_ALL,   /* so that lines and segments turn over */
 	CRASH_CLOSE,        /* and open again */
+	CRASH_CLEAN,        /* crash_clean.h */
 	CRASH_OPS,
 };
 

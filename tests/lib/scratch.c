@@ -46,11 +46,27 @@ int scratch_make(struct scratch *scratch, const char *parent)
 	return mkdtemp(scratch->directory) ? 0 : -errno;
 }
 
+/* What a journal shares outlives a killed process, until the next open: here there is
+ * none.  DIR/index names it. */
+static void remove_shared(const char *index)
+{
+	char line[PATH_MAX];
+	FILE *file = fopen(index, "re");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "file=/dev/shm/libjournal-", 25))
+			(void)unlink(line + 5);
+	}
+	if (file)
+		(void)fclose(file);
+}
+
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
 {
 	(void)status;
-	(void)kind;
-	(void)walk;
+	if (kind == FTW_F && !strcmp(path + walk->base, "index"))
+		remove_shared(path);
 	return remove(path);
 }
 

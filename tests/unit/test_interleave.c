@@ -126,15 +126,15 @@ static void p2_nobody_claims_in_a_line_that_is_recycled(void **state)
 
 /* ---- P2: a destage, and what it moves is retired ------------------------------------ */
 
-int __real_stream_wait(struct journal *j, uint64_t seq);
-int __wrap_stream_wait(struct journal *j, uint64_t seq);
+int __real_stream_wait(struct stream *s, uint64_t seq);
+int __wrap_stream_wait(struct stream *s, uint64_t seq);
 
 static bool destaging;
 
 /* Up to here a destage only wrote: from here on it changes what others see. */
-int __wrap_stream_wait(struct journal *j, uint64_t seq)
+int __wrap_stream_wait(struct stream *s, uint64_t seq)
 {
-	int error = __real_stream_wait(j, seq);
+	int error = __real_stream_wait(s, seq);
 
 	if (destaging)
 		step_begin();

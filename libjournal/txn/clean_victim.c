@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Moving what lives in one segment.
+ *
+ *  1. Its digest and table say what is in it, the index what of that still lives here.
+ *  2. Each is read, verified, and appended to the cleaner's stream as a record that
+ *     certifies itself, with one move more.  What does not verify is not certified
+ *     anew: it is lost, and said to be.
+ *  3. The copies are durable.
+ *  4. Where each is read from is exchanged, old place for new.  Of a retire and a
+ *     move one gets the old place: who retires takes what he finds and gives
+ *     that up, old or new; if it was the old one, the exchange fails, and the copy's
+ *     hold is given up here.
+ *  5. The holds on the old segment are given up: nothing lives there, it is free.
+ *
+ * The cleaner holds the segment from before 1 until after 5: nobody writes there
+ * meanwhile, so no other transaction can have the very same place.
+ *
+ * A crash before 3 leaves copies that nobody relies on.  After it both verify, and
+ * the same bit retires both: recovery takes the one with more moves.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "format/group.h"
+#include "format/summary.h"
+#include "txn/cell.h"
+#include "txn/clean.h"
+#include "txn/segment.h"
+#include "txn/slots.h"
+#include "txn/stream.h"
+#include "util/crc32c.h"
+
+#define WINDOW_BYTES (LOG_BUFFER_BYTES + 8192u) /* a record, wherever its blocks begin */
+#define GAP_BYTES    65536u                     /* read through */
+
+struct survivor {
+	struct slot *slot;
+	uint64_t number;
+	uint64_t from;
+	uint64_t to; /* 0: not copied */
+	uint32_t line;
+	uint32_t at;           /* slot in the line */
+	uint32_t bytes, units; /* of its payload; of the copy's record */
+};
+
+struct clean {
+	struct journal *j;
+	struct segment *victim;
+	struct survivor *all; /* by offset, once they are all known */
+	uint32_t count, room;
+	bool pinned;    /* something in it cannot be moved */
+	bool no_memory;
+	uint8_t *window;
+	uint64_t window_from, window_to;
+	uint64_t ticket; /* of the last copy */
+};
+
+/* ---- what lives there ------------------------------------------------------------ */
+
+static int clean_read(struct journal *j, const struct segment *segment, uint64_t offset,
+		      void *buffer, uint64_t bytes)
+{
+	struct log_io io = {
+		.offset = segment_base(j, segment->number) + offset,
+		.buffer = buffer,
+		.bytes = (uint32_t)bytes,
+	};
+
+	return log_store_read(j->logs[segment_log(j, segment->number)], &io, 1);
+}
+
+static int clean_digest(struct clean *c, struct summary_head **out)
+{
+	struct journal *j = c->j;
+	void *digest;
+	int error;
+
+	if (posix_memalign(&digest, 4096, j->digest_bytes))
+		return -ENOMEM;
+	error = clean_read(j, c->victim, j->segment_bytes - j->digest_bytes, digest,
+			   j->digest_bytes);
+	if (!error)
+		error = summary_validate(digest, j->digest_bytes, j->segment_bytes,
+					 c->victim->number, j->geometry.nonce);
+	*out = digest;
+	if (!error && get_le64((*out)->seq) != c->victim->seq)
+		error = -EBADMSG;
+	if (error)
+		free(digest);
+	return error;
+}
+
+static int clean_table(struct clean *c, const struct summary_head *digest,
+		       struct summary_entry **out)
+{
+	struct journal *j = c->j;
+	uint32_t bytes = get_le32(digest->entries) * (uint32_t)sizeof(struct summary_entry);
+	uint32_t offset = get_le32(digest->table_offset);
+	uint64_t room = round_up(bytes, j->block_bytes);
+	void *table;
+	int error;
+
+	if (offset % j->block_bytes || offset + room > j->segment_bytes)
+		return -EBADMSG;
+	if (posix_memalign(&table, 4096, room + j->block_bytes))
+		return -ENOMEM;
+	error = bytes ? clean_read(j, c->victim, offset, table, room) : 0;
+	if (!error && crc32c(c->victim->seed, table, bytes) != get_le32(digest->table_crc))
+		error = -EBADMSG;
+	*out = table;
+	if (error)
+		free(table);
+	return error;
+}
+
+static void clean_add(struct clean *c, const struct survivor *survivor)
+{
+	uint32_t room = c->room ? c->room * 2 : 64;
+	struct survivor *grown;
+
+	if (c->count == c->room) {
+		grown = realloc(c->all, room * sizeof(*grown));
+		if (!grown) {
+			c->no_memory = true;
+			return;
+		}
+		c->all = grown;
+		c->room = room;
+	}
+	c->all[c->count++] = *survivor;
+}
+
+/*
+ * One that the table names.  It pins the segment when it holds it and cannot be
+ * moved: a piece of a large one; one that is lost, of which this is the only
+ * witness; one that is not committed yet, or on its way from the stage.
+ */
+static void clean_look(struct clean *c, uint32_t line, uint64_t number, uint32_t at,
+		       bool part)
+{
+	struct journal *j = c->j;
+	const struct line *state = &j->lines[line];
+	struct slot *slot = &j->slots[(size_t)line * SLOTS_PER_LINE + at];
+	uint64_t bit = 1ull << (at & 63), where;
+	bool here;
+
+	if (line >= j->shared->lines_used || atomic_load(&state->number) != number ||
+	    atomic_load(&state->claimed[at / 64]) & bit)
+		return;
+	where = atomic_load(&slot->where);
+	here = where_kind(where) == WHERE_LOG && where_segment(where) == c->victim->number;
+	if (here && !(where & WHERE_MULTI) && atomic_load(&state->committed[at / 64]) & bit) {
+		clean_add(c, &(struct survivor){
+			.slot = slot, .number = number, .from = where, .line = line, .at = at,
+			.bytes = atomic_load(&slot->bytes), .units = atomic_load(&slot->units),
+		});
+		return;
+	}
+	/* of those that have moved on to another segment nothing is left here */
+	if (here || part || where_kind(where) != WHERE_LOG)
+		c->pinned = true;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct survivor *left = a, *right = b;
+	uint32_t x = where_offset(left->from), y = where_offset(right->from);
+
+	if (x == y)
+		return left->at < right->at ? -1 : left->at > right->at;
+	return x < y ? -1 : 1;
+}
+
+static int clean_collect(struct clean *c)
+{
+	const struct summary_line *line;
+	struct summary_head *digest;
+	struct summary_entry *table;
+	uint32_t i, at, entry = 0;
+	int error = clean_digest(c, &digest);
+
+	if (error)
+		return error;
+	error = clean_table(c, digest, &table);
+	if (error) {
+		free(digest);
+		return error;
+	}
+	line = (const struct summary_line *)(digest + 1);
+	for (i = 0; i < get_le32(digest->lines); i++, line++)
+		for (at = 0; at < SLOTS_PER_LINE; at++)
+			if (get_le64(line->used[at / 64]) >> (at & 63) & 1)
+				clean_look(c, get_le32(line->line), get_le64(line->epoch), at,
+					   get_le32(table[entry++].size) & SUMMARY_PART);
+	free(table);
+	free(digest);
+	if (c->count)
+		qsort(c->all, c->count, sizeof(*c->all), by_offset);
+	return c->no_memory ? -ENOMEM : 0;
+}
+
+/* ---- what it costs ----------------------------------------------------------------- */
+
+/* the survivors of the same record as @first: Return: the one behind them */
+static uint32_t clean_run(const struct clean *c, uint32_t first)
+{
+	uint32_t i = first + 1;
+
+	while (i < c->count && c->all[i].from == c->all[first].from)
+		i++;
+	return i;
+}
+
+/* each in a record of its own */
+static uint64_t clean_alone_bytes(const struct clean *c, uint32_t first, uint32_t end)
+{
+	uint64_t bytes = 0;
+
+	for (; first < end; first++)
+		bytes += log_record_bytes(c->all[first].bytes);
+	return bytes;
+}
+
+/* A group whose members have mostly gone is taken apart. */
+static bool clean_apart(const struct clean *c, uint32_t first, uint32_t end)
+{
+	return clean_alone_bytes(c, first, end) < c->all[first].units * 32ull;
+}
+
+static uint64_t clean_cost(const struct clean *c)
+{
+	uint64_t bytes = 0;
+	uint32_t i, end;
+
+	for (i = 0; i < c->count; i = end) {
+		end = clean_run(c, i);
+		bytes += min_u64(clean_alone_bytes(c, i, end), c->all[i].units * 32ull);
+	}
+	return bytes;
+}
+
+/* ---- copying ------------------------------------------------------------------------ */
+
+/* The record of @first, and of those behind it what a read of that size brings.
+ * Return: 0, or what the read said. */
+static int clean_window(struct clean *c, uint32_t first, const uint8_t **bytes)
+{
+	struct journal *j = c->j;
+	uint64_t from = where_offset(c->all[first].from), end = from + c->all[first].units * 32ull;
+	uint64_t to, next;
+	uint32_t i;
+	int error;
+
+	if (from < c->window_from || end > c->window_to) {
+		c->window_from = round_down(from, j->block_bytes);
+		to = min_u64(round_up(end, j->block_bytes), j->segment_bytes);
+		for (i = first + 1; i < c->count; i++) {
+			next = where_offset(c->all[i].from);
+			end = round_up(next + c->all[i].units * 32ull, j->block_bytes);
+			if (next > to + GAP_BYTES || end - c->window_from > WINDOW_BYTES)
+				break;
+			to = min_u64(max_u64(to, end), j->segment_bytes);
+		}
+		c->window_to = 0;
+		if (to - c->window_from > WINDOW_BYTES)
+			return -EBADMSG;
+		error = clean_read(j, c->victim, c->window_from, c->window, to - c->window_from);
+		if (error)
+			return error;
+		c->window_to = to;
+	}
+	*bytes = c->window + (from - c->window_from);
+	return 0;
+}
+
+/* Whether the bytes are the record that the survivors [first, end) are in. */
+static bool clean_verify(const struct clean *c, uint32_t first, uint32_t end,
+			 const uint8_t *bytes, struct log_meta *meta)
+{
+	uint64_t seed = c->victim->seed;
+	const struct survivor *s = &c->all[first];
+	uint32_t i;
+
+	if (log_record_decode((const struct log_record *)bytes, (uint32_t)seed,
+			      where_offset(s->from), s->units * 32ull, meta) ||
+	    crc32c((uint32_t)seed, bytes + LOG_RECORD_BYTES, meta->bytes) != meta->payload_crc ||
+	    meta->type == LOG_RETIRE || meta->extents != 1 || meta->line != s->line ||
+	    meta->line_epoch != s->number)
+		return false;
+	for (i = first; i < end; i++)
+		if (c->all[i].at < meta->slot || c->all[i].at >= meta->slot + meta->count)
+			return false;
+	return true;
+}
+
+/* A reader would say so at the next look: it does not verify, and never will. */
+static void clean_lose(struct clean *c, uint32_t first, uint32_t end)
+{
+	uint64_t from;
+
+	for (; first < end; first++) {
+		from = c->all[first].from;
+		(void)atomic_compare_exchange_strong(&c->all[first].slot->where, &from,
+						     where_lost_in(c->victim->number));
+	}
+	c->pinned = true;
+}
+
+/* Append a copy of the record; Return: as stream_append(). */
+static int clean_append(struct clean *c, struct log_meta *meta, const uint8_t *payload,
+			struct stream_place *place)
+{
+	struct stream_record record = { .meta = *meta, .payload = payload };
+	int error;
+
+	record.meta.type = LOG_DATA;
+	record.meta.moves = (uint32_t)min_u64(meta->moves + 1ull, UINT16_MAX);
+	error = stream_append(&c->j->moved, &record, true, place);
+	if (!error)
+		c->ticket = place->ticket;
+	return error;
+}
+
+static void clean_copied(struct survivor *s, const struct stream_place *place, uint32_t bytes)
+{
+	s->to = where_log(place->segment->number, place->offset, 0);
+	s->units = (uint32_t)(log_record_bytes(bytes) / 32);
+}
+
+static int clean_copy_apart(struct clean *c, uint32_t first, uint32_t end,
+			    const struct log_meta *group, const uint8_t *payload)
+{
+	struct log_meta meta = *group;
+	struct stream_place place;
+	uint32_t index, offset;
+	int error = 0;
+
+	meta.count = 1;
+	for (; first < end && !error; first++) {
+		index = c->all[first].at - group->slot;
+		if (group_find(payload, group->bytes, group->count, index, &offset, &meta.bytes)) {
+			clean_lose(c, first, first + 1);
+			continue;
+		}
+		meta.id = group->id + index;
+		meta.slot = c->all[first].at;
+		meta.total_bytes = meta.bytes;
+		error = clean_append(c, &meta, payload + offset, &place);
+		if (!error)
+			clean_copied(&c->all[first], &place, meta.bytes);
+	}
+	return error;
+}
+
+static int clean_copy_whole(struct clean *c, uint32_t first, uint32_t end,
+			    struct log_meta *meta, const uint8_t *payload)
+{
+	struct stream_place place;
+	int error = clean_append(c, meta, payload, &place);
+
+	if (error)
+		return error;
+	/* a group's that do not live any more hold nothing */
+	segment_release(c->j, place.segment, meta->count - (end - first));
+	for (; first < end; first++)
+		clean_copied(&c->all[first], &place, meta->bytes);
+	return 0;
+}
+
+static int clean_copy_run(struct clean *c, uint32_t first, uint32_t end)
+{
+	struct log_meta meta;
+	const uint8_t *bytes;
+	int error = clean_window(c, first, &bytes);
+
+	if (error) {
+		c->pinned = true; /* not to be read, now: it stays as it is */
+		return 0;
+	}
+	if (!clean_verify(c, first, end, bytes, &meta)) {
+		clean_lose(c, first, end);
+		return 0;
+	}
+	return clean_apart(c, first, end) ?
+		       clean_copy_apart(c, first, end, &meta, bytes + LOG_RECORD_BYTES) :
+		       clean_copy_whole(c, first, end, &meta, bytes + LOG_RECORD_BYTES);
+}
+
+static int clean_copy(struct clean *c)
+{
+	uint32_t i, end;
+	int error = 0, wait;
+
+	if (posix_memalign((void **)&c->window, 4096, WINDOW_BYTES))
+		return -ENOMEM;
+	for (i = 0; i < c->count && !error; i = end) {
+		end = clean_run(c, i);
+		error = clean_copy_run(c, i, end);
+	}
+	/* the copies durable before anybody reads them: the old ones go then */
+	wait = c->ticket ? stream_wait(&c->j->moved, c->ticket) : 0;
+	return wait ? wait : error;
+}
+
+/* ---- the exchange ---------------------------------------------------------------------- */
+
+static bool clean_exchange(struct clean *c, struct cell *cell, const struct survivor *s)
+{
+	uint64_t from = s->from;
+
+	/* or its units could be those of the slot's next transaction */
+	cell_move(c->j, cell, s->line);
+	if (atomic_load(&c->j->lines[s->line].number) != s->number ||
+	    !atomic_compare_exchange_strong(&s->slot->where, &from, s->to))
+		return false;
+	/* Of a member of a group, now alone, they become less.  Who reads the new place
+	 * with the old ones reads too much, and it does not matter. */
+	atomic_store_explicit(&s->slot->units, s->units, memory_order_release);
+	return true;
+}
+
+static void clean_publish(struct clean *c)
+{
+	struct journal *j = c->j;
+	struct cell *cell = cell_take(j, 0);
+	uint32_t i, moved = 0;
+
+	for (i = 0; i < c->count; i++) {
+		if (!c->all[i].to)
+			continue;
+		if (clean_exchange(c, cell, &c->all[i]))
+			moved++;
+		else
+			segment_release(j, &j->segments.all[where_segment(c->all[i].to)], 1);
+	}
+	cell_drop(cell);
+	segment_release(j, c->victim, moved);
+	count(j->counters, COUNT_MOVED, moved);
+}
+
+/* Not worth it, or it cannot be: until more of it has died it counts as full. */
+static void clean_leave(struct clean *c)
+{
+	segment_measure(c->victim, c->j->segment_bytes,
+			(uint32_t)segment_live_of(atomic_load(&c->victim->use)));
+	count(c->j->counters, COUNT_UNMOVED, 1);
+}
+
+static int clean_move(struct clean *c, uint64_t bytes_max, bool *gained)
+{
+	uint64_t cost = clean_cost(c);
+	int error;
+
+	/* what is known by now, instead of a mean */
+	segment_measure(c->victim, cost, c->count);
+	if (c->pinned || !c->count) {
+		clean_leave(c);
+		return 0;
+	}
+	if (cost > bytes_max)
+		return 0;
+	error = clean_copy(c);
+	if (journal_failed(c->j))
+		return error; /* undecided: nothing is given up any more */
+	clean_publish(c);
+	if (c->pinned)
+		clean_leave(c);
+	*gained = !error && !c->pinned;
+	return error;
+}
+
+int clean_victim(struct journal *j, struct segment *victim, uint64_t bytes_max, bool *gained)
+{
+	struct clean c = { .j = j, .victim = victim };
+	int error = clean_collect(&c);
+
+	*gained = false;
+	if (!error)
+		error = clean_move(&c, bytes_max, gained);
+	else if (error != -ENOMEM)
+		clean_leave(&c); /* its summary is not to be had */
+	free(c.window);
+	free(c.all);
+	if (error == -ENOMEM)
+		return journal_say(j, error, "no memory to clean a segment");
+	return journal_failed(j) || error == -ENOSPC ? error : 0;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * journal_destroy().  Order: media are overwritten and removed, then journal.conf,
+ * and the lock last.  Until journal.conf is gone another call can go on.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "txn/destroy_impl.h"
+#include "txn/entry.h"
+#include "txn/member.h"
+#include "txn/remove.h"
+#include "txn/shared_file.h"
+
+static int destroy_remove(struct destroy *d, const char *path)
+{
+	int error = remove_file(path);
+
+	return error ? message_errno(d->message, error, "%s: cannot be removed", path) : 0;
+}
+
+static int destroy_part(struct destroy *d, struct destroy_part *part)
+{
+	int error = destroy_wipe(d, part);
+
+	return error || !part->remove ? error : destroy_remove(d, part->path);
+}
+
+static int destroy_media(struct destroy *d)
+{
+	uint32_t log;
+	/* first what would be people's mail to whoever gets the NVRAM next */
+	int error = destroy_part(d, &d->marker);
+
+	for (log = 0; log < d->conf.log_count && !error; log++)
+		error = destroy_part(d, &d->logs[log]);
+	return error;
+}
+
+/* Memory that processes shared has payload, and stays when all of them were killed. */
+static void destroy_shared(struct destroy *d)
+{
+	struct message ignored = { "" };
+	struct shared_file file;
+	uint64_t bytes;
+
+	if (shared_file_find(d->dir, false, &file, &bytes, &ignored))
+		return;
+	shared_file_remove(d->dir, &file);
+	shared_file_close(&file);
+}
+
+/* The members' lock files, by their numbers; the directory, if it is empty then. */
+static int destroy_peers(struct destroy *d)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *directory;
+	int error = conf_path(d->dir, PEERS_DIR, path, d->message);
+
+	if (error)
+		return error;
+	directory = opendir(path);
+	if (!directory)
+		return errno == ENOENT ? 0 : message_errno(d->message, -errno, "%s", path);
+	while ((entry = readdir(directory)))
+		if (!entry->d_name[strspn(entry->d_name, "0123456789")])
+			(void)unlinkat(dirfd(directory), entry->d_name, 0);
+	closedir(directory);
+	(void)rmdir(path);
+	return 0;
+}
+
+static int destroy_files(struct destroy *d)
+{
+	static const char *const names[] = { CONF_NAME ".new", "index", CONF_NAME, "lock" };
+	char path[PATH_MAX];
+	size_t i;
+	int error = destroy_peers(d);
+
+	if (!error)
+		destroy_shared(d);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]) && !error; i++) {
+		error = conf_path(d->dir, names[i], path, d->message);
+		if (!error)
+			error = destroy_remove(d, path);
+	}
+	/* what others have put there keeps it */
+	if (!error && !rmdir(d->dir))
+		(void)remove_sync_above(d->dir);
+	return error;
+}
+
+static void destroy_close(struct destroy *d)
+{
+	uint32_t log;
+
+	if (d->marker.marker)
+		marker_store_close(d->marker.marker);
+	for (log = 0; log < d->conf.log_count; log++)
+		if (d->logs[log].log)
+			log_store_close(d->logs[log].log);
+}
+
+static int destroy_unused(struct destroy *d)
+{
+	int pid = entry_holder(d->dir);
+
+	return pid ? message_set(d->message, -EBUSY, "%s: in use by pid %d", d->dir, pid) : 0;
+}
+
+static int destroy_locked(struct destroy *d)
+{
+	int error = destroy_look(d);
+
+	if (!error && !d->options->dry_run)
+		error = destroy_media(d);
+	destroy_close(d);
+	if (!error && !d->options->dry_run)
+		error = destroy_files(d);
+	return error;
+}
+
+static int destroy_journal(struct destroy *d, const char *dir)
+{
+	int error, lock = -1;
+
+	if (!realpath(dir, d->dir))
+		return message_errno(d->message, -errno, "%s", dir);
+	/* before the lock, which would be made where there is none */
+	error = conf_read(d->dir, &d->conf, d->message);
+	if (!error)
+		error = d->options->dry_run ? destroy_unused(d) :
+					      entry_exclusive(d->dir, 0600, &lock, d->message);
+	/* again: it may be another by now */
+	if (!error)
+		error = conf_read(d->dir, &d->conf, d->message);
+	if (!error)
+		error = destroy_locked(d);
+	if (lock >= 0)
+		entry_end(lock);
+	return error;
+}
+
+int journal_destroy(const char *dir, const struct journal_destroy_options *options,
+		    char *message, size_t message_bytes)
+{
+	static const struct journal_destroy_options defaults;
+	struct message text = { "" };
+	struct destroy *d = calloc(1, sizeof(*d));
+	int error;
+
+	if (message && message_bytes)
+		(void)snprintf(message, message_bytes, "%s: no memory", dir);
+	if (!d)
+		return -ENOMEM;
+	d->options = options ? options : &defaults;
+	d->message = &text;
+	error = destroy_journal(d, dir);
+	free(d);
+	if (message && message_bytes)
+		(void)snprintf(message, message_bytes, "%s", error ? text.text : "");
+	return error;
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Taking over.  Each step may be done twice, or be begun by one and ended by the
+ * next: the taker may die, too.  tests/model/p7.pml and p7_lines.pml.
+ *
+ *  1. lanes: takeover_lane.c;
+ *  2. lines of its own: what it had begun will never be committed; retired durably,
+ *     for the log may hold it whole;
+ *  3. retires that it had claimed: ended;
+ *  4. cells; not before 3: they keep lines whose bits are still to be cleared;
+ *  5. heads: takeover_head.c;
+ *  6. jobs; then its number is free.
+ */
+#include "txn/takeover.h"
+
+#include <errno.h>
+
+#include "txn/cell.h"
+#include "txn/clock.h"
+#include "txn/line.h"
+#include "txn/member.h"
+#include "txn/slots.h"
+#include "txn/takeover_impl.h"
+
+/* ---- lines ------------------------------------------------------------------- */
+
+/* bits of @word below slot @limit of the line */
+static uint64_t below(uint32_t word, uint32_t limit)
+{
+	return limit >= (word + 1) * 64 ? ~0ull :
+	       limit <= word * 64       ? 0 :
+					  (1ull << (limit & 63)) - 1;
+}
+
+static void bit_clear(struct journal *j, uint32_t line, uint32_t slot)
+{
+	nv_and8(j->marker, (uint64_t *)&line_media(j, line)->retire[slot / 64],
+		~(1ull << (slot & 63)));
+}
+
+/* What it has in the log is given up, once; whoever takes where away does it. */
+static void place_drop(struct journal *j, uint32_t line, uint32_t slot)
+{
+	struct slot *entry = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
+	struct place place = { 0 };
+
+	if (where_kind(atomic_load(&entry->where)) != WHERE_STAGE)
+		slot_take(entry, &place);
+	if (place.where)
+		place_release(j, id_make(j->lines[line].number, slot), &place);
+}
+
+/* Slots that were taken and never published nor given up: their bits. */
+static uint64_t undecided(const struct line *line, uint32_t word, uint32_t limit)
+{
+	return ~(atomic_load(&line->committed[word]) | atomic_load(&line->claimed[word])) &
+	       below(word, limit);
+}
+
+int takeover_line(struct journal *j, uint32_t line, uint32_t limit)
+{
+	struct line *state = &j->lines[line];
+	uint32_t word;
+	uint64_t bits, rest;
+	int error = 0;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		for (bits = undecided(state, word, limit); bits; bits &= bits - 1)
+			bit_clear(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
+	/* the bits before the claims: a copy in the log stays dead from here on */
+	error = nv_fence(j->marker);
+	if (error)
+		return journal_fail(j, error);
+	for (word = 0; word < MARKER_LINE_WORDS; word++) {
+		bits = undecided(state, word, limit);
+		for (rest = bits; rest; rest &= rest - 1)
+			place_drop(j, line, word * 64 + (uint32_t)__builtin_ctzll(rest));
+		atomic_fetch_or(&state->claimed[word], bits);
+	}
+	line_complete(j, line);
+	return 0;
+}
+
+/* The lines that it took slots from for direct and synced transactions. */
+static int takeover_own(struct journal *j, uint32_t number)
+{
+	struct slots_from *own = &j->members[number].own;
+	uint32_t line, used = j->shared->lines_used;
+	int error = 0;
+
+	takeover_opening(j, own);
+	for (line = 0; line < used && !error; line++) {
+		if (j->lines[line].owner != number + 1 ||
+		    line_state_of(j->lines[line].use) != LINE_OPEN)
+			continue;
+		error = takeover_line(j, line, line == own->line ? own->next : SLOTS_PER_LINE);
+	}
+	if (!error)
+		line_leave(j, own); /* it may have been half way to that */
+	return error;
+}
+
+void takeover_opening(struct journal *j, struct slots_from *from)
+{
+	uint32_t line = atomic_load(&from->opening);
+	uint64_t number = atomic_load(&from->opening_number);
+
+	if (line == NO_LINE)
+		return;
+	if (atomic_load(&j->lines[line].use) == line_use(number, LINE_OPENING)) {
+		atomic_store(&j->lines[line].number, 0);
+		index_remove(j, number, line);
+		line_unseize(j, from, line, number);
+	}
+	atomic_store(&from->opening, NO_LINE);
+}
+
+/* ---- retires ------------------------------------------------------------------ */
+
+/* claimed, once committed, and not yet retired on the medium */
+static uint64_t unretired(struct journal *j, uint32_t line, uint32_t word)
+{
+	return atomic_load(&j->lines[line].committed[word]) &
+	       atomic_load(&j->lines[line].claimed[word]) &
+	       get_le64((__le64)__atomic_load_n(
+		       (const uint64_t *)&line_media(j, line)->retire[word], __ATOMIC_ACQUIRE));
+}
+
+static bool retires_of_line(struct journal *j, struct cell *cell, uint32_t line)
+{
+	uint64_t number = atomic_load(&j->lines[line].number), bits;
+	bool some = false;
+	uint32_t word;
+
+	/* or it is recycled, and the bits are the next epoch's */
+	cell_move(j, cell, line);
+	if (!number || atomic_load(&j->lines[line].number) != number)
+		return false;
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		for (bits = unretired(j, line, word); bits; bits &= bits - 1) {
+			bit_clear(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
+			some = true;
+		}
+	return some;
+}
+
+/* What retired ones still have in the log; the bits are durable by now. */
+static void places_of_line(struct journal *j, struct cell *cell, uint32_t line)
+{
+	uint64_t number = atomic_load(&j->lines[line].number), bits;
+	const struct slot *entry;
+	uint32_t word, slot;
+
+	cell_move(j, cell, line);
+	if (!number || atomic_load(&j->lines[line].number) != number)
+		return;
+	for (word = 0; word < MARKER_LINE_WORDS; word++) {
+		bits = atomic_load(&j->lines[line].committed[word]) &
+		       atomic_load(&j->lines[line].claimed[word]);
+		for (; bits; bits &= bits - 1) {
+			slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			entry = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
+			if (where_kind(atomic_load(&entry->where)) == WHERE_LOG ||
+			    where_kind(atomic_load(&entry->where)) == WHERE_LOST)
+				place_drop(j, line, slot);
+		}
+	}
+}
+
+/* Whose claims they are nobody knows: those of the living are ended with the others,
+ * which does no harm. */
+static int takeover_retires(struct journal *j)
+{
+	struct cell *cell = cell_take(j, 0);
+	uint32_t line, used = j->shared->lines_used;
+	int error;
+
+	for (line = 0; line < used; line++)
+		(void)retires_of_line(j, cell, line);
+	/* the bits, before the space that they free is written again */
+	error = nv_fence(j->marker);
+	for (line = 0; line < used && !error; line++)
+		places_of_line(j, cell, line);
+	cell_drop(cell);
+	for (line = 0; line < used && !error; line++)
+		line_complete(j, line);
+	return error ? journal_fail(j, error) : 0;
+}
+
+/* ---- all of it ------------------------------------------------------------------ */
+
+static void takeover_cells(struct journal *j, uint32_t number)
+{
+	uint32_t i;
+
+	for (i = 0; i < CELLS; i++)
+		if (atomic_load(&j->cells[i].hazard) >> 32 == number + 1)
+			cell_drop(&j->cells[i]);
+}
+
+static void takeover_jobs(struct journal *j, uint32_t number)
+{
+	uint32_t who = number + 1;
+
+	(void)atomic_compare_exchange_strong(&j->shared->checkpointer, &who, 0);
+	who = number + 1;
+	(void)atomic_compare_exchange_strong(&j->shared->cleaner, &who, 0);
+}
+
+static int takeover_all(struct journal *j, uint32_t number)
+{
+	int error = takeover_lanes(j, number);
+
+	if (!error)
+		error = takeover_own(j, number);
+	if (!error)
+		error = takeover_retires(j);
+	if (error)
+		return error;
+	takeover_cells(j, number);
+	error = takeover_heads(j, number);
+	if (!error)
+		takeover_jobs(j, number);
+	return error;
+}
+
+/* Of all who find it dead, one takes over. */
+static bool takeover_claim(struct journal *j, uint32_t number)
+{
+	struct member *m = &j->members[number];
+	uint64_t state = atomic_load(&m->state);
+	uint64_t mine = MEMBER_TAKEN | (uint64_t)j->member << 8;
+
+	switch (state & 0xff) {
+	case MEMBER_STARTING:
+	case MEMBER_ALIVE:
+		if (!member_is_dead(j, number))
+			return false;
+		break;
+	case MEMBER_TAKEN: /* by one who died in turn */
+		if (state >> 8 == j->member || !member_is_dead(j, (uint32_t)(state >> 8) - 1))
+			return false;
+		break;
+	default:
+		return false;
+	}
+	return atomic_compare_exchange_strong(&m->state, &state, mine);
+}
+
+static void takeover_member(struct journal *j, uint32_t number)
+{
+	if (!takeover_claim(j, number))
+		return;
+	if (takeover_all(j, number)) {
+		/* for want of memory: later, or by another */
+		atomic_store(&j->members[number].state, MEMBER_ALIVE);
+		return;
+	}
+	count(j->counters, COUNT_TAKEOVERS, 1);
+	atomic_store(&j->members[number].identity, 0);
+	atomic_store(&j->members[number].state, MEMBER_FREE);
+}
+
+static bool takeover_due(struct journal *j, uint64_t rest_ns)
+{
+	uint64_t now = clock_monotonic_ns(), before = atomic_load(&j->shared->swept_ns);
+
+	return now - before >= rest_ns &&
+	       atomic_compare_exchange_strong(&j->shared->swept_ns, &before, now);
+}
+
+void takeover_sweep(struct journal *j, uint64_t rest_ns)
+{
+	uint32_t number;
+
+	if (!shared_is_shared(&j->shared_file) || journal_failed(j) || !takeover_due(j, rest_ns))
+		return;
+	for (number = 0; number < MEMBERS; number++)
+		if (number + 1 != j->member && member_state_of(j, number) != MEMBER_FREE)
+			takeover_member(j, number);
+}

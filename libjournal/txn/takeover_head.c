@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A head whose holder died: its segment is read whole from the medium, as recovery
+ * would, and sealed with what verifies.  A dead process has no write in flight.
+ * What it held for transactions that never got a slot stays held: that costs a
+ * segment until the next recovery, and nothing else.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "txn/head.h"
+#include "txn/recover.h"
+#include "txn/segment.h"
+#include "txn/takeover_impl.h"
+
+static struct segment *noted(struct journal *j, uint32_t number_plus_one)
+{
+	return number_plus_one ? &j->segments.all[number_plus_one - 1] : NULL;
+}
+
+/* It was being opened for the head: nothing is in it yet. */
+static void head_opening(struct journal *j, struct head *head)
+{
+	struct segment *segment = noted(j, atomic_load(&head->s->opening));
+	uint64_t bit;
+
+	if (!segment || segment == head_segment(j, head))
+		return;
+	bit = 1ull << (segment->number & 63);
+	switch (segment_state_of(atomic_load(&segment->use))) {
+	case SEGMENT_OPEN:
+		segment_give_back(j, segment);
+		break;
+	case SEGMENT_FREE: /* taken from those on offer, and no further */
+		if (!(atomic_load(&j->free_segments[segment->number / 64]) & bit))
+			segment_give_back(j, segment);
+		break;
+	default:
+		break;
+	}
+}
+
+/* It was left, its summary durable, but not yet let go: of that very use. */
+static void head_closing(struct journal *j, struct head *head)
+{
+	uint64_t closing = atomic_load(&head->s->closing), use;
+	struct segment *segment = noted(j, (uint32_t)closing);
+
+	if (!segment || segment == head_segment(j, head))
+		return;
+	use = atomic_load(&segment->use);
+	if (use >> 32 == closing >> 32 && segment_state_of(use) == SEGMENT_OPEN)
+		segment_sealed(j, segment);
+}
+
+static int segment_reread(struct journal *j, struct head *head, const struct segment *segment,
+			  struct segment_scan *scans)
+{
+	struct recovery r = { .j = j, .scans = scans };
+	struct segment_scan *scan = &scans[segment->number];
+	int error;
+
+	if (pthread_mutex_init(&r.lock, NULL))
+		return -ENOMEM;
+	scan->seq = segment->seq;
+	scan->kind = (enum log_segment_kind)segment->kind;
+	/* what was written may be in the disk's cache only; the digest will vouch for
+	 * it (P7) */
+	error = log_store_flush(j->logs[segment_log(j, segment->number)]);
+	if (error)
+		error = journal_fail(j, error);
+	else
+		error = recover_scan(&r, segment->number);
+	if (!error && !scan->unreadable)
+		error = recover_reseal(&r, segment->number, head);
+	pthread_mutex_destroy(&r.lock);
+	return error;
+}
+
+static int head_reseal(struct journal *j, struct head *head, struct segment *segment)
+{
+	struct segment_scan *scans = calloc(j->segments.count, sizeof(*scans));
+	struct segment_scan *scan;
+	uint32_t i;
+	int error;
+
+	if (!scans)
+		return journal_say(j, -ENOMEM, "no memory to take over from the dead");
+	scan = &scans[segment->number];
+	error = segment_reread(j, head, segment, scans);
+	/* one that cannot be read is nobody's until the next recovery */
+	if (!error && !scan->unreadable)
+		error = head_seal(j, head);
+	for (i = 0; i < scan->count; i++)
+		free(scan->records[i].tail);
+	free(scan->records);
+	free(scans);
+	return error;
+}
+
+static int takeover_head(struct journal *j, struct head *head)
+{
+	struct segment *segment = head_segment(j, head);
+	int error = 0;
+
+	head_opening(j, head);
+	head_closing(j, head);
+	if (segment)
+		error = head_reseal(j, head, segment);
+	if (error)
+		return error;
+	atomic_store(&head->s->segment, 0);
+	atomic_store(&head->s->opening, 0);
+	atomic_store(&head->s->closing, 0);
+	atomic_store(&head->s->floor, 0);
+	head_return(head);
+	return 0;
+}
+
+int takeover_heads(struct journal *j, uint32_t number)
+{
+	uint32_t i;
+	int error = 0;
+
+	for (i = 0; i < HEADS && !error; i++)
+		if (atomic_load(&j->heads[i].s->lease) == number + 1)
+			error = takeover_head(j, &j->heads[i]);
+	return error;
+}

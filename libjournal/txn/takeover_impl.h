@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Between the takeover*.c files.  Each returns 0 or the sticky failure. */
+#ifndef TXN_TAKEOVER_IMPL_H
+#define TXN_TAKEOVER_IMPL_H
+
+#include "txn/journal_impl.h"
+
+/* the line that was being opened */
+void takeover_opening(struct journal *j, struct slots_from *from);
+/* slots below @limit that were taken and are neither committed nor given up will
+ * never be live: durably, then for all to see */
+int takeover_line(struct journal *j, uint32_t line, uint32_t limit);
+
+/* takeover_lane.c: the lanes that member @number had leased */
+int takeover_lanes(struct journal *j, uint32_t number);
+/* takeover_head.c: the heads */
+int takeover_heads(struct journal *j, uint32_t number);
+
+#endif

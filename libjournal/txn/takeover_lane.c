@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A lane whose holder died: its ring says what is in it, from the durable tail on.
+ * All that verifies is written back and fenced before anything is published (P7): it
+ * may be in caches only.  The rest of its line is given up, for nobody knows how far
+ * the holder was with it.
+ */
+#include <errno.h>
+
+#include "format/group.h"
+#include "txn/cell.h"
+#include "txn/checkpoint.h"
+#include "txn/lane.h"
+#include "txn/line.h"
+#include "txn/ring.h"
+#include "txn/slots.h"
+#include "txn/takeover_impl.h"
+
+static void lane_tail_read(struct journal *j, struct lane *lane)
+{
+	struct marker_lane *media = lane_media(j, lane->index);
+	uint64_t tail;
+
+	/* written when the tail was moved, or never: then ours is right */
+	if (!word_unseal(media->tail, &tail) && !(tail % STAGE_ALIGN))
+		lane->s->tail = tail;
+	nv_flush(j->marker, &media->tail, sizeof(media->tail));
+}
+
+/* Return: whether there is a record at the head, taken into the queue. */
+static bool lane_record(struct journal *j, struct lane *lane)
+{
+	struct stage_meta meta;
+	uint64_t later;
+	int error = ring_look(lane, lane->s->head, &meta);
+
+	if (!error) {
+		bool data = meta.type == STAGE_DATA;
+
+		nv_flush(j->marker, ring_at(lane, lane->s->head),
+			 data ? stage_record_bytes(meta.bytes) : STAGE_HEADER_BYTES);
+		lane_advance(lane, data ? meta.id : 0, data ? meta.count : 0,
+			     stage_record_bytes(meta.bytes));
+		return true;
+	}
+	later = ring_later(lane, lane->s->head);
+	if (!later)
+		return false;
+	/* damage, in the middle: readers will tell; a void stretch in the queue */
+	lane_advance(lane, 0, 0, later - lane->s->head);
+	lane->s->head_offset = lane->s->head % lane->ring_bytes;
+	return true;
+}
+
+static int lane_read(struct journal *j, struct lane *lane)
+{
+	struct lane_shared *s = lane->s;
+	struct stage_meta meta;
+	int error = 0;
+
+	lane_tail_read(j, lane);
+	s->head = s->tail;
+	s->head_offset = s->head % lane->ring_bytes;
+	s->queue_head = s->queue_tail = 0;
+	reserve_forget(lane);
+	while (!error && s->head - s->tail < lane->ring_bytes) {
+		error = lane_queue_ready(j, lane);
+		if (error || !lane_record(j, lane))
+			break;
+	}
+	/* torn, it stays so: see recover_scrub_stage() */
+	if (!error && s->head - s->tail < lane->ring_bytes &&
+	    ring_look(lane, s->head, &meta) != -ENODATA)
+		nv_store8(j->marker, (uint64_t *)(lane->ring + s->head_offset), 0);
+	return error;
+}
+
+/* ---- publishing ------------------------------------------------------------------ */
+
+static bool slot_is_open(const struct line *line, uint32_t slot)
+{
+	uint64_t known = atomic_load(&line->committed[slot / 64]) |
+			 atomic_load(&line->claimed[slot / 64]);
+
+	return !(known >> (slot & 63) & 1);
+}
+
+static void record_publish(struct journal *j, const struct lane *lane, uint32_t line,
+			   const struct stage_meta *meta)
+{
+	const uint8_t *payload = ring_at(lane, meta->position) + STAGE_HEADER_BYTES;
+	uint32_t i, offset, bytes, slot = id_slot(meta->id);
+	struct line *state = &j->lines[line];
+
+	for (i = 0; i < meta->count; i++, slot++) {
+		if (!slot_is_open(state, slot) ||
+		    group_find(payload, meta->bytes, meta->count, i, &offset, &bytes))
+			continue;
+		slot_set(&j->slots[(size_t)line * SLOTS_PER_LINE + slot],
+			 where_stage(lane->index, meta->position), bytes,
+			 (uint32_t)(log_record_bytes(bytes) / 32), meta->time_ns);
+		line_publish(state, slot, 1);
+	}
+}
+
+/* The cell keeps the line; one that has moved on meanwhile has no slot for us. */
+static void lane_publish(struct journal *j, struct lane *lane)
+{
+	const struct lane_shared *s = lane->s;
+	struct cell *cell = cell_take(j, 0);
+	uint64_t position = s->tail;
+	struct stage_meta meta;
+	uint32_t i, line;
+
+	for (i = s->queue_tail; i != s->queue_head; i++) {
+		const struct staged *staged = &lane->queue[i & lane->queue_mask];
+
+		line = staged->count ? index_find(j, id_number(staged->id)) : NO_LINE;
+		if (line != NO_LINE && !ring_look(lane, position, &meta)) {
+			cell_move(j, cell, line);
+			if (atomic_load(&j->lines[line].number) == id_number(meta.id))
+				record_publish(j, lane, line, &meta);
+		}
+		position += (uint64_t)staged->units * STAGE_ALIGN;
+	}
+	cell_drop(cell);
+}
+
+/* ---- a lane ------------------------------------------------------------------------ */
+
+static int takeover_lane(struct journal *j, struct lane *lane)
+{
+	struct slots_from *from = &lane->s->from;
+	int error;
+
+	takeover_opening(j, from);
+	error = lane_read(j, lane);
+	/* all that was read, before it is served */
+	if (!error)
+		error = nv_fence(j->marker);
+	if (error)
+		return journal_fail(j, error);
+	lane_publish(j, lane);
+	if (from->line != NO_LINE)
+		error = takeover_line(j, from->line, from->next);
+	if (error)
+		return error;
+	line_leave(j, from);
+	lane_return(lane);
+	return 0;
+}
+
+int takeover_lanes(struct journal *j, uint32_t number)
+{
+	uint32_t i;
+	int error = 0;
+
+	for (i = 0; i < j->lane_count && !error && j->geometry.ring_bytes; i++)
+		if (atomic_load(&j->lanes[i].s->lease) == number + 1)
+			error = takeover_lane(j, &j->lanes[i]);
+	return error;
+}
