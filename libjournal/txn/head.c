@@ -35,8 +35,7 @@ void heads_free(struct journal *j)
 
 /* ---- leasing ----------------------------------------------------------------- */
 
-/* So many are open at a time without need: each may leave a segment half used. */
-static uint32_t heads_wanted(const struct journal *j)
+uint32_t heads_wanted(const struct journal *j)
 {
 	return (uint32_t)min_u64(max_u64(j->segments.count / 8, 2), HEADS);
 }

@@ -12,6 +12,9 @@
 int heads_make(struct journal *j);
 void heads_free(struct journal *j);
 
+/* so many are open at a time without need: each may leave a segment half used */
+uint32_t heads_wanted(const struct journal *j);
+
 /* the open segment, or NULL */
 static inline struct segment *head_segment(const struct journal *j, const struct head *head)
 {

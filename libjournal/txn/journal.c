@@ -416,13 +416,18 @@ static int journal_store_clean(struct journal *j)
 	return nv_fence(j->marker);
 }
 
-/* Lines that nobody goes on in: one is for whoever opens next, the others end. */
+/* Lines that nobody goes on in: there is a clean word for one of ours, and for one
+ * of each lane that has none.  Those beyond that end. */
 static void journal_end_pool(struct journal *j)
 {
 	struct slots_from from;
+	uint32_t i;
 
 	if (j->own->line == NO_LINE)
 		(void)pool_take(j, j->own);
+	for (i = 0; i < j->lane_count; i++)
+		if (j->lanes[i].s->from.line == NO_LINE)
+			(void)pool_take(j, &j->lanes[i].s->from);
 	slots_from_none(&from);
 	while (pool_take(j, &from))
 		line_leave(j, &from);

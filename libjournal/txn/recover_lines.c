@@ -5,6 +5,7 @@
 #include "txn/checkpoint.h"
 #include "txn/found.h"
 #include "txn/line.h"
+#include "txn/pool.h"
 #include "txn/recover.h"
 
 /* bits that say "retired": the marker's are cleared */
@@ -175,6 +176,7 @@ static void recover_clean(struct recovery *r, struct slots_from *from, __le64 wo
 	    word_unseal(line_media(j, line)->epoch, &epoch) || !(epoch & 1) ||
 	    epoch >> 1 != j->lines[line].number || recover_taken(j, line))
 		return;
+	atomic_store(&j->lines[line].owner, from->owner);
 	from->line = line;
 	from->next = next;
 	from->line_number = epoch >> 1;
@@ -206,4 +208,7 @@ void recover_settle_lines(struct recovery *r)
 		if (j->lines[i].number)
 			recover_settle_line(&j->lines[i], recover_taken(j, i));
 	lines_settle(j);
+	/* for whoever comes first, and needs one: a lane may never be leased */
+	for (i = 0; i < j->lane_count; i++)
+		pool_give(j, &j->lanes[i].s->from);
 }

@@ -312,14 +312,28 @@ static bool segment_torn(const struct segment_scan *scan)
 	return false;
 }
 
-/* Of each kind the newest segment that is not sealed goes on as a head's; there
- * may be several, and the others are sealed. */
-static bool segment_goes_on(struct recovery *r, uint32_t number, const struct head *head)
+/*
+ * Segments that are not sealed go on as heads', newest first: as many as there
+ * would be open at a time anyway, and of each kind one at least.  Were they sealed,
+ * a few processes that commit one message each, then leave, then come again, would
+ * fill a segment with each message.
+ */
+struct goes_on {
+	uint32_t heads, most;
+	bool kind[2]; /* some of it does: stream, extents */
+};
+
+/* Return: the head that @number is to go on as; NULL: it is to be sealed */
+static struct head *segment_goes_on(struct recovery *r, uint32_t number, struct goes_on *so_far)
 {
 	const struct segment_scan *scan = &r->scans[number];
+	bool *kind = &so_far->kind[scan->kind == LOG_STREAM];
 
-	return !scan->digest && !scan->header_bad && !scan->unreadable &&
-	       !head_segment(r->j, head) && !segment_torn(scan);
+	if (scan->digest || scan->header_bad || scan->unreadable || segment_torn(scan) ||
+	    (so_far->heads >= so_far->most && *kind))
+		return NULL;
+	*kind = true;
+	return &r->j->heads[so_far->heads++];
 }
 
 static int segment_settle(struct recovery *r, uint32_t number, struct head *head)
@@ -350,12 +364,10 @@ void recover_count_free(struct recovery *r)
 			segment_free(r->j, &s->all[i]);
 }
 
-/* heads of recovery */
-enum { FOR_STREAM, FOR_EXTENTS, FOR_SEALING };
-
 int recover_heads(struct recovery *r)
 {
 	struct journal *j = r->j;
+	struct goes_on so_far = { .most = (uint32_t)min_u64(heads_wanted(j), HEADS - 2) };
 	struct head *head;
 	uint32_t i, number;
 	int error = 0;
@@ -366,11 +378,11 @@ int recover_heads(struct recovery *r)
 			segment_free(j, &j->segments.all[i]);
 	for (i = r->order_count; i-- && !error;) {
 		number = r->order[i];
-		head = &j->heads[r->scans[number].kind == LOG_STREAM ? FOR_STREAM : FOR_EXTENTS];
-		if (segment_goes_on(r, number, head))
+		head = segment_goes_on(r, number, &so_far);
+		if (head)
 			error = recover_reseal(r, number, head);
 		else
-			error = segment_settle(r, number, &j->heads[FOR_SEALING]);
+			error = segment_settle(r, number, &j->heads[HEADS - 1]);
 	}
 	return error;
 }
