@@ -94,18 +94,21 @@ static int member_lock(int fd)
 static int member_try(struct journal *j, uint32_t number)
 {
 	struct member *m = &j->members[number];
-	uint64_t state = MEMBER_FREE;
+	uint64_t word = atomic_load(&m->state), starting;
 	int fd = -1, error;
 
-	if (!atomic_compare_exchange_strong(&m->state, &state, MEMBER_STARTING))
+	starting = member_word(word + (1ull << 32), MEMBER_STARTING, 0);
+	if ((word & 0xff) != MEMBER_FREE ||
+	    !atomic_compare_exchange_strong(&m->state, &word, starting))
 		return -EAGAIN;
 	atomic_store(&m->identity, j->identity);
 	error = member_open(j, number, &fd);
 	if (!error)
 		error = member_lock(fd);
-	state = MEMBER_STARTING;
+	word = starting;
 	/* somebody may have found us dead before we had the lock */
-	if (!error && !atomic_compare_exchange_strong(&m->state, &state, MEMBER_ALIVE))
+	if (!error && !atomic_compare_exchange_strong(&m->state, &word,
+						      member_word(word, MEMBER_ALIVE, 0)))
 		error = -EAGAIN;
 	if (!error) {
 		j->member_fd = fd;
@@ -114,10 +117,11 @@ static int member_try(struct journal *j, uint32_t number)
 	/* the file's lock may be held by one who was found dead in this way */
 	if (error == -EACCES)
 		error = -EAGAIN;
-	state = MEMBER_STARTING;
 	if (fd >= 0)
 		close(fd);
-	(void)atomic_compare_exchange_strong(&m->state, &state, MEMBER_FREE);
+	word = starting;
+	(void)atomic_compare_exchange_strong(&m->state, &word,
+					     member_word(word, MEMBER_FREE, 0));
 	return error;
 }
 
@@ -159,7 +163,7 @@ void member_leave(struct journal *j)
 
 	atomic_store(&m->identity, 0);
 	/* free before the lock goes: in between it would look dead */
-	atomic_store(&m->state, MEMBER_FREE);
+	atomic_store(&m->state, member_word(m->state, MEMBER_FREE, 0));
 	member_drop(j);
 }
 
@@ -183,8 +187,8 @@ bool member_is_dead(const struct journal *j, uint32_t number)
 		return false;
 	member_path(j, number, path);
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return false; /* it cannot be told */
+	if (fd < 0) /* it died before it had made its file; else it cannot be told */
+		return errno == ENOENT && member_state_of(j, number) == MEMBER_STARTING;
 	dead = !fcntl(fd, F_GETLK, &lock) && lock.l_type == F_UNLCK &&
 	       identity == atomic_load(&j->members[number].identity);
 	close(fd);

@@ -34,6 +34,21 @@ void member_leave(struct journal *j);
 /* the handle is closed without that: others will find it dead */
 void member_drop(struct journal *j);
 
+/*
+ * member.state: how often the number was given 32 | who takes over 24 | state 8.  A
+ * word never comes again: who found a member dead, and slept while another took it
+ * over and the number became somebody's, must not take that one for dead.
+ */
+static inline uint64_t member_word(uint64_t before, enum member_state state, uint32_t taker)
+{
+	return before >> 32 << 32 | (uint64_t)taker << 8 | state;
+}
+
+static inline uint32_t member_taker(uint64_t word)
+{
+	return (uint32_t)word >> 8;
+}
+
 static inline enum member_state member_state_of(const struct journal *j, uint32_t number)
 {
 	return (enum member_state)(atomic_load(&j->members[number].state) & 0xff);

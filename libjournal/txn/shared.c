@@ -133,6 +133,9 @@ static void shared_first(struct journal *j)
 	}
 	for (i = 0; i < j->segments.count; i++)
 		j->segments.all[i].number = i;
+	/* before anybody joins: one who dies at once has no line */
+	for (i = 0; i < MEMBERS; i++)
+		slots_from_none(&j->members[i].own);
 }
 
 /* ---- memory that is there before it is touched ------------------------------- */

@@ -185,7 +185,7 @@ struct head_shared {
 #define MEMBERS 1024u
 
 struct member {
-	_Atomic uint64_t state;    /* enum member_state, and of MEMBER_TAKEN who << 8 */
+	_Atomic uint64_t state;    /* member_word() */
 	_Atomic uint64_t identity; /* of its process */
 	_Atomic int pid;           /* as it sees itself, for people */
 	struct slots_from own; /* of its direct and synced transactions */

@@ -57,7 +57,7 @@ static uint64_t undecided(const struct line *line, uint32_t word, uint32_t limit
 	       below(word, limit);
 }
 
-int takeover_line(struct journal *j, uint32_t line, uint32_t limit)
+static int takeover_slots(struct journal *j, uint32_t line, uint32_t limit)
 {
 	struct line *state = &j->lines[line];
 	uint32_t word;
@@ -77,8 +77,21 @@ int takeover_line(struct journal *j, uint32_t line, uint32_t limit)
 			place_drop(j, line, word * 64 + (uint32_t)__builtin_ctzll(rest));
 		atomic_fetch_or(&state->claimed[word], bits);
 	}
-	line_complete(j, line);
 	return 0;
+}
+
+/* The cell keeps the line: one that the dead one filled may have been finished since,
+ * and be another's, of whose slots nothing is known here. */
+int takeover_line(struct journal *j, uint32_t line, uint64_t number, uint32_t limit)
+{
+	struct cell *cell = cell_take(j, line);
+	bool same = atomic_load(&j->lines[line].number) == number;
+	int error = same ? takeover_slots(j, line, limit) : 0;
+
+	cell_drop(cell);
+	if (same && !error)
+		line_complete(j, line);
+	return error;
 }
 
 /* The lines that it took slots from for direct and synced transactions. */
@@ -86,14 +99,18 @@ static int takeover_own(struct journal *j, uint32_t number)
 {
 	struct slots_from *own = &j->members[number].own;
 	uint32_t line, used = j->shared->lines_used;
+	uint64_t use;
 	int error = 0;
 
 	takeover_opening(j, own);
 	for (line = 0; line < used && !error; line++) {
-		if (j->lines[line].owner != number + 1 ||
-		    line_state_of(j->lines[line].use) != LINE_OPEN)
+		/* before the owner: it is set before the line is open */
+		use = atomic_load(&j->lines[line].use);
+		if (line_state_of(use) != LINE_OPEN ||
+		    atomic_load(&j->lines[line].owner) != number + 1)
 			continue;
-		error = takeover_line(j, line, line == own->line ? own->next : SLOTS_PER_LINE);
+		error = takeover_line(j, line, use >> 2,
+				      line == own->line ? own->next : SLOTS_PER_LINE);
 	}
 	if (!error)
 		line_leave(j, own); /* it may have been half way to that */
@@ -198,6 +215,21 @@ static void takeover_cells(struct journal *j, uint32_t number)
 			cell_drop(&j->cells[i]);
 }
 
+/* Whom it was taking over is found dead again: by its number nobody would, once that
+ * is a living one's. */
+static void takeover_passes_on(struct journal *j, uint32_t taker)
+{
+	uint64_t word;
+	uint32_t i;
+
+	for (i = 0; i < MEMBERS; i++) {
+		word = atomic_load(&j->members[i].state);
+		if ((word & 0xff) == MEMBER_TAKEN && member_taker(word) == taker)
+			(void)atomic_compare_exchange_strong(&j->members[i].state, &word,
+							     member_word(word, MEMBER_ALIVE, 0));
+	}
+}
+
 static void takeover_jobs(struct journal *j, uint32_t number)
 {
 	uint32_t who = number + 1;
@@ -205,6 +237,7 @@ static void takeover_jobs(struct journal *j, uint32_t number)
 	(void)atomic_compare_exchange_strong(&j->shared->checkpointer, &who, 0);
 	who = number + 1;
 	(void)atomic_compare_exchange_strong(&j->shared->cleaner, &who, 0);
+	takeover_passes_on(j, number + 1);
 }
 
 static int takeover_all(struct journal *j, uint32_t number)
@@ -229,7 +262,7 @@ static bool takeover_claim(struct journal *j, uint32_t number)
 {
 	struct member *m = &j->members[number];
 	uint64_t state = atomic_load(&m->state);
-	uint64_t mine = MEMBER_TAKEN | (uint64_t)j->member << 8;
+	uint64_t mine = member_word(state, MEMBER_TAKEN, j->member);
 
 	switch (state & 0xff) {
 	case MEMBER_STARTING:
@@ -238,7 +271,8 @@ static bool takeover_claim(struct journal *j, uint32_t number)
 			return false;
 		break;
 	case MEMBER_TAKEN: /* by one who died in turn */
-		if (state >> 8 == j->member || !member_is_dead(j, (uint32_t)(state >> 8) - 1))
+		if (member_taker(state) == j->member ||
+		    !member_is_dead(j, member_taker(state) - 1))
 			return false;
 		break;
 	default:
@@ -249,16 +283,18 @@ static bool takeover_claim(struct journal *j, uint32_t number)
 
 static void takeover_member(struct journal *j, uint32_t number)
 {
+	struct member *m = &j->members[number];
+
 	if (!takeover_claim(j, number))
 		return;
 	if (takeover_all(j, number)) {
 		/* for want of memory: later, or by another */
-		atomic_store(&j->members[number].state, MEMBER_ALIVE);
+		atomic_store(&m->state, member_word(m->state, MEMBER_ALIVE, 0));
 		return;
 	}
 	count(j->counters, COUNT_TAKEOVERS, 1);
-	atomic_store(&j->members[number].identity, 0);
-	atomic_store(&j->members[number].state, MEMBER_FREE);
+	atomic_store(&m->identity, 0);
+	atomic_store(&m->state, member_word(m->state, MEMBER_FREE, 0));
 }
 
 static bool takeover_due(struct journal *j, uint64_t rest_ns)

@@ -8,8 +8,9 @@
 /* the line that was being opened */
 void takeover_opening(struct journal *j, struct slots_from *from);
 /* slots below @limit that were taken and are neither committed nor given up will
- * never be live: durably, then for all to see */
-int takeover_line(struct journal *j, uint32_t line, uint32_t limit);
+ * never be live: durably, then for all to see.  Nothing if @line has moved on from
+ * epoch @number. */
+int takeover_line(struct journal *j, uint32_t line, uint64_t number, uint32_t limit);
 
 /* takeover_lane.c: the lanes that member @number had leased */
 int takeover_lanes(struct journal *j, uint32_t number);

@@ -142,7 +142,7 @@ static int takeover_lane(struct journal *j, struct lane *lane)
 		return journal_fail(j, error);
 	lane_publish(j, lane);
 	if (from->line != NO_LINE)
-		error = takeover_line(j, from->line, from->next);
+		error = takeover_line(j, from->line, from->line_number, from->next);
 	if (error)
 		return error;
 	line_leave(j, from);

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Who is a member, and who is taken for a dead one: docs/decisions/0006. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/bed.h"
+#include "lib/child.h"
+#include "txn/member.h"
+#include "txn/takeover.h"
+#include "util/math.h"
+
+/* A member whose process is gone, as its death leaves it: nobody holds its file. */
+static void dies(struct journal *j, uint32_t number, enum member_state state)
+{
+	struct member *m = &j->members[number];
+	char path[PATH_MAX];
+	int fd;
+
+	/* it had got so far as to make its file */
+	(void)snprintf(path, sizeof(path), "%s/peers/%u", j->dir, number);
+	fd = state == MEMBER_STARTING ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	atomic_store(&m->identity, 4711);
+	atomic_store(&m->state, member_word(m->state + (1ull << 32), state, 0));
+}
+
+/* killed with its number, and before it had anything: it has no line either */
+static void one_who_dies_while_it_joins_takes_nothing_along(enum bed_medium medium)
+{
+	const enum member_state states[] = { MEMBER_STARTING, MEMBER_ALIVE };
+	struct model model;
+	struct bed bed;
+	uint32_t i;
+
+	model_make(&model);
+	bed_make(&bed, medium, 0, 0);
+	for (i = 0; i < ARRAY_COUNT(states); i++) {
+		assert_int_equal(bed_put(&bed, &model, 100, i, JOURNAL_PATH_AUTO, NULL), 0);
+		assert_int_equal(bed_put(&bed, &model, 100, 10 + i, JOURNAL_PATH_SYNCED, NULL), 0);
+		dies(bed.j, 5 + i, states[i]);
+		takeover_sweep(bed.j, 0);
+		assert_int_equal(member_state_of(bed.j, 5 + i), MEMBER_FREE);
+		model_verify(&model, bed.j);
+	}
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
+/* Who was about to take a dead one over, and slept, must see that its number is
+ * another's now. */
+static void a_members_word_never_comes_again(enum bed_medium medium)
+{
+	uint64_t words[4];
+	struct journal *other;
+	struct bed bed;
+	uint32_t i, k;
+
+	bed_make(&bed, medium, 0, 0);
+	for (i = 0; i < ARRAY_COUNT(words); i++) {
+		assert_int_equal(journal_open(bed.dir, NULL, &other), 0);
+		words[i] = atomic_load(&bed.j->members[other->member - 1].state);
+		assert_int_equal(words[i] & 0xff, MEMBER_ALIVE);
+		for (k = 0; k < i; k++)
+			assert_true(words[k] != words[i]);
+		assert_int_equal(journal_close(other), 0);
+	}
+	bed_remove(&bed);
+}
+
+/* The taker dies, and its number is a living one's before anybody looks: whom it was
+ * taking over is not forgotten. */
+static void a_dead_takers_dead_are_taken_over(enum bed_medium medium)
+{
+	struct member *members;
+	struct bed bed;
+
+	bed_make(&bed, medium, 0, 0);
+	members = bed.j->members;
+	dies(bed.j, 5, MEMBER_ALIVE);
+	atomic_store(&members[3].state, member_word(1ull << 32, MEMBER_TAKEN, 5 + 1));
+	atomic_store(&members[3].identity, 4712);
+	takeover_sweep(bed.j, 0);
+	takeover_sweep(bed.j, 0);
+	assert_int_equal(member_state_of(bed.j, 5), MEMBER_FREE);
+	assert_int_equal(member_state_of(bed.j, 3), MEMBER_FREE);
+	bed_remove(&bed);
+}
+
+/* A lane's line that was filled before its holder died, and finished, is another's. */
+static void a_line_that_moved_on_is_not_taken(enum bed_medium medium)
+{
+	struct model model;
+	struct bed bed;
+	struct lane_shared *lane;
+	uint32_t i;
+
+	model_make(&model);
+	bed_make(&bed, medium, 0, 0);
+	assert_int_equal(bed_put(&bed, &model, 100, 1, JOURNAL_PATH_DIRECT, NULL), 0);
+	/* all have it as the line that they filled in an epoch before */
+	for (i = 0; i < bed.j->lane_count; i++) {
+		lane = shared_lane(bed.j, i);
+		lane->from.line_number = 1;
+		lane->from.next = SLOTS_PER_LINE;
+		lane->from.line = bed.j->own->line;
+		lane->lease = 5 + 1;
+	}
+	dies(bed.j, 5, MEMBER_ALIVE);
+	takeover_sweep(bed.j, 0);
+	/* the slots that are still to be taken */
+	for (i = 2; i < 20; i++)
+		assert_int_equal(bed_put(&bed, &model, 100, i, JOURNAL_PATH_DIRECT, NULL), 0);
+	model_verify(&model, bed.j);
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
+static void looks_alive_to_others(const struct bed *bed, bool alive)
+{
+	pid_t pid = child_fork();
+	uint32_t number = bed->j->member - 1;
+	struct journal *j;
+
+	if (!pid)
+		_exit(journal_open(bed->dir, NULL, &j) || member_is_dead(j, number) == alive);
+	child_ends(pid, 0);
+}
+
+/* The kernel drops a process's lock when it closes any descriptor of the file. */
+static void another_handles_end_is_not_ours(enum bed_medium medium)
+{
+	struct journal *other;
+	struct bed bed;
+	int i;
+
+	bed_make(&bed, medium, 0, 0);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(journal_open(bed.dir, NULL, &other), 0);
+		takeover_sweep(bed.j, 0);
+		takeover_sweep(other, 0);
+		looks_alive_to_others(&bed, true);
+		assert_int_equal(journal_close(other), 0);
+		looks_alive_to_others(&bed, true);
+	}
+	bed_remove(&bed);
+}
+
+#define SHARED_MEDIA (1u << BED_FILE | 1u << BED_PMEM)
+
+int main(void)
+{
+	static const struct bed_test tests[] = {
+		{ "one who dies while it joins takes nothing along",
+		  one_who_dies_while_it_joins_takes_nothing_along, SHARED_MEDIA },
+		{ "a member's word never comes again", a_members_word_never_comes_again,
+		  SHARED_MEDIA },
+		{ "P7: a dead taker's dead are taken over", a_dead_takers_dead_are_taken_over,
+		  SHARED_MEDIA },
+		{ "P7: a line that moved on is not taken", a_line_that_moved_on_is_not_taken,
+		  1u << BED_PMEM },
+		{ "another handle's end is not ours", another_handles_end_is_not_ours,
+		  SHARED_MEDIA },
+	};
+
+	return bed_run(tests, ARRAY_COUNT(tests));
+}
