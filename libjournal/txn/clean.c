@@ -2,14 +2,15 @@
 /*
  * Which segment to clean, when, and by whom.
  *
- * The victim is the one with the most benefit for its cost, (1 - u) * age / (1 + u),
- * where u is how much of it lives: the rule of the log-structured file system
- * (Rosenblum and Ousterhout, "The Design and Implementation of a Log-Structured File
- * System", ACM TOCS 10(1), 1992, section 3.5), which F2FS cleans by in the background,
- * too (Lee et al., "F2FS: A New File System for Flash Storage", FAST 2015).
- * Reading costs 1, writing u, 1 - u is gained; and what has lived for long will live
- * on, so that what is gained there stays gained.  Age is counted in segments taken
- * since.
+ * Ahead of need the victim is the one with the most benefit for its cost, (1 - u) *
+ * age / (1 + u), where u is how much of it lives: the rule of the log-structured file
+ * system (Rosenblum and Ousterhout, "The Design and Implementation of a
+ * Log-Structured File System", ACM TOCS 10(1), 1992, section 3.5).  Reading costs 1,
+ * writing u, 1 - u is gained; and what has lived for long will live on, so that what
+ * is gained there stays gained.  Age is counted in segments taken since.
+ * In need it is the one that has the least to move, whatever its age: F2FS chooses so,
+ * too, when somebody waits (Lee et al., "F2FS: A New File System for Flash Storage",
+ * FAST 2015, section 2.4).
  */
 #include "txn/clean.h"
 
@@ -24,26 +25,22 @@
 #define AGE_MAX     (1u << 20) /* uses of an incarnation before are as old as that */
 #define PASSES      8u         /* victims that are looked at and left, in one step */
 #define AHEAD       2u         /* victims, for each segment that is taken */
+#define IN_NEED     16u        /* victims, for one more free segment */
 #define MOMENT_NS   500000
 #define PATIENCE_NS 20000000ull
-
-static uint64_t clean_live_bytes(const struct journal *j, const struct segment *segment,
-				 uint64_t use)
-{
-	return min_u64(segment_live_of(use) * atomic_load(&segment->mean_bytes),
-		       j->segment_bytes);
-}
 
 /* Return: 0: no victim */
 static uint64_t clean_score(struct journal *j, const struct segment *segment, uint32_t most)
 {
-	uint64_t use = atomic_load(&segment->use), all = j->segment_bytes, live, age;
+	uint64_t use = atomic_load(&segment->use), all = atomic_load(&segment->used_bytes);
+	uint64_t live = segment_live_of(use) * atomic_load(&segment->mean_bytes), age;
 
 	if (segment_state_of(use) != SEGMENT_SEALED || !segment_live_of(use))
 		return 0;
-	live = clean_live_bytes(j, segment, use);
-	if (live > all / 256 * most)
+	if (live > all / 256 * most || live > all)
 		return 0;
+	if (most > CLEAN_MOSTLY_DEAD)
+		return 1 + all - live;
 	age = atomic_load(&j->shared->next_seq) - atomic_load(&segment->seq);
 	/* 26 bits, 20, 10 */
 	return 1 + (all - live) * min_u64(age, AGE_MAX) * 1024 / (all + live);
@@ -77,7 +74,7 @@ static int clean_one(struct journal *j, uint32_t most, bool *gained)
 			break;
 		if (!segment_keep(victim))
 			continue;
-		error = clean_victim(j, victim, j->segment_bytes / 256 * most, gained);
+		error = clean_victim(j, victim, victim->used_bytes / 256 * most, gained);
 		segment_release(j, victim, 1);
 	}
 	return error;
@@ -133,12 +130,22 @@ static bool clean_by_another(struct journal *j)
 	return true;
 }
 
+static uint32_t clean_free(const struct journal *j)
+{
+	return atomic_load(&j->shared->segments_free) + segments_pending(j);
+}
+
+/* What is moved out of several may fill one: until there is one more. */
 bool clean_for_room(struct journal *j)
 {
-	bool gained;
-	int error = clean_step(j, CLEAN_MOSTLY_DEAD, &gained);
+	uint32_t i, before = clean_free(j);
+	bool gained = true;
+	int error = 0;
 
-	if (!error && !gained)
-		error = clean_step(j, CLEAN_NEED, &gained);
-	return error == -EBUSY ? clean_by_another(j) : gained;
+	for (i = 0; i < IN_NEED && gained && !error && clean_free(j) <= before; i++) {
+		error = clean_step(j, CLEAN_MOSTLY_DEAD, &gained);
+		if (!error && !gained)
+			error = clean_step(j, CLEAN_NEED, &gained);
+	}
+	return error == -EBUSY ? clean_by_another(j) : clean_free(j) > before;
 }

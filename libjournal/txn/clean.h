@@ -12,13 +12,13 @@
 
 #include "txn/journal_impl.h"
 
-/* how much of a segment may be alive for it to be cleaned, in 256ths */
+/* how much of what is in a segment may be alive for it to be cleaned, in 256ths */
 #define CLEAN_MOSTLY_DEAD 32u  /* ahead of need: an eighth, or what dies soon is moved */
 #define CLEAN_NEED        224u /* rather than being full: it must still gain an eighth */
 
 /**
  * clean_step() - clean one segment, if one is worth it
- * @most:   of a segment that is alive, in 256ths
+ * @most:   of what is in it that is alive, in 256ths
  * @gained: receives whether one is free now (after a checkpoint, with `file:`)
  * Context: no lock; one at a time among all processes, and the others do not wait;
  * blocks for reading and writing one segment at most.
@@ -29,7 +29,8 @@ int clean_step(struct journal *j, uint32_t most, bool *gained);
 /* before a segment is taken: while few are free, a few that are mostly dead */
 void clean_ahead(struct journal *j);
 
-/* Before the log is called full.  Return: whether it is worth looking again. */
+/* Before the log is called full.  Return: whether one more may be free, or will be
+ * after a checkpoint. */
 bool clean_for_room(struct journal *j);
 
 /* ---- clean_victim.c ---- */

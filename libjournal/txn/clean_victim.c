@@ -49,6 +49,7 @@ struct clean {
 	struct segment *victim;
 	struct survivor *all; /* by offset, once they are all known */
 	uint32_t count, room;
+	uint32_t lines; /* that they are of */
 	bool pinned;    /* something in it cannot be moved */
 	bool no_memory;
 	uint8_t *window;
@@ -177,7 +178,7 @@ static int clean_collect(struct clean *c)
 	const struct summary_line *line;
 	struct summary_head *digest;
 	struct summary_entry *table;
-	uint32_t i, at, entry = 0;
+	uint32_t i, at, before, entry = 0;
 	int error = clean_digest(c, &digest);
 
 	if (error)
@@ -188,11 +189,14 @@ static int clean_collect(struct clean *c)
 		return error;
 	}
 	line = (const struct summary_line *)(digest + 1);
-	for (i = 0; i < get_le32(digest->lines); i++, line++)
+	for (i = 0; i < get_le32(digest->lines); i++, line++) {
+		before = c->count;
 		for (at = 0; at < SLOTS_PER_LINE; at++)
 			if (get_le64(line->used[at / 64]) >> (at & 63) & 1)
 				clean_look(c, get_le32(line->line), get_le64(line->epoch), at,
 					   get_le32(table[entry++].size) & SUMMARY_PART);
+		c->lines += c->count > before;
+	}
 	free(table);
 	free(digest);
 	if (c->count)
@@ -228,16 +232,19 @@ static bool clean_apart(const struct clean *c, uint32_t first, uint32_t end)
 	return clean_alone_bytes(c, first, end) < c->all[first].units * 32ull;
 }
 
+/* A segment is full when its bytes are, or the lines of its summary: so survivors of
+ * many lines take the lines' share of one, however small they are. */
 static uint64_t clean_cost(const struct clean *c)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, lines = (uint64_t)c->lines * c->victim->used_bytes /
+				    summary_lines_max(c->j->digest_bytes);
 	uint32_t i, end;
 
 	for (i = 0; i < c->count; i = end) {
 		end = clean_run(c, i);
 		bytes += min_u64(clean_alone_bytes(c, i, end), c->all[i].units * 32ull);
 	}
-	return bytes;
+	return max_u64(bytes, lines);
 }
 
 /* ---- copying ------------------------------------------------------------------------ */

@@ -343,8 +343,8 @@ static int segment_settle(struct recovery *r, uint32_t number, struct head *head
 	int error;
 
 	if (digest) {
-		segment_measure(&j->segments.all[number], get_le32(digest->end),
-				get_le32(digest->entries));
+		segment_filled(j, &j->segments.all[number], get_le32(digest->end),
+			       get_le32(digest->entries));
 		segment_sealed(j, &j->segments.all[number]);
 		return 0;
 	}

@@ -91,10 +91,15 @@ bool segment_keep(struct segment *segment)
 	return true;
 }
 
-void segment_measure(struct segment *segment, uint64_t bytes, uint32_t transactions)
+/* What is free behind the records was too small for the next one, and would be so
+ * elsewhere, too: no gain, or the same would be moved for ever.  But a segment that
+ * an open has sealed early is mostly room. */
+void segment_filled(const struct journal *j, struct segment *segment, uint32_t end,
+		    uint32_t transactions)
 {
-	atomic_store(&segment->mean_bytes,
-		     transactions ? (uint32_t)((bytes + transactions - 1) / transactions) : 0);
+	segment_measure(segment, end, transactions);
+	atomic_store(&segment->used_bytes,
+		     end < j->segment_bytes / 2 ? (uint32_t)j->segment_bytes : end);
 }
 
 void segment_sealed(struct journal *j, struct segment *segment)

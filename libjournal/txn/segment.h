@@ -47,8 +47,19 @@ bool segment_fits(const struct journal *j, const struct head *head, uint32_t off
 /* bytes of records that a fresh segment takes at most */
 uint64_t segment_room(const struct journal *j);
 
-/* @bytes of @transactions are in it, now that it is full */
-void segment_measure(struct segment *segment, uint64_t bytes, uint32_t transactions);
+/* @transactions that live here have about @bytes together */
+static inline void segment_measure(struct segment *segment, uint64_t bytes,
+				   uint64_t transactions)
+{
+	atomic_store_explicit(&segment->mean_bytes,
+			      transactions ? (uint32_t)((bytes + transactions - 1) / transactions) :
+					     0,
+			      memory_order_relaxed);
+}
+
+/* It is left, with records up to @end, of so many @transactions. */
+void segment_filled(const struct journal *j, struct segment *segment, uint32_t end,
+		    uint32_t transactions);
 
 /* its summary is durable (segment_write_summary()), and it is no head's any more */
 void segment_sealed(struct journal *j, struct segment *segment);

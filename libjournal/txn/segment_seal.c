@@ -141,8 +141,8 @@ int segment_write_summary(struct journal *j, const struct head *from, struct seg
 	if (!buffer)
 		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
 	summary_encode(j, from, segment, table_bytes, table_room, buffer);
-	segment_measure(segment, from->s->end,
-			table_bytes / (uint32_t)sizeof(struct summary_entry));
+	segment_filled(j, segment, from->s->end,
+		       table_bytes / (uint32_t)sizeof(struct summary_entry));
 	if (table_room)
 		error = segment_write(j, log, at - table_room, buffer, table_room);
 	if (!error)

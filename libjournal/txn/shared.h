@@ -116,8 +116,9 @@ struct segment {
 	_Atomic uint32_t seed; /* readers of what was here before may look meanwhile */
 	_Atomic uint32_t kind; /* enum log_segment_kind */
 	uint32_t number;
-	/* of a sealed one: about how many bytes a transaction has here; for clean.c */
-	_Atomic uint32_t mean_bytes;
+	/* of a sealed one, for clean.c: about how many bytes a transaction has here, and
+	 * how many could be gained, were nothing live */
+	_Atomic uint32_t mean_bytes, used_bytes;
 };
 
 #define SEGMENT_LIVE_BITS 29u
