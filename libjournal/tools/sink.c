@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@ static void sink_start(struct sink *sink, int fd, const char *name)
 	sink->name = name;
 	sink->path[0] = sink->temporary[0] = '\0';
 	sink->failed = 0;
+	sink->nameless = false;
 	sink->used = 0;
 }
 
@@ -50,6 +53,15 @@ static int sink_path(struct sink *sink, const char *path)
 	return realpath(path, sink->path) ? 0 : sink_fail(sink, -errno);
 }
 
+/* Mode 0600, as mkostemp(): it is people's mail.  Whoever is killed leaves none of it. */
+static int sink_nameless(const char *path)
+{
+	char copy[PATH_MAX];
+
+	(void)snprintf(copy, sizeof(copy), "%s", path);
+	return open(dirname(copy), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
 int sink_open(struct sink *sink, const char *path)
 {
 	int err;
@@ -64,8 +76,11 @@ int sink_open(struct sink *sink, const char *path)
 	if (snprintf(sink->temporary, sizeof(sink->temporary), "%s.XXXXXX", sink->path) >=
 	    (int)sizeof(sink->temporary))
 		return sink_fail(sink, -ENAMETOOLONG);
-	/* mode 0600: it is people's mail */
-	sink->fd = mkostemp(sink->temporary, O_CLOEXEC);
+	sink->fd = sink_nameless(sink->path);
+	sink->nameless = sink->fd >= 0;
+	/* where the file system knows no files without a name */
+	if (sink->fd < 0)
+		sink->fd = mkostemp(sink->temporary, O_CLOEXEC);
 	return sink->fd < 0 ? sink_fail(sink, -errno) : 0;
 }
 
@@ -109,11 +124,30 @@ static int sink_sync_directory(const char *path)
 	return err;
 }
 
+/* A name for it, beside the one that it is to get: only rename() replaces. */
+static int sink_link(struct sink *sink)
+{
+	char *end = sink->temporary + strlen(sink->temporary) - 6;
+	char self[32];
+	uint32_t chance;
+
+	if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
+		return -errno;
+	(void)snprintf(end, 7, "%06" PRIx32, chance & 0xffffff);
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", sink->fd);
+	if (linkat(AT_FDCWD, self, AT_FDCWD, sink->temporary, AT_SYMLINK_FOLLOW))
+		return -errno;
+	sink->nameless = false;
+	return 0;
+}
+
 /* The content before the name: a crash leaves the old file, or all of the new one. */
 static int sink_replace(struct sink *sink)
 {
 	int err = fsync(sink->fd) ? -errno : 0;
 
+	if (!err && sink->nameless)
+		err = sink_link(sink);
 	if (!err && rename(sink->temporary, sink->path))
 		err = -errno;
 	if (err)
@@ -132,7 +166,7 @@ int sink_end(struct sink *sink, bool keep)
 		return sink->failed;
 	if (keep && !sink->failed)
 		(void)sink_replace(sink);
-	if (!keep || sink->failed)
+	if ((!keep || sink->failed) && !sink->nameless)
 		(void)unlink(sink->temporary);
 	(void)close(sink->fd);
 	sink->fd = -1;

@@ -16,6 +16,7 @@
  * @name:      for messages
  * @path:      the file to be replaced; "" for standard output
  * @temporary: its new content, beside it, until sink_end()
+ * @nameless:  it has no name yet
  * @failed:    0, or the negative errno of the first write that failed; it was told
  */
 struct sink {
@@ -23,6 +24,7 @@ struct sink {
 	const char *name;
 	char path[PATH_MAX];
 	char temporary[PATH_MAX];
+	bool nameless;
 	int failed;
 	size_t used;
 	uint8_t buffer[SINK_BYTES];
