@@ -158,12 +158,13 @@ random_payloads_as_tar()
 	# and tar(1) sees them, with names and times
 	mkdir "$scratch/untar"
 	tar -C "$scratch/untar" -xf "$scratch/backup"
-	[ "$(ls "$scratch/untar")" = "$(ids_of "$j")" ]
+	ls "$scratch/untar" | sort >"$scratch/names"
+	ids_of "$j" | sort | cmp - "$scratch/names"
 	sha256sum "$scratch/untar"/* | cut -d ' ' -f 1 | sort >"$scratch/got"
 	same "$scratch/got" "$scratch/wanted"
-	"$JNL" ls "$j" | awk '{ print $1, $3 }' | tr -d TZ- >"$scratch/wanted"
+	"$JNL" ls "$j" | awk '{ print $1, $3 }' | tr -d TZ- | sort >"$scratch/wanted"
 	(cd "$scratch/untar" && TZ=UTC stat -c '%n %y' -- *) |
-		sed 's/ +0000//; s/ /#/; s/ //; s/#/ /' | tr -d TZ- >"$scratch/got"
+		sed 's/ +0000//; s/ /#/; s/ //; s/#/ /' | tr -d TZ- | sort >"$scratch/got"
 	same "$scratch/got" "$scratch/wanted"
 }
 
