@@ -322,7 +322,7 @@ wrong_lines_exit_2()
 	done
 	expect 2 "$JNL" put "$j.lines" a b
 	expect 2 "$JNL" put "$j.lines" --as pdf
-	says 'put: --as pdf: it is raw, lines, mbox or bsmtp'
+	says 'put: --as pdf: it is raw, lines, mbox, bsmtp or tar'
 	expect 2 "$JNL" cat "$j.lines"
 	says 'cat: ID is missing'
 	expect 2 "$JNL" retire "$j.lines"
