@@ -539,5 +539,7 @@ int journal_read(struct journal *journal, uint64_t id, void *buffer, size_t byte
 
 /* looking at it: struct journal_info, journal_check() and what they need */
 #include "journal_info.h"
+/* work in the background: journal_maintain() */
+#include "journal_maintain.h"
 
 #endif

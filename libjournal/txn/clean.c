@@ -98,12 +98,11 @@ int clean_step(struct journal *j, uint32_t most, bool *gained)
 	return error;
 }
 
-/* Few are free above what is set aside. */
-static bool clean_is_due(const struct journal *j)
+bool clean_is_due(const struct journal *j, uint32_t share)
 {
 	return atomic_load_explicit(&j->shared->segments_free, memory_order_relaxed) +
 		       segments_pending(j) <
-	       j->segments.reserve + 2 + j->segments.count / 32;
+	       j->segments.reserve + 2 + j->segments.count / share;
 }
 
 void clean_ahead(struct journal *j)
@@ -111,7 +110,7 @@ void clean_ahead(struct journal *j)
 	bool gained = true;
 	uint32_t i;
 
-	for (i = 0; i < AHEAD && gained && clean_is_due(j); i++)
+	for (i = 0; i < AHEAD && gained && clean_is_due(j, CLEAN_IN_LINE); i++)
 		if (clean_step(j, CLEAN_MOSTLY_DEAD, &gained))
 			return;
 }

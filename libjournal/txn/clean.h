@@ -5,7 +5,8 @@
  * copies, and which of them is read makes no difference.  Only the place in the log
  * changes, in one word.
  *
- * There is no thread for it: whoever needs a segment cleans, a victim at a time.
+ * There is no thread for it: whoever needs a segment cleans, a victim at a time, or
+ * who calls journal_maintain() before.
  */
 #ifndef TXN_CLEAN_H
 #define TXN_CLEAN_H
@@ -25,6 +26,11 @@
  * Return: 0, -EBUSY another one cleans, -ENOSPC, -ENOMEM, or the sticky failure.
  */
 int clean_step(struct journal *j, uint32_t most, bool *gained);
+
+/* whether fewer than one of @share segments are free above what is set aside */
+bool clean_is_due(const struct journal *j, uint32_t share);
+#define CLEAN_IN_LINE    32u
+#define CLEAN_BACKGROUND 16u /* sooner, so that nobody has to in line */
 
 /* before a segment is taken: while few are free, a few that are mostly dead */
 void clean_ahead(struct journal *j);

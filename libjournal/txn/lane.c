@@ -153,16 +153,6 @@ static bool lane_room(struct journal *j, struct lane *lane, uint64_t need)
 	return lane_fits(lane, need);
 }
 
-static bool lane_try(const struct journal *j, struct lane *lane)
-{
-	uint32_t none = 0;
-
-	return !atomic_load_explicit(&lane->s->lease, memory_order_relaxed) &&
-	       atomic_compare_exchange_strong_explicit(&lane->s->lease, &none, j->member,
-						       memory_order_acquire,
-						       memory_order_relaxed);
-}
-
 static struct lane *lane_with_room(struct journal *j, uint32_t first, uint64_t need)
 {
 	struct lane *lane;

@@ -25,6 +25,17 @@ void lanes_free(struct journal *j);
  */
 struct lane *lane_lease(struct journal *j, uint64_t need);
 
+/* lease @lane, if it is free: never waits */
+static inline bool lane_try(const struct journal *j, struct lane *lane)
+{
+	uint32_t none = 0;
+
+	return !atomic_load_explicit(&lane->s->lease, memory_order_relaxed) &&
+	       atomic_compare_exchange_strong_explicit(&lane->s->lease, &none, j->member,
+						       memory_order_acquire,
+						       memory_order_relaxed);
+}
+
 static inline void lane_return(struct lane *lane)
 {
 	/* release: the next holder sees head, line and queue */

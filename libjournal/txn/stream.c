@@ -11,9 +11,7 @@
 #include "txn/segment_notes.h"
 #include "util/crc32c.h"
 
-/* Checkpointed markers: replay at most this share of the log, 1/16, and at
- * least a few segments so that checkpoints stay rare. */
-static uint32_t stream_checkpoint_every(const struct journal *j)
+uint32_t stream_checkpoint_every(const struct journal *j)
 {
 	return (uint32_t)max_u64(2, j->segments.count / 32);
 }

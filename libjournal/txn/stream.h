@@ -60,4 +60,8 @@ int stream_wait(struct stream *s, uint64_t ticket);
 /* write what is in the batch and seal nothing: for close */
 int stream_drain(struct stream *s);
 
+/* Checkpointed markers: after so many segments.  Replay at most this share of the log,
+ * 1/16, and at least a few segments so that checkpoints stay rare. */
+uint32_t stream_checkpoint_every(const struct journal *j);
+
 #endif

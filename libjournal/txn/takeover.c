@@ -281,20 +281,21 @@ static bool takeover_claim(struct journal *j, uint32_t number)
 	return atomic_compare_exchange_strong(&m->state, &state, mine);
 }
 
-static void takeover_member(struct journal *j, uint32_t number)
+static bool takeover_member(struct journal *j, uint32_t number)
 {
 	struct member *m = &j->members[number];
 
 	if (!takeover_claim(j, number))
-		return;
+		return false;
 	if (takeover_all(j, number)) {
 		/* for want of memory: later, or by another */
 		atomic_store(&m->state, member_word(m->state, MEMBER_ALIVE, 0));
-		return;
+		return false;
 	}
 	count(j->counters, COUNT_TAKEOVERS, 1);
 	atomic_store(&m->identity, 0);
 	atomic_store(&m->state, member_word(m->state, MEMBER_FREE, 0));
+	return true;
 }
 
 static bool takeover_due(struct journal *j, uint64_t rest_ns)
@@ -305,13 +306,14 @@ static bool takeover_due(struct journal *j, uint64_t rest_ns)
 	       atomic_compare_exchange_strong(&j->shared->swept_ns, &before, now);
 }
 
-void takeover_sweep(struct journal *j, uint64_t rest_ns)
+uint32_t takeover_sweep(struct journal *j, uint64_t rest_ns)
 {
-	uint32_t number;
+	uint32_t number, taken = 0;
 
 	if (!shared_is_shared(&j->shared_file) || journal_failed(j) || !takeover_due(j, rest_ns))
-		return;
+		return 0;
 	for (number = 0; number < MEMBERS; number++)
 		if (number + 1 != j->member && member_state_of(j, number) != MEMBER_FREE)
-			takeover_member(j, number);
+			taken += takeover_member(j, number);
+	return taken;
 }

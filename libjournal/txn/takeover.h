@@ -10,8 +10,9 @@
  * @rest_ns: not if anybody did so less than that ago
  * Context: no lane, cell or head is held that a dead one's things could need; system
  * calls; never waits for anybody.
+ * Return: how many were taken over.
  */
-void takeover_sweep(struct journal *j, uint64_t rest_ns);
+uint32_t takeover_sweep(struct journal *j, uint64_t rest_ns);
 
 /* while waiting for something that a dead one may have */
 #define SWEEP_WAITING_NS 10000000ull
