@@ -252,8 +252,11 @@ static int journal_look(struct journal *j, const struct journal_open_options *o)
 	j->writer_pid = entry_holder(j->dir);
 	if (j->writer_pid && !j->found && !shared_join(j, &unused)) {
 		j->role = ENTRY_JOINS;
-		if (!journal_join(j, o) && atomic_load(&j->shared->state) == SHARED_READY)
+		if (!journal_join(j, o) && atomic_load(&j->shared->state) == SHARED_READY) {
+			/* who was the first may have left since */
+			j->writer_pid = member_some_pid(j);
 			return 0;
+		}
 		j->role = ENTRY_FIRST;
 		return journal_say(j, -ESTALE, "%s: closed while it was being opened", j->dir);
 	}

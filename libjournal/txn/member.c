@@ -102,6 +102,7 @@ static int member_try(struct journal *j, uint32_t number)
 	    !atomic_compare_exchange_strong(&m->state, &word, starting))
 		return -EAGAIN;
 	atomic_store(&m->identity, j->identity);
+	atomic_store(&m->pid, j->opener_pid);
 	error = member_open(j, number, &fd);
 	if (!error)
 		error = member_lock(fd);
@@ -202,4 +203,14 @@ uint32_t member_count(const struct journal *j)
 	for (number = 0; number < MEMBERS; number++)
 		members += member_state_of(j, number) != MEMBER_FREE;
 	return members;
+}
+
+int member_some_pid(const struct journal *j)
+{
+	uint32_t number;
+
+	for (number = 0; number < MEMBERS; number++)
+		if (member_state_of(j, number) == MEMBER_ALIVE)
+			return atomic_load(&j->members[number].pid);
+	return 0;
 }

@@ -57,6 +57,9 @@ static inline enum member_state member_state_of(const struct journal *j, uint32_
 /* how many there are, the dead of whom nobody knows yet among them */
 uint32_t member_count(const struct journal *j);
 
+/* the pid of one of them, 0 if there is none */
+int member_some_pid(const struct journal *j);
+
 /* whether the process of member @number is gone.  System calls. */
 bool member_is_dead(const struct journal *j, uint32_t number);
 
