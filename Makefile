@@ -244,8 +244,8 @@ $(BUILD)/tests/integration/test_crash_% $(BUILD)/tests/unit/test_crash_%: TEST_L
 STEP_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,sched_yield pthread_mutex_lock \
 	pthread_cond_wait)
 $(BUILD)/tests/unit/test_interleave_%: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS)
-$(BUILD)/tests/unit/test_interleave: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) \
-	-Wl,--wrap=stream_wait
+$(BUILD)/tests/unit/test_interleave $(BUILD)/tests/unit/test_interleave_clean: \
+	TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) -Wl,--wrap=stream_wait
 # what is synced is recorded
 $(BUILD)/tests/unit/test_syncs: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fsync fdatasync \
 	rename pwrite)
