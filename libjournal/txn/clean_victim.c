@@ -449,8 +449,9 @@ static void clean_publish(struct clean *c)
 /* Not worth it, or it cannot be: until more of it has died it counts as full. */
 static void clean_leave(struct clean *c)
 {
+	/* the cleaner's own hold does not count */
 	segment_measure(c->victim, c->j->segment_bytes,
-			(uint32_t)segment_live_of(atomic_load(&c->victim->use)));
+			segment_live_of(atomic_load(&c->victim->use)) - 1);
 	count(c->j->counters, COUNT_UNMOVED, 1);
 }
 
