@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# DIR/index says where the processes of a journal share what they know.  When it is
+# stale, of another boot, gone or garbage, the next to open recovers; but while
+# others are there it is refused, with the reason (P17).
+. "$(dirname "$0")/../lib/common.sh"
+
+index_file() { sed -n 's/^file=//p' "$1/index"; }
+
+# a journal that a killed process had open: its index is left behind
+killed() # killed DIR KIND
+{
+	# shellcheck disable=SC2046
+	journal "$1" $(marker_option "$2" "$(basename "$1")")
+	rm -f "$scratch/fifo"
+	mkfifo "$scratch/fifo"
+	"$JNL" put "$1" --as lines <"$scratch/fifo" >"$scratch/ids" 2>"$scratch/writer.err" &
+	writer=$!
+	ends $writer
+	exec {in}>"$scratch/fifo"
+	echo kept >&"$in"
+	until_or_end $writer lines_at_least 1 "$scratch/ids"
+	[ -s "$1/index" ]
+	file=$(index_file "$1")
+	goes "$file"
+	[ -e "$file" ]
+}
+
+dies()
+{
+	kill -9 "$writer"
+	wait "$writer" || true
+	exec {in}>&-
+}
+
+opens_as_it_was() # opens_as_it_was DIR: what was put is there, one more can be put
+{
+	expect 0 "$JNL" put "$1" <<<more
+	[ "$(ids_of "$1" | wc -l)" = 2 ]
+	expect 0 "$JNL" cat "$1" "$(cat "$scratch/ids")"
+	printed kept
+	expect 0 "$JNL" check "$1"
+	[ ! -e "$1/index" ] || wrong "the last one leaves an index behind"
+}
+
+as_it_was() { :; }
+of_another_boot()
+{
+	sed -i 's/^boot=.*/boot=00000000-0000-0000-0000-000000000000/' "$1/index"
+}
+without_its_file() { rm "$(index_file "$1")"; }
+file_is_another() { rm "$(index_file "$1")"; head -c 100000 /dev/zero >"$file"; }
+file_is_garbage() { head -c 100000 /dev/urandom | dd of="$(index_file "$1")" conv=notrunc; }
+file_is_cut() { truncate -s 100 "$(index_file "$1")"; }
+is_garbage() { head -c 300 /dev/urandom >"$1/index"; }
+is_empty() { : >"$1/index"; }
+is_long() { head -c 100000 /dev/zero | tr '\0' x >>"$1/index"; }
+names_a_file_elsewhere()
+{
+	echo precious >"$scratch/precious"
+	sed -i "s|^file=.*|file=/dev/shm/libjournal-/../../$scratch/precious|" "$1/index"
+}
+is_gone() { rm "$1/index"; }
+
+all="as_it_was of_another_boot without_its_file file_is_another file_is_garbage file_is_cut is_garbage
+	is_empty is_long names_a_file_elsewhere is_gone"
+
+stale() # stale KIND WHAT
+{
+	local j=$scratch/s.$1.$2
+	killed "$j" "$1"
+	dies
+	"$2" "$j"
+	opens_as_it_was "$j"
+	[ ! -e "$scratch/precious" ] || [ "$(cat "$scratch/precious")" = precious ]
+	# what the index does not mean for certain may be somebody else's
+	case $2 in
+	as_it_was | file_is_garbage | file_is_cut)
+		[ ! -e "$file" ] || wrong "what was shared is left behind" ;;
+	file_is_another)
+		[ -e "$file" ] || wrong "somebody else's file is removed" ;;
+	esac
+}
+
+# those who are there are not harmed, and who comes is told why it cannot join
+refused_with_members_alive() # refused_with_members_alive KIND WHAT
+{
+	local j=$scratch/r.$1.$2
+	killed "$j" "$1"
+	cp "$j/index" "$scratch/index"
+	"$2" "$j"
+	expect 1 "$JNL" put "$j" <<<refused
+	says "others have it open, and what they share is not to be found here"
+	echo again >&"$in"
+	until_or_end $writer lines_at_least 2 "$scratch/ids"
+	exec {in}>&-
+	wait $writer || wrong "$(cat "$scratch/writer.err")"
+	[ "$(ids_of "$j" | wc -l)" = 2 ]
+	expect 0 "$JNL" check "$j"
+}
+
+another_dev_shm() # another_dev_shm KIND
+{
+	local j=$scratch/n.$1
+	killed "$j" "$1"
+	expect 1 unshare -m bash -c "mount -t tmpfs none /dev/shm && exec '$JNL' put '$j'" <<<hidden
+	says "others have it open, and what they share is not to be found here"
+	expect 0 "$JNL" put "$j" <<<seen
+	dies
+	[ "$(ids_of "$j" | wc -l)" = 2 ]
+	expect 0 "$JNL" check "$j"
+}
+
+# without shared memory one writes, and others are told
+no_dev_shm() # no_dev_shm: nothing can be made in it
+{
+	local j=$scratch/none
+	journal "$j"
+	expect 0 unshare -m bash -c "mount -t tmpfs -o ro none /dev/shm && exec '$JNL' put '$j'" <<<alone
+	expect 0 "$JNL" put "$j" <<<together
+	[ "$(ids_of "$j" | wc -l)" = 2 ]
+}
+
+for kind in $markers; do
+	why=$(have_marker $kind) || { skip "a stale index, $kind" "$why"; continue; }
+	for what in $all; do
+		it "it is recovered: $what, $kind" stale $kind $what
+	done
+	for what in of_another_boot without_its_file is_garbage is_gone; do
+		it "with members alive refused: $what, $kind" refused_with_members_alive $kind $what
+	done
+	if unshare -m true 2>/dev/null; then
+		[ $kind = pmem ] || it "P17: another /dev/shm, $kind" another_dev_shm $kind
+	else
+		skip "P17: another /dev/shm" "unshare -m is not allowed here"
+	fi
+done
+if unshare -m true 2>/dev/null; then
+	it "no shared memory" no_dev_shm
+else
+	skip "no shared memory" "unshare -m is not allowed here"
+fi
+done_testing
