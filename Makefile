@@ -17,7 +17,7 @@
 #   TESTS=all            for check: quick, all, or name patterns ("unit/* *mbox*")
 #   JOBS=2               compilers, and tests, that run at the same time
 #   PREFIX=/usr/local    where install puts things; BINDIR LIBDIR INCLUDEDIR
-#                        MANDIR PKGCONFIGDIR COMPLETIONDIR follow from it
+#                        MANDIR PKGCONFIGDIR COMPLETIONDIR UNITDIR follow from it
 #   DESTDIR=             put in front of every installed path
 #
 # A change of any option that touches the code rebuilds it.
@@ -39,6 +39,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
 PKGCONFIGDIR ?= $(LIBDIR)/pkgconfig
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 .DEFAULT_GOAL := all
 .SUFFIXES:
@@ -67,7 +68,7 @@ override ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now \
 
 # One preprocessor run says which optional headers are there.
 OPTIONAL := liburing.h isa-l.h libpmem.h libnvme.h sqlite3.h lmdb.h rocksdb/c.h \
-	libpmemlog.h libpmemobj.h
+	libpmemlog.h libpmemobj.h systemd/sd-daemon.h
 HASH := \#
 COMMA := ,
 HAVE := $(shell { for h in $(OPTIONAL); do \
@@ -350,13 +351,16 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(INTERNAL) $(BUILD)
 
 MAN_PAGES := $(sort $(wildcard docs/man/*.[1-8]))
 COMPLETION := $(wildcard libjournal/tools/jnl.bash-completion)
+UNITS := $(sort $(wildcard libjournal/tools/*.service.in))
+unit_path = $(UNITDIR)/$(notdir $(basename $(1)))
 man_path = $(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
 HEADERS := $(sort $(wildcard libjournal/include/*.h))
 INSTALLED = $(addprefix $(INCLUDEDIR)/,$(notdir $(HEADERS))) $(LIBDIR)/libjournal.a $(LIBDIR)/libjournal.so.$(VERSION) \
 	$(LIBDIR)/$(SONAME) $(LIBDIR)/libjournal.so $(PKGCONFIGDIR)/libjournal.pc \
 	$(if $(TOOL_SOURCES),$(BINDIR)/jnl) $(addprefix $(LIBDIR)/,$(notdir $(MODULES))) \
-	$(if $(COMPLETION),$(COMPLETIONDIR)/jnl) $(foreach m,$(MAN_PAGES),$(call man_path,$(m)))
+	$(if $(COMPLETION),$(COMPLETIONDIR)/jnl) $(foreach m,$(MAN_PAGES),$(call man_path,$(m))) \
+	$(foreach u,$(UNITS),$(call unit_path,$(u)))
 
 install: all
 	$(Q)install -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
@@ -374,6 +378,10 @@ install: all
 	$(if $(TOOL_SOURCES),$(Q)install -m 755 $(BUILD)/jnl $(DESTDIR)$(BINDIR)/jnl)
 	$(if $(COMPLETION),$(Q)install -m 644 $(COMPLETION) $(DESTDIR)$(COMPLETIONDIR)/jnl)
 	$(foreach m,$(MAN_PAGES),$(Q)install -m 644 $(m) $(DESTDIR)$(call man_path,$(m))$(NEWLINE))
+	$(foreach u,$(UNITS),$(Q)sed -e 's|@BINDIR@|$(BINDIR)|' \
+		-e 's|@TYPE@|$(or $(call have,systemd/sd-daemon.h,notify),exec)|' $(u) \
+		> $(DESTDIR)$(call unit_path,$(u))$(NEWLINE))
+	$(if $(UNITS),$(Q)chmod 644 $(addprefix $(DESTDIR),$(foreach u,$(UNITS),$(call unit_path,$(u)))))
 	$(if $(DESTDIR),,$(Q)ldconfig 2>/dev/null || true)
 
 uninstall:

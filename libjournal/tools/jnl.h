@@ -32,6 +32,7 @@ int cmd_check(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_export(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_destroy(int argc, char **argv);
 
 /* "jnl: what: why" on stderr, in one write */

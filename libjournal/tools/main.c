@@ -17,6 +17,7 @@ static const struct jnl_command commands[] = {
 	{ "info", cmd_info, "geometry, media, class and evidence, health, counters" },
 	{ "dump", cmd_dump, "the on-media structures, for people" },
 	{ "export", cmd_export, "a backup that put reads again: mbox, bsmtp, tar" },
+	{ "serve", cmd_serve, "work in the background, and numbers for Prometheus" },
 	{ "destroy", cmd_destroy, "wipe and remove a journal, and what is in it" },
 };
 

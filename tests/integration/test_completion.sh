@@ -60,6 +60,8 @@ it_completes()
 	completes "" put d f -m ""
 	completes "dump destroy" help d
 	completes "--yes" destroy --y
+	completes "--metrics" serve d --m
+	completes "" serve d --fill 5
 	completes "retire" help re
 	completes "retire" --help re
 	mkdir "$scratch/some where"

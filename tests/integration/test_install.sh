@@ -76,6 +76,11 @@ done
 for page in docs/man/*.[1-8]; do
 	check "installs ${page##*/}" [ -f "$root/usr/share/man/man${page##*.}/${page##*/}" ]
 done
+for unit in libjournal/tools/*.service.in; do
+	name=$(basename "${unit%.in}")
+	check "installs $name" grep -qx 'ExecStart=/usr/bin/jnl serve .*' "$root/usr/lib/systemd/system/$name"
+	check "$name is complete" bash -c '! grep -q "@[A-Z]*@" "$1"' - "$root/usr/lib/systemd/system/$name"
+done
 check "uninstalls" make_here uninstall
 check "and leaves what others put there" others_kept
 rm "$root/usr/share/man/man1/other.1"

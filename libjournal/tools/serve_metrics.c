@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "serve_metrics.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* One number.  A family is all that follow each other under one name. */
+struct metric {
+	const char *name;
+	const char *help;
+	const char *label; /* besides dir, or NULL */
+	size_t offset;
+	size_t bytes;
+};
+
+#define METRIC(name, field, label, help) \
+	{ name, help, label, offsetof(struct journal_info, field), \
+	  sizeof(((struct journal_info *)0)->field) }
+
+/* a name that ends in _total is a counter's */
+static const struct metric metrics[] = {
+	METRIC("live_transactions", live, NULL, "Committed and not retired."),
+	METRIC("live_bytes", live_bytes, NULL, "Payload of these."),
+	METRIC("lost_transactions", lost, NULL, "Acknowledged, and damaged on their medium."),
+	METRIC("lost_unnamed_transactions", lost_unnamed, NULL, "Lost, and their ids with them."),
+	METRIC("staged_transactions", staged_live, NULL, "Live ones that only NVRAM holds."),
+	METRIC("staged_bytes", staged_live_bytes, NULL, "Payload of these."),
+	METRIC("stage_size_bytes", stage_bytes, NULL, "Size of the stage; 0 without NVRAM."),
+	METRIC("segments", segments, NULL, "Segments of the log."),
+	METRIC("segments_free", segments_free, NULL, "Those that may be written."),
+	METRIC("segment_size_bytes", segment_bytes, NULL, "Size of one."),
+	METRIC("lines", lines, NULL, "Marker lines."),
+	METRIC("lines_free", lines_free, NULL, "Those that may be taken."),
+	METRIC("members", members, NULL, "Processes, or handles, that write it."),
+	METRIC("commits_total", commits_staged, "path=\"staged\"", "Transactions committed."),
+	METRIC("commits_total", commits_direct, "path=\"direct\"", NULL),
+	METRIC("commits_total", commits_synced, "path=\"synced\"", NULL),
+	METRIC("commits_no_lane_total", commits_no_lane, NULL,
+	       "Commits that found no lane, or no room in one, and went another way."),
+	METRIC("groups_total", groups, NULL, "Groups committed."),
+	METRIC("aborts_total", aborts, NULL, "Transactions given up."),
+	METRIC("retires_total", retires, NULL, "Transactions retired."),
+	METRIC("retires_unfreed_total", retires_unfreed, NULL,
+	       "Retires whose space is back at the next open."),
+	METRIC("destaged_total", destaged, NULL, "Transactions moved from the stage to the log."),
+	METRIC("elided_total", elided, NULL, "Transactions retired before that."),
+	METRIC("log_payload_bytes_total", log_payload_bytes, NULL,
+	       "Payload committed in the log or destaged to it."),
+	METRIC("moved_total", moved, NULL, "Transactions moved by cleaning."),
+	METRIC("moved_bytes_total", moved_bytes, NULL, "Payload of these."),
+	METRIC("cleaned_total", cleaned, NULL, "Segments freed by cleaning."),
+	METRIC("cleaned_not_total", cleaned_not, NULL, "Segments that cleaning had to leave."),
+	METRIC("checkpoints_total", checkpoints, NULL, "Checkpoints made."),
+	METRIC("takeovers_total", takeovers, NULL, "Killed processes taken over."),
+	METRIC("line_recycles_total", line_recycles, NULL, "Lines taken again."),
+	METRIC("segment_recycles_total", segment_recycles, NULL, "Segments taken again."),
+	METRIC("serve_log_writes_total", log_writes, NULL, "Log writes of the serving process."),
+	METRIC("serve_log_written_bytes_total", log_bytes_written, NULL,
+	       "Bytes that the serving process wrote to the log."),
+	{ 0 },
+};
+
+static const char prefix[] = "libjournal_";
+
+static uint64_t metric_value(const struct journal_info *info, const struct metric *metric)
+{
+	const char *field = (const char *)info + metric->offset;
+	uint64_t wide = 0;
+	uint32_t narrow;
+
+	if (metric->bytes == sizeof(wide)) {
+		memcpy(&wide, field, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, field, sizeof(narrow));
+	return narrow;
+}
+
+static void metrics_head(FILE *file, const char *name, const char *help)
+{
+	size_t chars = strlen(name), tail = strlen("_total");
+	int counter = chars > tail && !strcmp(name + chars - tail, "_total");
+
+	fprintf(file, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help, prefix, name,
+		counter ? "counter" : "gauge");
+}
+
+/* a label's value: backslash, quote and newline are escaped */
+static void metrics_label(FILE *file, const char *name, const char *value)
+{
+	fprintf(file, "%s=\"", name);
+	for (; *value; value++) {
+		if (*value == '\n')
+			fputs("\\n", file);
+		else if (*value == '"' || *value == '\\')
+			fprintf(file, "\\%c", *value);
+		else
+			fputc(*value, file);
+	}
+	fputc('"', file);
+}
+
+static void metrics_numbers(FILE *file, const char *dir, const struct journal_info *info)
+{
+	const struct metric *metric;
+
+	for (metric = metrics; metric->name; metric++) {
+		if (metric->help)
+			metrics_head(file, metric->name, metric->help);
+		fprintf(file, "%s%s{", prefix, metric->name);
+		metrics_label(file, "dir", dir);
+		fprintf(file, "%s%s} %" PRIu64 "\n", metric->label ? "," : "",
+			metric->label ? metric->label : "", metric_value(info, metric));
+	}
+}
+
+static void metrics_age(FILE *file, const char *dir, const struct journal_info *info)
+{
+	struct timespec now;
+	double age = 0;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if (info->staged_oldest_time_ns)
+		age = (double)now.tv_sec + (double)now.tv_nsec / 1e9 -
+		      (double)info->staged_oldest_time_ns / 1e9;
+	metrics_head(file, "staged_oldest_age_seconds",
+		     "Since the commit of the oldest that only NVRAM holds; 0 none.");
+	fprintf(file, "%sstaged_oldest_age_seconds{", prefix);
+	metrics_label(file, "dir", dir);
+	fprintf(file, "} %.3f\n", age > 0 ? age : 0);
+}
+
+static void metrics_medium(FILE *file, const char *dir, const char *what,
+			   const struct journal_medium *medium)
+{
+	fprintf(file, "%smedium_failed{", prefix);
+	metrics_label(file, "dir", dir);
+	fputc(',', file);
+	metrics_label(file, "medium", what);
+	fputc(',', file);
+	metrics_label(file, "name", medium->name);
+	fprintf(file, "} %d\n", medium->failed != 0);
+}
+
+static void metrics_print(FILE *file, const char *dir, const struct journal_info *info)
+{
+	uint32_t i;
+
+	metrics_numbers(file, dir, info);
+	metrics_age(file, dir, info);
+	metrics_head(file, "medium_failed", "1: the medium has failed, and stays so.");
+	metrics_medium(file, dir, "marker", &info->marker);
+	for (i = 0; i < info->log_count; i++)
+		metrics_medium(file, dir, "log", &info->logs[i]);
+}
+
+/* Return: 0, with all in the file behind @fd, which is closed; or a negative errno */
+static int metrics_fill(int fd, const char *dir, const struct journal_info *info)
+{
+	FILE *file = fdopen(fd, "w");
+	int error = 0;
+
+	if (!file) {
+		error = -errno;
+		(void)close(fd);
+		return error;
+	}
+	/* others read it: the agent is another user */
+	if (fchmod(fd, 0644))
+		error = -errno;
+	metrics_print(file, dir, info);
+	if (fflush(file) || ferror(file))
+		error = -errno;
+	if (fclose(file) && !error)
+		error = -errno;
+	return error;
+}
+
+int serve_metrics_write(const char *path, const char *dir, const struct journal_info *info)
+{
+	char *temporary;
+	int fd, error;
+
+	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+		return -ENOMEM;
+	fd = mkstemp(temporary);
+	if (fd < 0) {
+		error = -errno;
+		free(temporary);
+		return error;
+	}
+	error = metrics_fill(fd, dir, info);
+	/* no sync: after a crash there are new numbers */
+	if (!error && rename(temporary, path))
+		error = -errno;
+	if (error)
+		(void)unlink(temporary);
+	free(temporary);
+	return error;
+}

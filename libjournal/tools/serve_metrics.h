@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* struct journal_info in the text form that Prometheus reads. */
+#ifndef TOOLS_SERVE_METRICS_H
+#define TOOLS_SERVE_METRICS_H
+
+#include "journal.h"
+
+/**
+ * serve_metrics_write() - replace the file at @path, as a whole
+ * @path: its directory takes a temporary file meanwhile
+ * @dir:  of the journal, the label "dir"
+ * Return: 0 or a negative errno; the file is then as it was.
+ */
+int serve_metrics_write(const char *path, const char *dir, const struct journal_info *info);
+
+#endif

@@ -1,0 +1,200 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# jnl serve: beside writers, its metrics, its end, the service manager, the units.
+. "$(dirname "$0")/../lib/common.sh"
+
+root=$lib/../..
+
+serve() # serve DIR OPTION...: sets $pid
+{
+	local dir=$1
+	shift
+	"$JNL" serve "$dir" --interval 5 --age 1 "$@" 2>"$err" &
+	pid=$!
+	ends "$pid"
+}
+
+# the process must not have ended by itself
+await() # await COMMAND...
+{
+	until_or_end "$pid" "$@"
+	kill -0 "$pid" 2>/dev/null || wrong "it ended: $(cat "$err")"
+}
+
+stops() # stops SIGNAL: it ends cleanly
+{
+	local got=0
+	kill -"$1" "$pid"
+	wait "$pid" || got=$?
+	[ $got = 0 ] || wrong "SIG$1: it exits $got: $(cat "$err")"
+}
+
+is_now() # is_now FIELD VALUE DIR: of jnl info
+{
+	[ "$("$JNL" info --json "$3" | jq "[.. | objects | .$1? // empty][0]")" = "$2" ]
+}
+
+metric() # metric NAME: its value
+{
+	awk -v name="libjournal_$1" 'index($0, name "{") == 1 { print $NF }' "$scratch/metrics"
+}
+
+metric_is()
+{
+	[ "$(metric "$1")" = "$2" ]
+}
+
+# the text format: HELP and TYPE once, then all samples of the family
+parses() # parses FILE
+{
+	awk '/^# HELP / { if ($3 in seen) bad("again"); seen[$3] = 1; family = $3; help = 1; next }
+		/^# TYPE / { if ($3 != family || !help || $4 !~ /^(gauge|counter)$/) bad("type"); typed = family; next }
+		{ if (!match($0, /^[a-z_]+\{([a-z]+="([^"\\]|\\["\\n])*",?)+\} [0-9]+(\.[0-9]+)?$/)) bad("form")
+		  name = $0; sub(/\{.*/, "", name); if (name != typed || name in series_end) bad("family"); n++ }
+		function bad(why) { print FILENAME ":" FNR ": " why ": " $0; failed = 1 }
+		END { if (n < 30) { print n " samples"; failed = 1 } exit failed }' "$1" ||
+		wrong "the metrics do not parse"
+}
+
+beside_writers() # beside_writers KIND
+{
+	local dir=$scratch/$1 writers=() w
+	# shellcheck disable=SC2046
+	journal "$dir" $(marker_option "$1" serve)
+	serve "$dir" --metrics "$scratch/metrics"
+	await [ -s "$scratch/metrics" ]
+	for w in 1 2 3; do
+		seq 1 200 | sed "s/^/$w /" | "$JNL" put "$dir" --as lines >"$scratch/ids.$w" &
+		writers+=($!)
+	done
+	for w in "${writers[@]}"; do
+		wait "$w" || wrong "a writer failed"
+	done
+	head -n 100 "$scratch/ids.1" | expect 0 "$JNL" retire "$dir" -
+	# all of it is in the log by and by, and the numbers say so
+	await is_now staged_live 0 "$dir"
+	await metric_is live_transactions 500
+	await metric_is staged_transactions 0
+	parses "$scratch/metrics"
+	[ "$(metric retires_total)" = 100 ] || wrong "retires: $(metric retires_total)"
+	[ -z "$(ls "$scratch" | grep 'metrics\.')" ] || wrong "a temporary file is left"
+	stops TERM
+	expect 0 "$JNL" check "$dir"
+	[ "$(ids_of "$dir" | wc -l)" = 500 ] || wrong "not all are there"
+	rm "$scratch/metrics"
+}
+
+killed_ones_are_taken_over()
+{
+	local dir=$scratch/killed writer
+	# shellcheck disable=SC2046
+	journal "$dir" $(marker_option pmem killed)
+	serve "$dir"
+	await is_now members 1 "$dir"
+	yes | "$JNL" put "$dir" --as lines >"$scratch/ids" &
+	writer=$!
+	ends "$writer"
+	until_or_end "$writer" lines_at_least 10 "$scratch/ids"
+	kill -9 "$writer"
+	wait "$writer" || true
+	await is_now takeovers 1 "$dir"
+	await grep -q 'took over what 1 killed process had' "$err"
+	stops INT
+	expect 0 "$JNL" check "$dir"
+}
+
+it_refuses()
+{
+	local dir=$scratch/refuses
+	journal "$dir"
+	expect 2 "$JNL" serve
+	says "DIR is missing"
+	expect 2 "$JNL" serve "$dir" --fill 101
+	says "from 1 to 100"
+	expect 2 "$JNL" serve "$dir" --interval x
+	says "'x' is no number"
+	expect 2 "$JNL" serve "$dir" --age -1
+	says "is no number"
+	expect 1 "$JNL" serve "$scratch/nothing"
+	says "nothing"
+	expect 1 "$JNL" serve "$dir" --metrics "$scratch/none/metrics"
+	says "No such file"
+}
+
+labels_are_escaped()
+{
+	local dir="$scratch/a\"b\\c"
+	journal "$dir"
+	serve "$dir" --metrics "$scratch/metrics"
+	await [ -s "$scratch/metrics" ]
+	parses "$scratch/metrics"
+	grep -qF 'a\"b\\c"' "$scratch/metrics" || wrong "$(head -3 "$scratch/metrics")"
+	stops TERM
+}
+
+the_manager_is_told()
+{
+	local dir=$scratch/told listener
+	journal "$dir"
+	perl -MIO::Socket::UNIX -MSocket -e '$| = 1;
+		my $s = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die;
+		while (defined $s->recv(my $m, 4096)) { print "$m\n" }' "$scratch/socket" \
+		>"$scratch/told.log" &
+	listener=$!
+	ends "$listener"
+	until_or_end "$listener" [ -S "$scratch/socket" ]
+	NOTIFY_SOCKET=$scratch/socket serve "$dir"
+	await grep -qx READY=1 "$scratch/told.log"
+	await grep -q '^STATUS=0 live' "$scratch/told.log"
+	stops TERM
+	until_or_end "$listener" grep -qx STOPPING=1 "$scratch/told.log"
+	kill "$listener"
+}
+
+nobody_can_tell() # built without libsystemd: it runs, and says it
+{
+	local dir=$scratch/untold
+	journal "$dir"
+	NOTIFY_SOCKET=$scratch/none serve "$dir"
+	await grep -q 'libsystemd is missing' "$err"
+	stops TERM
+}
+
+units_are_good()
+{
+	local unit
+	mkdir -p "$scratch/units"
+	for unit in "$root"/libjournal/tools/libjournal-serve*.service.in; do
+		sed -e "s|@BINDIR@/jnl|$(realpath "$JNL")|" -e 's|@TYPE@|notify|' "$unit" \
+			>"$scratch/units/$(basename "${unit%.in}" | sed 's/@/@var-spool-x/')"
+	done
+	expect 0 systemd-analyze verify --man=no "$scratch"/units/*
+	# what it does not know it only warns of
+	[ ! -s "$err" ] || ! grep "$scratch/units" "$err" || wrong "systemd-analyze warns"
+}
+
+for kind in $markers; do
+	if why=$(have_marker $kind); then
+		it "$kind: beside writers" beside_writers $kind
+	else
+		skip "$kind: beside writers" "$why"
+	fi
+done
+if why=$(have_marker pmem); then
+	it "killed ones are taken over" killed_ones_are_taken_over
+else
+	skip "killed ones are taken over" "$why"
+fi
+it "it refuses" it_refuses
+it "labels are escaped" labels_are_escaped
+if grep -q 'libsystemd\.so\.0' "$JNL"; then
+	it "the service manager is told" the_manager_is_told
+else
+	it "without libsystemd it says so" nobody_can_tell
+fi
+if command -v systemd-analyze >/dev/null; then
+	it "the units are good" units_are_good
+else
+	skip "the units are good" "there is no systemd-analyze"
+fi
+done_testing
