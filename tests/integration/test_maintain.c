@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* journal_maintain(): what leaves the stage, and what does not. */
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -291,6 +293,85 @@ static void what_may_not_is_refused(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+#define WRITERS 2
+#define WRITES  400u
+
+struct writer {
+	pthread_t thread;
+	struct bed *bed;
+	struct model model;
+	uint64_t seed;
+	_Atomic int *running;
+	int error;
+};
+
+/* With every second commit an older one is retired: staged still, on its way to the
+ * log, or there. */
+static void *writer_run(void *argument)
+{
+	struct writer *w = argument;
+	unsigned int i;
+	uint64_t old;
+
+	for (i = 0; i < WRITES && !w->error; i++) {
+		w->error = bed_put(w->bed, &w->model, 200 + i * 37 % BYTES, w->seed + i,
+				   JOURNAL_PATH_AUTO, NULL);
+		if (w->error || !(i & 1))
+			continue;
+		old = w->model.all[i / 2].id;
+		w->error = journal_retire(w->bed->j, old);
+		model_retire(&w->model, old);
+	}
+	atomic_fetch_sub(w->running, 1);
+	return NULL;
+}
+
+static void writers_verify(struct bed *bed, struct writer *writers)
+{
+	struct model_entry *entry;
+	uint64_t live = 0;
+	size_t i, k;
+
+	for (i = 0; i < WRITERS; i++)
+		for (k = 0; k < writers[i].model.count; k++) {
+			entry = &writers[i].model.all[k];
+			live += !entry->retired;
+			assert_int_equal(bed_verify(bed->j, entry->id, entry->bytes, entry->seed),
+					 entry->retired ? -ENOENT : 0);
+		}
+	assert_int_equal(bed_info(bed).live, live);
+}
+
+static void beside_writers(enum bed_medium medium)
+{
+	struct writer writers[WRITERS];
+	_Atomic int running = WRITERS;
+	struct bed bed;
+	size_t i;
+
+	bed_make(&bed, medium, 0, 0);
+	for (i = 0; i < WRITERS; i++) {
+		writers[i] = (struct writer){ .bed = &bed, .seed = 1 + i * 100000,
+					      .running = &running };
+		model_make(&writers[i].model);
+		assert_int_equal(pthread_create(&writers[i].thread, NULL, writer_run,
+						&writers[i]), 0);
+	}
+	while (atomic_load(&running))
+		assert_int_equal(journal_maintain(bed.j, &at_once, NULL), 0);
+	for (i = 0; i < WRITERS; i++) {
+		assert_int_equal(pthread_join(writers[i].thread, NULL), 0);
+		assert_int_equal(writers[i].error, 0);
+	}
+	writers_verify(&bed, writers);
+	bed_reopen(&bed);
+	writers_verify(&bed, writers);
+	bed_check(&bed, 0);
+	for (i = 0; i < WRITERS; i++)
+		model_free(&writers[i].model);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	const unsigned int shared = 1u << BED_PMEM | 1u << BED_MSYNC;
@@ -303,6 +384,7 @@ int main(void)
 		{ "a leased lane is left alone", a_leased_lane_is_left_alone, BED_NVRAM },
 		{ "the dead are taken over", the_dead_are_taken_over, shared },
 		{ "what is pending is freed", what_is_pending_is_freed, 1u << BED_FILE },
+		{ "beside writers", beside_writers, BED_ALL },
 		{ "what may not is refused", what_may_not_is_refused, BED_ALL },
 	};
 
