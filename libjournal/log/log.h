@@ -66,6 +66,12 @@ int log_rings_transfer(struct log_rings *rings, struct log_io *io, unsigned int 
 		       bool write, _Atomic uint64_t *async);
 void log_rings_close(struct log_rings *rings);
 
+/* ---- log_queue_uring.c, log_queue_uring_none.c --------------------------- */
+
+/* As log_store_ops.queue.  Return: 0, -ENOMEM, -ENOTSUP there is no ring. */
+int log_queue_uring_open(struct log_file *log, unsigned int depth, const struct iovec *arena,
+			 struct log_queue **queue);
+
 /* ---- log_durable.c ------------------------------------------------------ */
 
 /* plain transfer of @io by whatever path the log has */

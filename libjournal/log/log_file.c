@@ -63,6 +63,14 @@ static int file_read(struct log_store *store, struct log_io *io, unsigned int co
 	return log_transfer(log_of(store), io, count, false);
 }
 
+static int file_queue(struct log_store *store, unsigned int depth, const struct iovec *arena,
+		      struct log_queue **queue)
+{
+	struct log_file *log = log_of(store);
+
+	return log->rings ? log_queue_uring_open(log, depth, arena, queue) : -ENOTSUP;
+}
+
 static int file_flush(struct log_store *store)
 {
 	return log_durable_flush(log_of(store));
@@ -110,7 +118,7 @@ static void file_close(struct log_store *store)
 #define FILE_OPS(name)                                                           \
 	{                                                                        \
 		.backend = (name), .write = file_write, .read = file_read,       \
-		.flush = file_flush, .buffer = file_buffer,                      \
+		.queue = file_queue, .flush = file_flush, .buffer = file_buffer, \
 		.buffer_done = file_buffer_done, .share = file_share,            \
 		.close = file_close,                                             \
 	}

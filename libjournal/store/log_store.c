@@ -14,7 +14,7 @@
 /* no errno: shows that a backend forgot an io */
 #define RESULT_UNSET 1
 
-static void assert_io(const struct log_store *store, const struct log_io *io)
+void log_store_check_io(const struct log_store *store, const struct log_io *io)
 {
 	uint64_t unit = store->block_bytes;
 
@@ -28,7 +28,7 @@ static void begin(const struct log_store *store, struct log_io *io, unsigned int
 {
 	JASSERT(count > 0);
 	for (unsigned int i = 0; i < count; i++) {
-		assert_io(store, &io[i]);
+		log_store_check_io(store, &io[i]);
 		io[i].result = RESULT_UNSET;
 	}
 }

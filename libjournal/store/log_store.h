@@ -27,6 +27,8 @@
 
 #define LOG_BUFFER_BYTES (1u << 20) /* size of every buffer of the pool */
 
+struct iovec;
+struct log_queue;
 struct log_store;
 
 /**
@@ -72,6 +74,10 @@ struct log_store_ops {
 		     bool durable);
 	/* read all of @io with a deep queue; Return: as write */
 	int (*read)(struct log_store *store, struct log_io *io, unsigned int count);
+	/* a queue of reads (log_queue.h), all but its store and depth filled in; NULL,
+	 * or -ENOTSUP: not to be had here, and the one in log_queue.c serves */
+	int (*queue)(struct log_store *store, unsigned int depth, const struct iovec *arena,
+		     struct log_queue **queue);
 	/* every write completed before the call is durable on return; calls of
 	 * several threads share one flush (P13) */
 	int (*flush)(struct log_store *store);
@@ -140,6 +146,8 @@ void log_store_buffer_done(struct log_store *store, void *buffer);
 void log_store_close(struct log_store *store);
 /* called by a backend once its store is filled in: asserts the contract */
 void log_store_check(const struct log_store *store);
+/* whole blocks inside the store, to or from an aligned buffer */
+void log_store_check_io(const struct log_store *store, const struct log_io *io);
 /* record a failure; the first one stays */
 void log_store_fail(struct log_store *store, int error);
 

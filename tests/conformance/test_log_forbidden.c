@@ -21,6 +21,7 @@
 
 #include "../lib/log_place.h"
 #include "log/log_file.h"
+#include "store/log_queue.h"
 
 /* ---- io_uring forbidden ------------------------------------------------- */
 
@@ -105,6 +106,64 @@ static void a_ring_that_breaks_is_done_without(void **state)
 
 		if (!child)
 			_exit(with_broken_ring(place, errors[i]));
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == NO_SECCOMP) {
+			printf("skip: seccomp: filters cannot be installed here\n");
+			skip();
+		}
+		assert_int_equal(WEXITSTATUS(status), FELL_BACK);
+	}
+}
+
+/* ... with reads in the kernel's hands, and others that are not yet */
+static enum child_end with_broken_queue(struct log_place *place, int error)
+{
+	struct log_io io[8], *back;
+	struct log_queue *queue;
+	unsigned int i;
+	uint8_t *buffer;
+
+	if (log_place_open(place, "log", LOG_CREATE | LOG_FORCE, PLACE_MIB))
+		return NOT_OPENED;
+	buffer = log_store_buffer(place->store);
+	memset(buffer, 1, 8 * PLACE_UNIT);
+	if (log_queue_open(place->store, 8, NULL, &queue))
+		return NOT_OPENED;
+	for (i = 0; i < 8; i++) {
+		io[i] = (struct log_io){ i * PLACE_UNIT, buffer + i * PLACE_UNIT, PLACE_UNIT, 0 };
+		if (i < 4)
+			log_queue_submit(queue, &io[i]);
+	}
+	back = log_queue_complete(queue, true);
+	if (!forbid(SYS_io_uring_enter, error))
+		return NO_SECCOMP;
+	for (i = 4; i < 8; i++)
+		log_queue_submit(queue, &io[i]);
+	for (i = 1; i < 8 && back && !back->result; i++)
+		back = log_queue_complete(queue, true);
+	if (back->result || queue->under_way)
+		return NOT_WORKING;
+	/* and one that is never asked for */
+	log_queue_submit(queue, &io[0]);
+	log_queue_close(queue);
+	for (i = 0; i < 8 * PLACE_UNIT && !buffer[i]; i++)
+		;
+	return i == 8 * PLACE_UNIT ? FELL_BACK : NOT_WORKING;
+}
+
+static void a_queue_that_breaks_goes_on(void **state)
+{
+	static const int errors[] = { EPERM, EAGAIN, EBADF };
+	struct log_place *place = *state;
+
+	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		pid_t child = fork();
+		int status;
+
+		if (!child)
+			_exit(with_broken_queue(place, errors[i]));
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_true(WIFEXITED(status));
 		if (WEXITSTATUS(status) == NO_SECCOMP) {
@@ -232,6 +291,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PLACE_TEST(falls_back_where_io_uring_is_forbidden),
 		PLACE_TEST(a_ring_that_breaks_is_done_without),
+		PLACE_TEST(a_queue_that_breaks_goes_on),
 		PLACE_TEST(falls_back_where_the_alignment_is_not_told),
 		PLACE_TEST(a_short_read_is_an_error),
 		PLACE_TEST(a_short_write_goes_on_until_it_fails),

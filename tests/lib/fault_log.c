@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fault.h"
+#include "store/log_queue.h"
 #include "util/assert.h"
 #include "util/math.h"
 
@@ -278,6 +279,89 @@ static int fault_read(struct log_store *store, struct log_io *io, unsigned int c
 	return error;
 }
 
+/* ---- a queue -------------------------------------------------------------- */
+
+/* @ready: those that failed, or were read over what is held */
+struct fault_queue {
+	struct log_queue queue; /* first */
+	struct log_queue *inner;
+	unsigned int first, count;
+	struct log_io *ready[];
+};
+
+static void fault_submit(struct log_queue *queue, struct log_io *io)
+{
+	struct fault_queue *faulty = (struct fault_queue *)queue;
+	struct fault_log *filter = filter_of(queue->store);
+	bool holding;
+
+	pthread_mutex_lock(&filter->lock);
+	holding = filter->holding;
+	if (!holding)
+		io->result = strike(filter, FAULT_LOG_READ);
+	pthread_mutex_unlock(&filter->lock);
+	if (!holding) {
+		atomic_fetch_add(&queue->store->counters.reads, 1);
+		atomic_fetch_add(&queue->store->counters.bytes_read, io->bytes);
+	}
+	if (!holding && !io->result) {
+		log_queue_submit(faulty->inner, io);
+		return;
+	}
+	if (holding)
+		(void)fault_read(queue->store, io, 1);
+	faulty->ready[(faulty->first + faulty->count++) % queue->depth] = io;
+}
+
+static struct log_io *fault_complete(struct log_queue *queue, bool wait)
+{
+	struct fault_queue *faulty = (struct fault_queue *)queue;
+	struct log_io *io = faulty->ready[faulty->first];
+
+	if (!faulty->count)
+		return log_queue_complete(faulty->inner, wait);
+	faulty->first = (faulty->first + 1) % queue->depth;
+	faulty->count--;
+	return io;
+}
+
+static int fault_fd(const struct log_queue *queue)
+{
+	const struct fault_queue *faulty = (const struct fault_queue *)queue;
+
+	return faulty->count ? -1 : log_queue_fd(faulty->inner);
+}
+
+static void fault_queue_close(struct log_queue *queue)
+{
+	log_queue_close(((struct fault_queue *)queue)->inner);
+	free(queue);
+}
+
+static const struct log_queue_ops fault_queue_ops = {
+	.submit = fault_submit,
+	.complete = fault_complete,
+	.fd = fault_fd,
+	.close = fault_queue_close,
+};
+
+static int fault_queue(struct log_store *store, unsigned int depth, const struct iovec *arena,
+		       struct log_queue **queue)
+{
+	struct fault_queue *faulty = calloc(1, sizeof(*faulty) +
+						       depth * sizeof(faulty->ready[0]));
+	int error = faulty ? log_queue_open(filter_of(store)->inner, depth, arena,
+					    &faulty->inner) : -ENOMEM;
+
+	if (error) {
+		free(faulty);
+		return error;
+	}
+	faulty->queue.ops = &fault_queue_ops;
+	*queue = &faulty->queue;
+	return 0;
+}
+
 static int fault_flush(struct log_store *store)
 {
 	struct fault_log *filter = filter_of(store);
@@ -330,6 +414,7 @@ static const struct log_store_ops fault_ops = {
 	.backend = "fault",
 	.write = fault_write,
 	.read = fault_read,
+	.queue = fault_queue,
 	.flush = fault_flush,
 	.buffer = fault_buffer,
 	.buffer_done = fault_buffer_done,

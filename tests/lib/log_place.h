@@ -27,7 +27,7 @@ int log_place_remove(void **state);
 /* a log of @bytes at DIR/@name; as log_file_open() */
 int log_place_open(struct log_place *place, const char *name, unsigned int flags, uint64_t bytes);
 
-/* write, flush, read, reopen: does this store of a MiB work at all? */
+/* write, flush, read, one and several at a time: does this store of a MiB work at all? */
 bool log_place_works(struct log_store *store);
 
 #define PLACE_TEST(function) \
