@@ -194,6 +194,8 @@ struct journal {
 	struct journal_txn *pool;
 	uint32_t pool_count;
 
+	_Atomic uint32_t reads_open; /* journal_reads_open() */
+
 	struct conf conf;
 	enum journal_class require;
 	enum journal_class class_marker;

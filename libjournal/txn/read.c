@@ -48,7 +48,7 @@ void found_entry(const struct found *found, struct journal_entry *entry)
 	};
 }
 
-static int read_unknown(struct journal *j, uint64_t id)
+static int say_unknown(struct journal *j, uint64_t id)
 {
 	char text[JOURNAL_ID_CHARS];
 
@@ -63,39 +63,68 @@ int journal_lookup(struct journal *j, uint64_t id, struct journal_entry *entry)
 	if (journal_is_childs(j))
 		return journal_childs(j);
 	if (found_look(j, id, &found))
-		return read_unknown(j, id);
+		return say_unknown(j, id);
 	found_entry(&found, entry);
 	return 0;
 }
 
 /* ---- one record ---- */
 
-int record_read(struct journal *j, uint32_t number, uint32_t offset, uint64_t bytes,
-		struct record *record)
+int record_span(struct journal *j, uint32_t number, uint32_t offset, uint64_t bytes,
+		struct log_io *io)
 {
-	const struct segment *segment = &j->segments.all[number];
 	uint64_t from = round_down(offset, j->block_bytes);
-	uint64_t to = round_up(offset + bytes, j->block_bytes);
-	struct log_io io = { .offset = segment_base(j, number) + from };
-	int error;
+	uint64_t to = min_u64(round_up(offset + bytes, j->block_bytes), j->segment_bytes);
 
-	record->buffer = NULL;
-	to = min_u64(to, j->segment_bytes);
 	if (from >= to)
 		return -EBADMSG;
-	if (posix_memalign(&record->buffer, 4096, to - from))
-		return -ENOMEM;
-	io.buffer = record->buffer;
-	io.bytes = (uint32_t)(to - from);
-	error = log_store_read(j->logs[segment_log(j, number)], &io, 1);
-	if (error)
-		return error;
-	record->payload = (uint8_t *)record->buffer + (offset - from) + LOG_RECORD_BYTES;
-	if (log_record_decode((void *)((uint8_t *)record->buffer + (offset - from)),
-			      segment->seed, offset, to - offset, &record->meta) ||
+	io->offset = segment_base(j, number) + from;
+	io->bytes = (uint32_t)(to - from);
+	return 0;
+}
+
+int record_verify(struct journal *j, uint32_t number, uint32_t offset, const struct log_io *io,
+		  struct record *record)
+{
+	const struct segment *segment = &j->segments.all[number];
+	uint32_t skip = (uint32_t)(offset - round_down(offset, j->block_bytes));
+	const uint8_t *at = (const uint8_t *)io->buffer + skip;
+
+	record->payload = at + LOG_RECORD_BYTES;
+	if (log_record_decode((const void *)at, segment->seed, offset, io->bytes - skip,
+			      &record->meta) ||
 	    crc32c(segment->seed, record->payload, record->meta.bytes) !=
 		    record->meta.payload_crc)
 		return -EBADMSG;
+	return 0;
+}
+
+int record_read(struct journal *j, uint32_t number, uint32_t offset, uint64_t bytes,
+		struct record *record)
+{
+	struct log_io io;
+	int error = record_span(j, number, offset, bytes, &io);
+
+	record->buffer = NULL;
+	if (error)
+		return error;
+	if (posix_memalign(&record->buffer, 4096, io.bytes))
+		return -ENOMEM;
+	io.buffer = record->buffer;
+	error = log_store_read(j->logs[segment_log(j, number)], &io, 1);
+	return error ? error : record_verify(j, number, offset, &io, record);
+}
+
+int record_find(const struct found *found, const struct record *record, const uint8_t **data)
+{
+	uint32_t at, bytes;
+
+	if (found->id - record->meta.id >= record->meta.count ||
+	    group_find(record->payload, record->meta.bytes, record->meta.count,
+		       (uint32_t)(found->id - record->meta.id), &at, &bytes) ||
+	    bytes != found->bytes)
+		return -EBADMSG;
+	*data = record->payload + at;
 	return 0;
 }
 
@@ -114,7 +143,8 @@ static void ring_copy(uint64_t *to, const uint8_t *ring, size_t bytes)
 		to[i] = from[i];
 }
 
-static int read_staged(struct journal *j, const struct found *found, void *buffer)
+int read_staged(struct journal *j, const struct found *found, uint8_t **copy,
+		const uint8_t **data)
 {
 	const struct lane *lane = &j->lanes[where_lane(found->where)];
 	uint64_t position = where_position(found->where);
@@ -125,47 +155,33 @@ static int read_staged(struct journal *j, const struct found *found, void *buffe
 	} header;
 	struct stage_meta meta;
 	uint32_t at, bytes;
-	uint8_t *copy;
-	int error = -EBADMSG;
 
+	*copy = NULL;
 	ring_copy(header.words, lane->ring + offset, sizeof(header));
 	if (stage_decode(&header.record, lane->seed, position, lane->ring_bytes - offset, &meta))
 		return -EBADMSG;
-	copy = malloc(meta.bytes + 8ull);
-	if (!copy)
+	*copy = malloc(meta.bytes + 8ull);
+	if (!*copy)
 		return -ENOMEM;
 	/* the record's place is a multiple of 64 bytes: its last word is all there */
-	ring_copy((uint64_t *)(void *)copy, lane->ring + offset + STAGE_HEADER_BYTES, meta.bytes);
-	if (crc32c(lane->seed, copy, meta.bytes) == meta.payload_crc &&
-	    found->id - meta.id < meta.count &&
-	    !group_find(copy, meta.bytes, meta.count, (uint32_t)(found->id - meta.id), &at,
-			&bytes) &&
-	    bytes == found->bytes) {
-		if (bytes)
-			memcpy(buffer, copy + at, bytes);
-		error = 0;
-	}
-	free(copy);
-	return error;
+	ring_copy((uint64_t *)(void *)*copy, lane->ring + offset + STAGE_HEADER_BYTES, meta.bytes);
+	if (crc32c(lane->seed, *copy, meta.bytes) != meta.payload_crc ||
+	    found->id - meta.id >= meta.count ||
+	    group_find(*copy, meta.bytes, meta.count, (uint32_t)(found->id - meta.id), &at,
+		       &bytes) ||
+	    bytes != found->bytes)
+		return -EBADMSG;
+	*data = *copy + at;
+	return 0;
 }
 
-static int read_single(struct journal *j, const struct found *found, void *buffer)
+static int read_single(struct journal *j, const struct found *found, struct record *record,
+		       const uint8_t **data)
 {
-	struct record record;
-	uint32_t at, bytes;
 	int error = record_read(j, where_segment(found->where), where_offset(found->where),
-				(uint64_t)found->units * 32, &record);
+				(uint64_t)found->units * 32, record);
 
-	if (!error &&
-	    (found->id - record.meta.id >= record.meta.count ||
-	     group_find(record.payload, record.meta.bytes, record.meta.count,
-			(uint32_t)(found->id - record.meta.id), &at, &bytes) ||
-	     bytes != found->bytes))
-		error = -EBADMSG;
-	if (!error && bytes) /* empty: the buffer may be NULL */
-		memcpy(buffer, record.payload + at, bytes);
-	free(record.buffer);
-	return error;
+	return error ? error : record_find(found, record, data);
 }
 
 /* One piece of a large transaction, at @at of the @bytes that the pieces have. */
@@ -186,7 +202,7 @@ static int read_piece(struct journal *j, const struct found *found, uint32_t ind
 }
 
 /* The final record says where the others are, and ends the payload. */
-static int read_multi(struct journal *j, const struct found *found, uint8_t *buffer)
+int read_multi(struct journal *j, const struct found *found, uint8_t *buffer)
 {
 	struct record final;
 	const uint8_t *table;
@@ -212,15 +228,28 @@ static int read_multi(struct journal *j, const struct found *found, uint8_t *buf
 
 static int read_found(struct journal *j, const struct found *found, void *buffer)
 {
+	struct record record = { .buffer = NULL };
+	const uint8_t *data = NULL;
+	uint8_t *copy = NULL;
+	int error;
+
 	switch (where_kind(found->where)) {
 	case WHERE_STAGE:
-		return read_staged(j, found, buffer);
+		error = read_staged(j, found, &copy, &data);
+		break;
 	case WHERE_LOG:
-		return found->where & WHERE_MULTI ? read_multi(j, found, buffer) :
-						    read_single(j, found, buffer);
+		if (found->where & WHERE_MULTI)
+			return read_multi(j, found, buffer);
+		error = read_single(j, found, &record, &data);
+		break;
 	default:
 		return -EBADMSG;
 	}
+	if (!error && found->bytes) /* empty: the buffer may be NULL */
+		memcpy(buffer, data, found->bytes);
+	free(copy);
+	free(record.buffer);
+	return error;
 }
 
 /* A reader that shares the writers' index sees what they see, while it is theirs. */
@@ -229,10 +258,12 @@ static bool read_index_is_right(const struct journal *j)
 	return j->role == ENTRY_JOINS && atomic_load(&j->shared->state) == SHARED_READY;
 }
 
-static int read_failed(struct journal *j, uint64_t id, int error)
+int read_say(struct journal *j, uint64_t id, int error)
 {
 	char text[JOURNAL_ID_CHARS];
 
+	if (error == -ENOENT)
+		return say_unknown(j, id);
 	journal_id_print(id, text);
 	if (error == -EBADMSG && j->writer_pid && !read_index_is_right(j))
 		return journal_say(j, -ENOENT, "%s: moved or retired by pid %d, which has the "
@@ -252,7 +283,7 @@ int journal_read(struct journal *j, uint64_t id, void *buffer, size_t bytes, siz
 		return journal_childs(j);
 	for (;;) {
 		if (found_look(j, id, &found))
-			return read_unknown(j, id);
+			return say_unknown(j, id);
 		*got = found.bytes;
 		if (bytes < found.bytes && where_kind(found.where) != WHERE_LOST)
 			return journal_say(j, -ENOBUFS, "the buffer is too small: %u bytes are "
@@ -262,8 +293,8 @@ int journal_read(struct journal *j, uint64_t id, void *buffer, size_t bytes, siz
 			return 0;
 		/* moved or retired meanwhile?  then that was why */
 		if (found_look(j, id, &again))
-			return read_unknown(j, id);
+			return say_unknown(j, id);
 		if (again.where == found.where)
-			return read_failed(j, id, error);
+			return read_say(j, id, error);
 	}
 }

@@ -344,10 +344,46 @@ static void a_block_stays_unreadable(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* Of many reads one fails: that one is told, the others are there. */
+static void one_of_many_reads_fails(enum bed_medium medium)
+{
+	struct journal_read_result got;
+	struct journal_reads *reads;
+	char id[JOURNAL_ID_CHARS];
+	uint64_t ids[20], i, failed;
+	struct bed bed;
+
+	bed_make(&bed, medium, 9u << 20, 1u << 20);
+	for (i = 0; i < 20; i++)
+		ids[i] = put_text(&bed, "one of many");
+	assert_int_equal(journal_reads_open(bed.j, 20, &reads), 0);
+	for (uint64_t nth = 1; nth <= 21; nth++) {
+		fault_log_arm(the_log, FAULT_LOG_READ, nth, -EIO, false);
+		for (i = 0; i < 20; i++)
+			assert_int_equal(journal_reads_submit(reads, ids[i], i), 0);
+		for (i = failed = 0; i < 20; i++) {
+			assert_int_equal(journal_reads_next(reads, -1, &got), 0);
+			if (!got.error) {
+				assert_memory_equal(got.data, "one of many", got.bytes);
+				continue;
+			}
+			failed++;
+			assert_int_equal(got.error, -EIO);
+			journal_id_print(ids[nth - 1], id);
+			assert_non_null(strstr(journal_error(bed.j), id));
+		}
+		assert_int_equal(failed, nth <= 20);
+	}
+	journal_reads_close(reads);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
 		{ "a_block_stays_unreadable", a_block_stays_unreadable,
+		  1u << BED_FILE | 1u << BED_SIM },
+		{ "one_of_many_reads_fails", one_of_many_reads_fails,
 		  1u << BED_FILE | 1u << BED_SIM },
 		{ "reads_fail", reads_fail, 1u << BED_FILE | 1u << BED_SIM },
 		{ "writes_fail", writes_fail, 1u << BED_FILE | 1u << BED_SIM },
