@@ -64,6 +64,8 @@ static const struct bound bounds[] = {
 	  { "jnl-synced", 4096, 1, "per_s" }, 4, 0, NULL },
 	{ "jnl-staged per_s, 2 threads / one", AT_LEAST, { "jnl-staged", 64, 2, "per_s" },
 	  { "jnl-staged", 64, 1, "per_s" }, 1.8, 0, NULL },
+	{ "jnl-reads per_s, depth 32 / fio-randread", AT_LEAST, { "jnl-reads", -1, 1, "per_s" },
+	  { "fio-randread", 4096, 1, "per_s" }, 0.8, 0, NULL },
 	{ "recovery, nothing live", AT_MOST, { "recovery-empty", -1, 1, "p50_ns" },
 	  { NULL, 0, 0, NULL }, 50, 1e6, "ms" },
 	{ "the same, first open after the writer", AT_MOST,

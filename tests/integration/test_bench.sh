@@ -71,10 +71,13 @@ cp "$scratch/out" "$scratch/err"
 is "recovery runs" \
 	"$BUILD/bench/recovery" --quick --dir "$scratch/tmp" --json "$json" --append
 cat "$scratch/out" >>"$scratch/err"
+is "reads run" \
+	"$BUILD/bench/reads" --quick --dir "$scratch/tmp" --json "$json" --append
+cat "$scratch/out" >>"$scratch/err"
 
 for method in floor-bit floor-copy floor-dsync floor-direct append-fsync create-fsync-rename \
 	jnl-retire jnl-staged jnl-direct jnl-synced jnl-group64 sqlite-wal-full lmdb-sync \
-	rocksdb-sync libpmemlog libpmemobj-tx; do
+	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread; do
 	is "$method has rows or a reason" has_rows "$method"
 done
 # no optional library, no NVRAM needed: these have no excuse on any machine
