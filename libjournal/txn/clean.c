@@ -62,6 +62,33 @@ static struct segment *clean_choose(struct journal *j, uint32_t most)
 	return best;
 }
 
+/* The hold is noted, for who takes over from us; killed between two of these steps
+ * we leave one too many, never one too few. */
+static bool clean_hold(struct journal *j, struct segment *segment)
+{
+	if (!segment_keep(segment))
+		return false;
+	atomic_store(&j->shared->cleaning,
+		     atomic_load(&segment->use) >> 32 << 32 | (segment->number + 1));
+	return true;
+}
+
+static void clean_let_go(struct journal *j)
+{
+	uint64_t held = atomic_exchange(&j->shared->cleaning, 0);
+
+	if (held)
+		segment_release(j, &j->segments.all[(uint32_t)held - 1], 1);
+}
+
+void clean_takeover(struct journal *j, uint32_t member)
+{
+	if (atomic_load(&j->shared->cleaner) != member)
+		return;
+	clean_let_go(j);
+	atomic_store(&j->shared->cleaner, 0);
+}
+
 static int clean_one(struct journal *j, uint32_t most, bool *gained)
 {
 	struct segment *victim;
@@ -72,10 +99,10 @@ static int clean_one(struct journal *j, uint32_t most, bool *gained)
 		victim = clean_choose(j, most);
 		if (!victim)
 			break;
-		if (!segment_keep(victim))
+		if (!clean_hold(j, victim))
 			continue;
 		error = clean_victim(j, victim, victim->used_bytes / 256 * most, gained);
-		segment_release(j, victim, 1);
+		clean_let_go(j);
 	}
 	return error;
 }

@@ -39,6 +39,9 @@ void clean_ahead(struct journal *j);
  * after a checkpoint. */
 bool clean_for_room(struct journal *j);
 
+/* @member, who is dead, cleans no more: what it held to read it is let go */
+void clean_takeover(struct journal *j, uint32_t member);
+
 /* ---- clean_victim.c ---- */
 
 /**

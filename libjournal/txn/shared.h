@@ -266,6 +266,7 @@ struct shared {
 	_Atomic uint64_t swept_ns; /* when the dead were looked for */
 	_Atomic uint32_t checkpointer __attribute__((aligned(128))); /* who */
 	_Atomic uint32_t cleaner; /* who */
+	_Atomic uint64_t cleaning; /* turn << 32 | number + 1 of what it holds; 0: nothing */
 	_Atomic uint64_t checkpoints;
 };
 

@@ -201,6 +201,31 @@ static void what_cannot_be_moved_pins_its_segment(void **state)
 	place_remove(p);
 }
 
+/* It was killed while it had a segment in its hands. */
+static void what_a_dead_cleaner_held_is_let_go(void **state)
+{
+	struct place *p = place_make(NULL);
+	struct segment *segment;
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(place_put(p, JOURNAL_PATH_DIRECT, 3, &id), 0);
+	leave(p, HEAD_EXTENTS);
+	segment = &p->j->segments.all[where_segment(p->j->slots[id & 511].where)];
+	assert_true(segment_keep(segment));
+	atomic_store(&p->j->shared->cleaner, 77);
+	atomic_store(&p->j->shared->cleaning, segment->use >> 32 << 32 | (segment->number + 1));
+	clean_takeover(p->j, 76);
+	assert_int_equal(segment_live_of(segment->use), 2);
+	clean_takeover(p->j, 77);
+	assert_int_equal(segment_live_of(segment->use), 1);
+	clean_takeover(p->j, 77);
+	assert_int_equal(segment_live_of(segment->use), 1);
+	assert_true(clean(p));
+	assert_int_equal(segment_state_of(segment->use), SEGMENT_FREE);
+	place_remove(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +233,7 @@ int main(void)
 		cmocka_unit_test(two_copies_are_one_transaction),
 		cmocka_unit_test(a_group_is_taken_apart_when_that_is_less),
 		cmocka_unit_test(what_cannot_be_moved_pins_its_segment),
+		cmocka_unit_test(what_a_dead_cleaner_held_is_let_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
