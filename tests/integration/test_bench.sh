@@ -60,7 +60,7 @@ fields()
 once() # no two rows that could be mixed up
 {
 	jq -e 'map(select(.method | startswith("recovery") or . == "floor-read" | not))
-		| map([.method, .payload_bytes, .threads, .batch])
+		| map([.method, .payload_bytes, .threads, .batch, .marker])
 		| length == (unique | length)' "$json"
 }
 
@@ -68,6 +68,8 @@ before=$(in_shm)
 is "the suite runs" \
 	"$BUILD/bench/latency" --quick --dir "$scratch/tmp" --json "$json"
 cp "$scratch/out" "$scratch/err"
+is "processes runs" \
+	"$BUILD/bench/processes" --quick --dir "$scratch/tmp" --json "$json" --append
 is "recovery runs" \
 	"$BUILD/bench/recovery" --quick --dir "$scratch/tmp" --json "$json" --append
 cat "$scratch/out" >>"$scratch/err"

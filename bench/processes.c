@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What it costs to join a journal that others have open, and what many processes
+ * commit together.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "lib_clock.h"
+#include "lib_dir.h"
+#include "lib_rows.h"
+#include "store/evidence.h"
+#include "util/math.h"
+
+#define PROCESSES_MAX 64u
+#define KEPT          2048u /* latencies of one process in one slice */
+#define SLICES        5u
+
+/* in memory that all of them share */
+struct slice {
+	_Atomic uint32_t ready;
+	_Atomic bool go, stop;
+	_Atomic int error;
+	struct {
+		_Atomic uint64_t count;
+		uint64_t ns[KEPT];
+	} process[PROCESSES_MAX];
+};
+
+struct subject {
+	const struct bench_env *env;
+	char dir[2048];
+	const char *marker_name;
+	enum journal_path path;
+	enum journal_class survives;
+	struct slice *slice;
+};
+
+/* ---- children ------------------------------------------------------------------------ */
+
+static pid_t start(void (*body)(struct subject *, uint32_t), struct subject *subject, uint32_t who)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	body(subject, who);
+	_exit(0);
+}
+
+static void hold(struct subject *subject, uint32_t who)
+{
+	struct journal *j;
+
+	(void)who;
+	if (journal_open(subject->dir, NULL, &j))
+		atomic_store(&subject->slice->error, 1);
+	atomic_fetch_add(&subject->slice->ready, 1);
+	for (;;)
+		(void)pause();
+}
+
+static void join(struct subject *subject, uint32_t who)
+{
+	uint64_t began = clock_ns();
+	struct journal *j;
+	int error = journal_open(subject->dir, NULL, &j);
+
+	error = journal_close(j) || error;
+	subject->slice->process[who].ns[0] = clock_ns() - began;
+	if (error)
+		atomic_store(&subject->slice->error, 1);
+}
+
+static void put_and_retire(struct subject *subject, uint32_t who)
+{
+	struct slice *slice = subject->slice;
+	struct journal_txn_options options = { .path = subject->path, .bytes = 64 };
+	struct journal_receipt receipt;
+	struct journal_txn *txn;
+	struct journal *j;
+	uint64_t count = 0, began;
+	int error = journal_open(subject->dir, NULL, &j);
+
+	atomic_fetch_add(&slice->ready, 1);
+	while (!atomic_load(&slice->go))
+		usleep(100);
+	for (; !error && !atomic_load_explicit(&slice->stop, memory_order_relaxed); count++) {
+		began = clock_ns();
+		error = journal_begin(j, &options, &txn);
+		if (!error)
+			error = journal_append(txn, subject->env->payload, 64);
+		if (!error)
+			error = journal_commit(txn, &receipt);
+		slice->process[who].ns[count % KEPT] = clock_ns() - began;
+		/* of the synced ones the commit alone: they are retired at the end */
+		if (!error && subject->path != JOURNAL_PATH_SYNCED)
+			error = journal_retire(j, receipt.id);
+	}
+	slice->process[who].count = count;
+	if (error && !atomic_exchange(&slice->error, 1))
+		fprintf(stderr, "bench: process %u: %s\n", who, journal_error(j));
+	(void)journal_close(j);
+}
+
+/* ---- joining -------------------------------------------------------------------------- */
+
+static uint64_t true_ns(void)
+{
+	uint64_t began = clock_ns();
+	pid_t pid = fork();
+
+	if (!pid) {
+		(void)execl("/bin/true", "true", (char *)NULL);
+		_exit(1);
+	}
+	(void)waitpid(pid, NULL, 0);
+	return clock_ns() - began;
+}
+
+static double per_s(const uint64_t *ns, uint32_t n)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		sum += ns[i];
+	return sum ? (double)n * 1e9 / (double)sum : 0;
+}
+
+static int add_row(struct json_object *rows, const struct subject *subject, const char *method,
+		   uint32_t processes, struct samples *samples)
+{
+	struct row row = { .method = method, .payload_bytes = processes ? 64 : 0,
+			   .threads = (uint32_t)max_u64(processes, 1),
+			   .batch = 1, .survives = journal_class_name(subject->survives) };
+	struct json_object *added;
+
+	samples_summarize(samples, 1, &row.summary);
+	added = rows_add(rows, &row);
+	if (!added)
+		return -ENOMEM;
+	row_add_text(added, "marker", subject->marker_name);
+	row_add_number(added, "processes", row.threads);
+	printf("%-16s %-6s %3u processes: p50 %9.0f ns, %10.0f per s\n", method,
+	       subject->marker_name, row.threads, row.summary.p50_ns, row.summary.per_s);
+	return 0;
+}
+
+/* Each by a process that did nothing before, in turns. */
+static int measure_join(struct subject *subject, struct json_object *rows)
+{
+	uint32_t i, n = subject->env->options.quick ? 20 : 400;
+	uint64_t *joins = calloc(n, sizeof(*joins)), *trues = calloc(n, sizeof(*trues));
+	struct samples join_samples = { 0 }, true_samples = { 0 };
+	pid_t holder = start(hold, subject, 0);
+	int error = samples_init(&join_samples, n, 1) || samples_init(&true_samples, n, 1) ||
+		    !joins || !trues;
+
+	while (!atomic_load(&subject->slice->ready))
+		usleep(1000);
+	for (i = 0; i < n && !error; i++) {
+		(void)waitpid(start(join, subject, 1), NULL, 0);
+		joins[i] = subject->slice->process[1].ns[0];
+		trues[i] = true_ns();
+		error = atomic_load(&subject->slice->error);
+	}
+	(void)kill(holder, SIGKILL);
+	(void)waitpid(holder, NULL, 0);
+	if (!error)
+		error = samples_slice(&join_samples, joins, n, per_s(joins, n)) ||
+			samples_slice(&true_samples, trues, n, per_s(trues, n));
+	if (!error)
+		error = add_row(rows, subject, "jnl-join", 0, &join_samples) ||
+			add_row(rows, subject, "fork-exec-true", 0, &true_samples);
+	samples_free(&join_samples);
+	samples_free(&true_samples);
+	free(joins);
+	free(trues);
+	return error ? -EIO : 0;
+}
+
+/* ---- many ---------------------------------------------------------------------------------- */
+
+static int gather(struct slice *slice, uint32_t processes, uint64_t took,
+		  struct samples *samples)
+{
+	uint64_t *all = calloc(processes, KEPT * sizeof(*all)), count = 0, kept = 0, one;
+	uint32_t i;
+	int error;
+
+	for (i = 0; i < processes && all; i++) {
+		one = slice->process[i].count;
+		count += one;
+		one = min_u64(one, KEPT);
+		memcpy(all + kept, slice->process[i].ns, one * sizeof(*all));
+		kept += one;
+	}
+	error = all ? samples_slice(samples, all, kept, (double)count * 1e9 / (double)took) :
+		      -ENOMEM;
+	free(all);
+	return error;
+}
+
+static int run_slice(struct subject *subject, uint32_t processes, struct samples *samples)
+{
+	struct slice *slice = subject->slice;
+	pid_t pid[PROCESSES_MAX];
+	uint64_t began;
+	uint32_t i;
+
+	memset(slice, 0, sizeof(*slice));
+	for (i = 0; i < processes; i++)
+		pid[i] = start(put_and_retire, subject, i);
+	while (atomic_load(&slice->ready) < processes)
+		usleep(1000);
+	began = clock_ns();
+	atomic_store(&slice->go, true);
+	usleep(subject->env->options.quick ? 20000 : 400000);
+	atomic_store(&slice->stop, true);
+	began = clock_ns() - began;
+	for (i = 0; i < processes; i++)
+		(void)waitpid(pid[i], NULL, 0);
+	return atomic_load(&slice->error) ? -EIO : gather(slice, processes, began, samples);
+}
+
+static int retire_all(const char *dir)
+{
+	struct journal_entry entry = { 0 };
+	struct journal *j;
+	int error = journal_open(dir, NULL, &j);
+
+	while (!error && !journal_next(j, 0, &entry))
+		error = journal_retire(j, entry.id);
+	return journal_close(j) || error ? -EIO : 0;
+}
+
+static int measure_many(struct subject *subject, struct json_object *rows, const char *method,
+			const uint32_t *processes, uint32_t kinds)
+{
+	struct samples samples[4] = { 0 };
+	uint32_t i, k;
+	int error = 0;
+
+	for (k = 0; k < kinds && !error; k++)
+		error = samples_init(&samples[k], (size_t)SLICES * processes[k] * KEPT, SLICES);
+	for (i = 0; i < SLICES && !error; i++)
+		for (k = 0; k < kinds && !error; k++) {
+			error = run_slice(subject, processes[k], &samples[k]);
+			if (!error && subject->path == JOURNAL_PATH_SYNCED)
+				error = retire_all(subject->dir);
+		}
+	for (k = 0; k < kinds; k++) {
+		if (!error)
+			error = add_row(rows, subject, method, processes[k], &samples[k]);
+		samples_free(&samples[k]);
+	}
+	return error;
+}
+
+static int make(struct subject *subject, bool embedded, struct message *why)
+{
+	const struct bench_options *o = &subject->env->options;
+	struct journal_info info;
+	struct journal *j;
+	int error;
+
+	subject->marker_name = embedded ? "file" : "nvram";
+	path_join(subject->dir, sizeof(subject->dir), subject->env->dir, subject->marker_name);
+	error = env_make_journal(subject->dir, embedded ? NULL : subject->env->marker,
+				 o->log_bytes / 4, o->marker_bytes, &j, why);
+	if (error)
+		return error;
+	(void)journal_info(j, &info);
+	subject->survives = embedded ? info.logs[0].survives : info.marker.survives;
+	subject->path = embedded ? JOURNAL_PATH_SYNCED : JOURNAL_PATH_AUTO;
+	return journal_close(j);
+}
+
+static void measure(struct bench_env *env, struct json_object *rows, struct slice *slice,
+		    bool embedded)
+{
+	static const uint32_t staged[] = { 1, 2, 64 }, synced[] = { 1, 32 };
+	struct subject subject = { .env = env, .slice = slice };
+	struct message why = { "" };
+	int error = make(&subject, embedded, &why);
+
+	memset(slice, 0, sizeof(*slice));
+	if (!error)
+		error = measure_join(&subject, rows);
+	if (!error)
+		error = embedded ? measure_many(&subject, rows, "jnl-synced-proc", synced, 2) :
+				   measure_many(&subject, rows, "jnl-staged-proc", staged, 3);
+	if (error)
+		fprintf(stderr, "bench: processes, %s: left out: %s\n", subject.marker_name,
+			why.text[0] ? why.text : strerror(-error));
+	dir_remove(subject.dir);
+}
+
+static int run_all(struct bench_env *env)
+{
+	const struct bench_options *o = &env->options;
+	struct json_object *rows = rows_open(o->json, o->append);
+	struct slice *slice = mmap(NULL, sizeof(*slice), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int result;
+
+	if (!rows || slice == MAP_FAILED) {
+		fprintf(stderr, "bench: %s: not a list of rows, or no memory\n", o->json);
+		return -EINVAL;
+	}
+	measure(env, rows, slice, false);
+	measure(env, rows, slice, true);
+	result = rows_write(rows, o->json);
+	if (result)
+		fprintf(stderr, "bench: %s: %s\n", o->json, strerror(-result));
+	json_object_put(rows);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct bench_options options;
+	struct bench_env env;
+	struct message why;
+	int result;
+
+	bench_options_parse(&options, argc, argv);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* nothing is left for a child to print */
+	result = env_open(&env, &options, &why);
+	if (result)
+		fprintf(stderr, "bench: %s\n", why.text);
+	else
+		result = run_all(&env);
+	env_close(&env);
+	return result ? 1 : 0;
+}
