@@ -250,6 +250,9 @@ $(BUILD)/tests/unit/test_interleave $(BUILD)/tests/unit/test_interleave_clean: \
 # what is synced is recorded
 $(BUILD)/tests/unit/test_syncs: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fsync fdatasync \
 	rename pwrite)
+# ... or stops somebody between two of them
+$(BUILD)/tests/unit/test_marker_slots $(BUILD)/tests/integration/test_stopped: \
+	TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fdatasync pwrite)
 # an NVMe controller that is a script: libnvme finds the program's ioctl()
 $(BUILD)/tests/unit/test_evidence_nvme: TEST_LDFLAGS = -Wl,--wrap=nvme_device_open \
 	-Wl,--wrap=module_load -Wl,--export-dynamic-symbol=ioctl

@@ -61,7 +61,8 @@ enum checkpoint_state checkpoint_head_decode(const struct checkpoint_head *head,
 	*generation = get_le64(head->generation);
 	*bytes = get_le64(head->bytes);
 	*payload_crc = get_le32(head->payload_crc);
-	if (!*generation || !*bytes || *bytes > capacity)
+	if (!*generation || *generation > CHECKPOINT_GENERATION_MAX || !*bytes ||
+	    *bytes > capacity)
 		return CHECKPOINT_BAD;
 	return CHECKPOINT_WHOLE;
 }

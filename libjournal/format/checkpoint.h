@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The file of the `file:` marker store: A/B checkpoints (P11).
+ * The file of the `file:` marker store: checkpoints A, B, C (P11).
  *
  *   0                     struct checkpoint_file, in a block of 4096 bytes
  *   4096                  slot A: head, the same head again (a block each),
  *                         then the payload's capacity
  *   4096 + slot size      slot B, the same
+ *   4096 + 2 slot sizes   slot C, the same
  *
  * A checkpoint is valid iff one of its slot's two heads is whole (magic,
  * checksum, length within the capacity) and the payload's checksum holds.  The
- * valid one of the higher generation is in force.
+ * valid one of the highest generation is in force.
  *
- * Write order of checkpoint n, into the slot that is not in force: payload,
- * barrier, both heads, barrier.  The first barrier orders the payload before
- * the heads for the reader: a whole head over a payload that fails means that
- * the payload was overwritten by the next checkpoint (then the other slot
- * holds the generation after it, or the one after that was in flight), or
- * damage.  What a crash leaves: a payload partly overwritten under its old
- * heads; heads of which one is torn, or one old and one new.
+ * Write order of a checkpoint, into a slot that is neither in force nor written
+ * to by another: payload, barrier, both heads, barrier.  The first barrier orders
+ * the payload before the heads for the reader: a whole head over a payload that
+ * fails means that the payload was overwritten by a later checkpoint, or damage.
+ * What a crash leaves: a payload partly overwritten under its old heads; heads
+ * of which one is torn, or one old and one new; in one slot, or in two: one
+ * process may be stopped in the middle while others go on with the other slots,
+ * and if it goes on later, it leaves a valid checkpoint of a generation below the
+ * newest.
+ *
+ * A slot is written to only when a valid checkpoint of a higher generation than
+ * that of its heads is in force.  Where a process died, and that may not be so,
+ * both heads are first overwritten with ones, then a barrier.
  *
  * So damage is certain iff the whole head of the highest generation has a
  * payload that fails: nobody writes to that slot.
@@ -33,7 +40,10 @@
 #define CHECKPOINT_VERSION     0u
 #define CHECKPOINT_BLOCK_BYTES 4096u
 #define CHECKPOINT_HEAD_BYTES  (2 * CHECKPOINT_BLOCK_BYTES)
-#define CHECKPOINT_SLOTS       2u
+#define CHECKPOINT_SLOTS       3u
+
+/* there are checkpoints for longer than any journal lives */
+#define CHECKPOINT_GENERATION_MAX (UINT64_MAX >> 2)
 
 /* "JNLCKFIL" and "JNLCKHED", as they read in a hex dump */
 #define CHECKPOINT_FILE_MAGIC 0x4c49464b434c4e4aull
@@ -64,7 +74,8 @@ struct checkpoint_file {
 /**
  * struct checkpoint_head - in front of a payload, twice
  * @magic:       CHECKPOINT_HEAD_MAGIC
- * @generation:  1 for the first checkpoint, one more for each
+ * @generation:  1 for the first checkpoint, one more for each that is begun; at
+ *               most CHECKPOINT_GENERATION_MAX
  * @bytes:       length of the payload, 1 to the capacity
  * @reserved:    0
  * @payload_crc: CRC-32C, seed ~0, of the payload
@@ -101,7 +112,8 @@ _Static_assert(offsetof(struct checkpoint_head, crc) == 60, "crc");
 _Static_assert(CHECKPOINT_VERSION == 0, "version");
 _Static_assert(CHECKPOINT_BLOCK_BYTES == 4096, "block");
 _Static_assert(CHECKPOINT_HEAD_BYTES == 8192, "heads");
-_Static_assert(CHECKPOINT_SLOTS == 2, "slots");
+_Static_assert(CHECKPOINT_SLOTS == 3, "slots");
+_Static_assert(CHECKPOINT_GENERATION_MAX == 0x3fffffffffffffffull, "generations");
 
 /**
  * enum checkpoint_state - what a head says

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "format/checkpoint.h"
+#include "marker/file_slots.h"
 #include "marker/medium.h"
 #include "store/evidence.h"
 #include "util/crc32c.h"
@@ -20,7 +22,7 @@ struct marker_file {
 	struct marker_store store;
 	struct medium medium;
 	struct marker_share own;
-	struct marker_share *share; /* has generation (0: none yet) and slot in force */
+	struct marker_share *share;
 	bool map_is_own;
 	uint8_t *chunk;      /* CHUNK_BYTES, between the map and the file */
 };
@@ -104,41 +106,75 @@ static int write_payload(struct marker_file *f, uint64_t bytes, uint64_t offset,
 	return fdatasync(f->medium.fd) ? -errno : 0;
 }
 
+/* Both heads: of @head, or nothing that is one. */
 static int write_heads(struct marker_file *f, const struct checkpoint_head *head,
 		       uint64_t offset)
 {
 	int error;
 
-	memset(f->chunk, 0, CHECKPOINT_HEAD_BYTES);
-	memcpy(f->chunk, head, sizeof(*head));
-	memcpy(f->chunk + CHECKPOINT_BLOCK_BYTES, head, sizeof(*head));
+	memset(f->chunk, head ? 0 : 0xff, CHECKPOINT_HEAD_BYTES);
+	if (head) {
+		memcpy(f->chunk, head, sizeof(*head));
+		memcpy(f->chunk + CHECKPOINT_BLOCK_BYTES, head, sizeof(*head));
+	}
 	error = medium_write(f->medium.fd, f->chunk, CHECKPOINT_HEAD_BYTES, offset);
 	if (error)
 		return error;
-	/* orders the checkpoint before whatever its caller frees because of it */
+	/* orders the checkpoint before whatever its caller frees because of it; heads
+	 * that are wiped, before the payload under them is overwritten */
 	return fdatasync(f->medium.fd) ? -errno : 0;
 }
 
-static int file_checkpoint(struct marker_store *store, uint64_t bytes)
+static int write_slot(struct marker_file *f, unsigned int slot, bool stale, uint64_t bytes)
 {
-	struct marker_file *f = (struct marker_file *)store;
-	uint64_t generation = f->share->generation;
-	unsigned int slot = generation ? !f->share->slot : 0;
-	uint64_t offset = checkpoint_slot_offset(slot, store->bytes);
+	uint64_t generation, offset = checkpoint_slot_offset(slot, f->store.bytes);
 	struct checkpoint_head head;
 	uint32_t crc;
-	int error;
+	int error = stale ? write_heads(f, NULL, offset) : 0;
 
+	if (error)
+		return error;
+	generation = file_slot_begin(f->share, slot);
 	error = write_payload(f, bytes, offset + CHECKPOINT_HEAD_BYTES, &crc);
 	if (error)
 		return error;
-	checkpoint_head_encode(&head, generation + 1, bytes, crc);
+	checkpoint_head_encode(&head, generation, bytes, crc);
 	error = write_heads(f, &head, offset);
+	if (!error)
+		file_slot_durable(f->share, slot, generation);
+	return error;
+}
+
+static int file_checkpoint(struct marker_store *store, uint64_t bytes, uint32_t who)
+{
+	struct marker_file *f = (struct marker_file *)store;
+	unsigned int slot;
+	bool stale;
+	int error = file_slot_take(f->share, who, &slot, &stale);
+
 	if (error)
 		return error;
-	f->share->slot = slot;
-	f->share->generation = generation + 1;
-	return 0;
+	error = write_slot(f, slot, stale, bytes);
+	file_slot_leave(f->share, slot, who);
+	return error;
+}
+
+static struct marker_generations file_generations(const struct marker_store *store)
+{
+	const struct marker_share *share = ((const struct marker_file *)store)->share;
+	struct marker_generations g = { .in_force = file_slots_in_force(share) };
+
+	/* after: it is never below */
+	g.drawn = atomic_load(&share->drawn);
+	return g;
+}
+
+static void file_forget(struct marker_store *store, uint32_t who)
+{
+	struct marker_file *f = (struct marker_file *)store;
+
+	for (unsigned int i = 0; i < CHECKPOINT_SLOTS; i++)
+		file_slot_leave(f->share, i, who);
 }
 
 static void file_share(struct marker_store *store, struct marker_share *share, void *map)
@@ -149,8 +185,10 @@ static void file_share(struct marker_store *store, struct marker_share *share, v
 	(void)munmap(store->map, store->bytes);
 	store->map = map;
 	f->map_is_own = false;
-	share->generation = f->own.generation;
-	share->slot = f->own.slot;
+	share->drawn = f->own.drawn;
+	share->in_force = f->own.in_force;
+	for (unsigned int i = 0; i < CHECKPOINT_SLOTS; i++)
+		share->slots[i].generation = f->own.slots[i].generation;
 	f->share = share;
 }
 
@@ -168,6 +206,8 @@ static void file_close(struct marker_store *store)
 static const struct marker_store_ops file_ops = {
 	.backend = "file",
 	.checkpoint = file_checkpoint,
+	.generations = file_generations,
+	.forget = file_forget,
 	.share = file_share,
 	.close = file_close,
 };
@@ -220,43 +260,55 @@ static void read_slots(struct marker_file *f, struct slot slots[CHECKPOINT_SLOTS
 		if (error)
 			memset(blocks, 0xff, sizeof(blocks));
 		decode_heads(blocks, f->store.bytes, &slots[i]);
+		if (slots[i].head == CHECKPOINT_WHOLE)
+			file_slots_seen(f->share, i, slots[i].generation);
 	}
 }
 
-/* Load slot @index if it holds a valid checkpoint. */
-static bool load_slot(struct marker_file *f, unsigned int index, const struct slot *slot)
+/* Return: the one of the highest generation whose head is whole, of those not yet
+ * @tried, or CHECKPOINT_SLOTS. */
+static unsigned int newest_slot(const struct slot slots[CHECKPOINT_SLOTS], unsigned int tried)
 {
-	if (slot->head != CHECKPOINT_WHOLE || read_payload(f, index, slot))
-		return false;
-	memset(f->store.map + slot->bytes, 0xff, f->store.bytes - slot->bytes);
-	f->share->slot = index;
-	f->share->generation = slot->generation;
+	unsigned int newest = CHECKPOINT_SLOTS;
+
+	for (unsigned int i = 0; i < CHECKPOINT_SLOTS; i++)
+		if (slots[i].head == CHECKPOINT_WHOLE && !(tried & 1u << i) &&
+		    (newest == CHECKPOINT_SLOTS ||
+		     slots[i].generation > slots[newest].generation))
+			newest = i;
+	return newest;
+}
+
+/* A torn first checkpoint is none. */
+static bool none_yet(const struct slot slots[CHECKPOINT_SLOTS])
+{
+	for (unsigned int i = 0; i < CHECKPOINT_SLOTS; i++)
+		if (slots[i].head == CHECKPOINT_WHOLE ||
+		    (i && slots[i].head != CHECKPOINT_NEVER))
+			return false;
 	return true;
 }
 
 static int load_newest(struct marker_file *f, struct message *message)
 {
 	struct slot slots[CHECKPOINT_SLOTS];
-	unsigned int newest;
+	unsigned int tried = 0, slot;
 
 	read_slots(f, slots);
-	newest = slots[1].generation > slots[0].generation;
-	if (load_slot(f, newest, &slots[newest]))
-		return 0;
-	if (load_slot(f, !newest, &slots[!newest])) {
-		/* see format/checkpoint.h: a whole head is only written over a
-		 * payload that is durable */
-		f->store.fell_back = slots[newest].head == CHECKPOINT_WHOLE;
-		/* the next checkpoint must be above the damaged one */
-		if (f->store.fell_back)
-			f->share->generation = slots[newest].generation;
+	for (; (slot = newest_slot(slots, tried)) < CHECKPOINT_SLOTS; tried |= 1u << slot) {
+		if (read_payload(f, slot, &slots[slot]))
+			continue;
+		memset(f->store.map + slots[slot].bytes, 0xff,
+		       f->store.bytes - slots[slot].bytes);
+		file_slots_loaded(f->share, slot, slots[slot].generation);
+		/* see format/checkpoint.h: nobody overwrites the newest */
+		f->store.fell_back = tried;
 		return 0;
 	}
-	/* a torn first checkpoint is none */
-	if (slots[0].head != CHECKPOINT_WHOLE && slots[1].head == CHECKPOINT_NEVER)
+	if (none_yet(slots))
 		return message_set(message, -ENOENT, "%s: holds no checkpoint yet",
 				   f->medium.path);
-	return message_set(message, -EUCLEAN, "%s: both checkpoints are damaged",
+	return message_set(message, -EUCLEAN, "%s: all checkpoints are damaged",
 			   f->medium.path);
 }
 
@@ -345,6 +397,11 @@ static int file_load(struct marker_file *f, struct message *message)
 		error = map_memory(f, capacity, message);
 	if (!error)
 		error = load_newest(f, message);
+	/* The process that wrote it may be dead, and its heads only in the cache:
+	 * durable before anything is decided by them (P7). */
+	if (!error && !f->store.read_only && fdatasync(f->medium.fd))
+		error = message_errno(message, -errno, "%s: cannot be made durable",
+				      f->medium.path);
 	if (!error && f->store.read_only && mprotect(f->store.map, f->store.bytes, PROT_READ))
 		error = message_errno(message, -errno, "%s: mprotect", f->medium.path);
 	return error;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/marker_store.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -17,6 +18,7 @@ void marker_store_check(const struct marker_store *store)
 	JASSERT(store->bytes && !(store->bytes & (MARKER_PAGE_BYTES - 1)));
 	/* a store is of one kind, never of both or neither */
 	JASSERT(store->byte_persistent == !store->ops->checkpoint);
+	JASSERT(store->byte_persistent == !store->ops->generations);
 	JASSERT(store->class >= JOURNAL_CLASS_PROCESS && store->class <= JOURNAL_CLASS_POWER);
 	JASSERT(store->evidence[0]);
 	JASSERT(memchr(store->evidence, 0, sizeof(store->evidence)));
@@ -31,20 +33,37 @@ void marker_store_fail(struct marker_store *store, int error)
 	(void)atomic_compare_exchange_strong(&store->failed, &none, error);
 }
 
-int marker_store_checkpoint(struct marker_store *store, uint64_t bytes)
+int marker_store_checkpoint(struct marker_store *store, uint64_t bytes, uint32_t who)
 {
 	int failed = store->failed;
 	int error;
 
-	JASSERT(!store->byte_persistent && !store->read_only);
+	JASSERT(!store->byte_persistent && !store->read_only && who);
 	JASSERT(bytes && bytes <= store->bytes);
 	if (failed)
 		return failed;
-	error = store->ops->checkpoint(store, bytes);
+	error = store->ops->checkpoint(store, bytes, who);
 	JASSERT(error <= 0);
-	if (error)
+	if (error && error != -EAGAIN)
 		marker_store_fail(store, error);
 	return error;
+}
+
+struct marker_generations marker_store_generations(const struct marker_store *store)
+{
+	struct marker_generations g;
+
+	JASSERT(!store->byte_persistent);
+	g = store->ops->generations(store);
+	JASSERT(g.in_force <= g.drawn);
+	return g;
+}
+
+void marker_store_forget(struct marker_store *store, uint32_t who)
+{
+	JASSERT(who);
+	if (store->ops->forget)
+		store->ops->forget(store, who);
 }
 
 bool marker_store_can_share(const struct marker_store *store)

@@ -15,10 +15,14 @@
  *  until marker_store_checkpoint() returned 0.  Then all of the prefix is, at
  *  once: a crash leaves either the old checkpoint or the new one.
  *  nv_flush(), nv_fence() do nothing and may be called.
+ *  Several processes may write checkpoints at the same time, and one may be late:
+ *  each has a generation, drawn before the map is copied, and the one of the
+ *  highest is in force.  So all that was stored before a generation was drawn is
+ *  in each checkpoint of that one or a higher.
  *
  * All access to the medium goes through the nv_ functions below; reading
  * through the map is free.  Threads: all nv_ functions from any thread;
- * checkpoint and close from one at a time.
+ * checkpoint and close of one store from one at a time.
  *
  * Sticky failure: once a fence or checkpoint has failed, @failed holds the
  * negative errno for ever and every later fence returns it.
@@ -30,6 +34,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "format/checkpoint.h"
 #include "journal.h"
 #include "util/assert.h"
 #include "util/message.h"
@@ -50,11 +55,19 @@ struct marker_persist {
 	void (*fence)(struct marker_store *store);
 };
 
+/* of a checkpoint file, while it is open */
+struct marker_slot {
+	_Atomic uint32_t writer; /* who writes there; 0: nobody */
+	_Atomic uint64_t generation; /* of what is written there, or was last */
+};
+
 /**
  * struct marker_share - what one process found, in memory that others map
- * @kind:       the backend's own
- * @routine:    name of the persist routine
- * @generation, @slot: checkpointed stores: of the checkpoint in force
+ * @kind:     the backend's own
+ * @routine:  name of the persist routine
+ * @drawn:    checkpointed stores: the last generation that somebody got
+ * @in_force: its generation and slot, in one word; 0: none yet
+ * @slots:    of the checkpoint file
  *
  * Who joins relies on it: medium and evidence are not looked at again.
  */
@@ -64,15 +77,27 @@ struct marker_share {
 	uint64_t bytes;
 	char routine[32];
 	char evidence[256];
-	_Atomic uint64_t generation;
-	_Atomic uint32_t slot;
+	_Atomic uint64_t drawn;
+	_Atomic uint64_t in_force;
+	struct marker_slot slots[CHECKPOINT_SLOTS];
+};
+
+/* generations of a checkpointed store: what somebody stored before he saw @drawn is
+ * durable when @in_force is above that */
+struct marker_generations {
+	uint64_t drawn;
+	uint64_t in_force;
 };
 
 struct marker_store_ops {
 	const char *backend; /* "file", "pmem", "sim": the URI's scheme */
-	/* checkpointed stores only: make map[0, bytes) durable, atomically.
-	 * Return: 0 or negative errno (the call-through makes it sticky). */
-	int (*checkpoint)(struct marker_store *store, uint64_t bytes);
+	/* checkpointed stores only: make map[0, bytes) durable, atomically, as @who.
+	 * Return: 0; -EAGAIN others are writing wherever it could go, nothing was
+	 * done; or negative errno (the call-through makes it sticky). */
+	int (*checkpoint)(struct marker_store *store, uint64_t bytes, uint32_t who);
+	struct marker_generations (*generations)(const struct marker_store *store);
+	/* @who is dead: nobody waits for it.  May be done twice. */
+	void (*forget)(struct marker_store *store, uint32_t who);
 	/* NULL: not to be shared.  Fill in @share and use it from here on; a
 	 * checkpointed store moves its map to @map, which others have mapped too.
 	 * Both stay until the store is closed. */
@@ -117,7 +142,7 @@ struct marker_store {
  * all zeros nor all ones; a file that is not there is made (mode 0600), and
  * removed again if the open fails later.
  * For file:, a missing or never checkpointed medium opened without
- * MARKER_CREATE is -ENOENT; both checkpoints damaged is -EUCLEAN; @bytes then
+ * MARKER_CREATE is -ENOENT; all checkpoints damaged is -EUCLEAN; @bytes then
  * comes from the medium.
  * Return: 0 or negative errno with the text in @message.
  */
@@ -136,7 +161,11 @@ typedef int marker_store_joiner(const char *path, unsigned int flags,
 
 /* ---- the checked call-through ----------------------------------------- */
 
-int marker_store_checkpoint(struct marker_store *store, uint64_t bytes);
+/* @who: a number that no other writer of the medium has; not 0 */
+int marker_store_checkpoint(struct marker_store *store, uint64_t bytes, uint32_t who);
+struct marker_generations marker_store_generations(const struct marker_store *store);
+/* no more will come of what @who was writing */
+void marker_store_forget(struct marker_store *store, uint32_t who);
 bool marker_store_can_share(const struct marker_store *store);
 void marker_store_share(struct marker_store *store, struct marker_share *share, void *map);
 void marker_store_close(struct marker_store *store);

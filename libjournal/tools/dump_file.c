@@ -18,7 +18,7 @@ static void dump_head(unsigned int slot, unsigned int copy, const struct checkpo
 	uint64_t generation, bytes;
 	uint32_t crc;
 
-	printf("  checkpoint %c, head %u: ", "AB"[slot], copy);
+	printf("  checkpoint %c, head %u: ", "ABC"[slot], copy);
 	switch (checkpoint_head_decode(head, capacity, &generation, &bytes, &crc)) {
 	case CHECKPOINT_NEVER:
 		printf("never written\n");
@@ -67,7 +67,7 @@ static int dump_checkpoints(const struct dump_source *source, uint64_t capacity)
 	}
 	if (!slots[newest].generation)
 		return 0;
-	printf("  in checkpoint %c, the newest:\n", "AB"[newest]);
+	printf("  in checkpoint %c, the newest:\n", "ABC"[newest]);
 	inner.base = source->base + checkpoint_slot_offset(newest, capacity) +
 		     CHECKPOINT_HEAD_BYTES;
 	inner.bytes = capacity;

@@ -83,10 +83,15 @@ static int checkpoint_write(struct journal *j)
 	int error;
 
 	/* Every retire record of an older segment had its bit cleared in the map
-	 * before it was appended, so the map holds it (retire.c). */
+	 * before it was appended, so the map holds it (retire.c).  A fence: another's
+	 * checkpoint may get this word, and must get those bits, which it copies
+	 * later.  A late one may lower the word: then more is replayed. */
+	(void)nv_fence(j->marker);
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->replay_seq,
 		  (uint64_t)put_le64(replay));
-	error = marker_store_checkpoint(j->marker, checkpoint_bytes(j));
+	error = marker_store_checkpoint(j->marker, checkpoint_bytes(j), j->member);
+	if (error == -EAGAIN)
+		return error;
 	if (error)
 		return journal_fail(j, error);
 	atomic_fetch_add_explicit(&j->shared->checkpoints, 1, memory_order_relaxed);
@@ -95,101 +100,171 @@ static int checkpoint_write(struct journal *j)
 
 /* ---- one at a time, of all processes -------------------------------------------- */
 
+/*
+ * The job, shared->checkpointer, is turn << 32 | who; it is there so that not all do
+ * the same at once.  Nothing depends on it: who was stopped in the middle loses it,
+ * and is late when he goes on.  Then his checkpoint does not come into force
+ * (marker/file_slots.c), his release fails, since the turn is another's, and what he
+ * frees is in the one that is in force.
+ */
 #define MOMENT_NS   100000
-#define PATIENCE_NS 100000000ull
+#define PATIENCE_NS 50000000ull
 
-static bool checkpoint_job(struct journal *j)
+static bool checkpoint_take(struct journal *j, uint64_t word, uint64_t *turn)
 {
-	uint32_t none = 0;
-
-	return atomic_compare_exchange_strong(&j->shared->checkpointer, &none, j->member);
+	*turn = ((word >> 32) + 1) << 32 | j->member;
+	return atomic_compare_exchange_strong(&j->shared->checkpointer, &word, *turn);
 }
 
-/* Two that ended since @before: the second began after the call. */
-static bool checkpoint_done(const struct journal *j, uint64_t before)
+static void checkpoint_release(struct journal *j, uint64_t turn)
 {
-	return atomic_load(&j->shared->checkpoints) >= before + 2;
+	(void)atomic_compare_exchange_strong(&j->shared->checkpointer, &turn,
+					     turn >> 32 << 32);
+}
+
+/* whether all that had been stored when @drawn was the last generation is durable */
+static bool checkpoint_covers(const struct journal *j, uint64_t drawn)
+{
+	return marker_store_generations(j->marker).in_force > drawn;
+}
+
+/* one who waits for the job */
+struct checkpoint_wait {
+	uint64_t end_ns;   /* from then on, one try is the last */
+	uint64_t word;     /* the job, as it was last seen */
+	uint64_t since_ns; /* it has been so */
+};
+
+/* Return: whether it may be taken: it is nobody's, or has been the same one's for long. */
+static bool checkpoint_is_due(struct journal *j, struct checkpoint_wait *wait)
+{
+	uint64_t word = atomic_load(&j->shared->checkpointer), now = clock_monotonic_ns();
+
+	if (word != wait->word) {
+		wait->word = word;
+		wait->since_ns = now;
+	}
+	return !(uint32_t)word || now - wait->since_ns > PATIENCE_NS || now > wait->end_ns;
 }
 
 /*
- * Return: whether it is our turn.  Not when others have done it meanwhile; nor behind
- * one who is stopped in the middle: what is pending stays so.
+ * Until a checkpoint that was begun after @drawn is in force: ours or another's.
+ * Return: 0; the sticky failure; or -EAGAIN: not now, for two are stopped or slow in
+ * the middle of theirs.
  */
-static bool checkpoint_turn(struct journal *j)
+static int checkpoint_after(struct journal *j, uint64_t drawn)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
-	uint64_t before = atomic_load(&j->shared->checkpoints);
-	uint64_t end = clock_monotonic_ns() + PATIENCE_NS;
+	uint64_t now = clock_monotonic_ns(), turn;
+	struct checkpoint_wait wait = { .end_ns = now + 2 * PATIENCE_NS, .since_ns = now };
+	int error;
 
-	while (!checkpoint_job(j)) {
-		if (checkpoint_done(j, before) || clock_monotonic_ns() > end)
-			return false;
+	while (!checkpoint_covers(j, drawn)) {
+		if (checkpoint_is_due(j, &wait) && checkpoint_take(j, wait.word, &turn)) {
+			error = checkpoint_write(j);
+			checkpoint_release(j, turn);
+			if (error != -EAGAIN || clock_monotonic_ns() > wait.end_ns)
+				return error;
+		}
+		if (journal_failed(j))
+			return journal_fail(j, -EIO);
 		takeover_sweep(j, SWEEP_WAITING_NS);
 		nanosleep(&moment, NULL);
 	}
-	return true;
+	return 0;
 }
 
-static int checkpoint_now(struct journal *j)
+int checkpoint_try(struct journal *j)
 {
+	uint64_t drawn;
 	int error;
 
-	/* what was pending before the map is read may be freed once it is durable */
+	if (j->bits_durable)
+		return 0;
+	pthread_mutex_lock(&j->lines_lock);
+	/*
+	 * What is pending before a generation is drawn is in the map that is copied
+	 * after, of that generation and of all higher ones.  So it may be freed, no
+	 * matter whose is in force, and how late we are: if it was freed already, its
+	 * use has changed.
+	 */
 	segments_note_pending(j);
-	error = checkpoint_write(j);
+	drawn = marker_store_generations(j->marker).drawn;
+	error = checkpoint_after(j, drawn);
 	if (!error)
 		segments_free_pending(j);
-	atomic_store(&j->shared->checkpointer, 0);
+	pthread_mutex_unlock(&j->lines_lock);
 	return error;
 }
 
 int checkpoint(struct journal *j)
 {
-	int error = 0;
+	int error = checkpoint_try(j);
 
-	if (j->bits_durable)
-		return 0;
-	pthread_mutex_lock(&j->lines_lock);
-	if (checkpoint_turn(j))
-		error = checkpoint_now(j);
-	pthread_mutex_unlock(&j->lines_lock);
-	return error;
+	return error == -EAGAIN ? 0 : error;
 }
 
-int incarnation_set(struct journal *j, uint64_t incarnation)
+void checkpoint_forget(struct journal *j, uint32_t who)
+{
+	uint64_t word = atomic_load(&j->shared->checkpointer);
+
+	if (j->bits_durable)
+		return;
+	marker_store_forget(j->marker, who);
+	if ((uint32_t)word == who)
+		checkpoint_release(j, word);
+}
+
+/* ---- incarnations ------------------------------------------------------------------ */
+
+static int incarnation_store(struct journal *j, uint64_t incarnation)
 {
 	if (incarnation >= UINT32_MAX)
 		return journal_say(j, -EUCLEAN, "markers: the incarnation is used up");
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->incarnation,
 		  (uint64_t)word_seal(incarnation));
-	j->shared->incarnation = incarnation;
 	return 0;
 }
 
-/* Context: lines_lock.  A checkpoint by somebody else will not do: it may have begun
- * before. */
+int incarnation_set(struct journal *j, uint64_t incarnation)
+{
+	int error = incarnation_store(j, incarnation);
+
+	if (!error)
+		j->shared->incarnation = incarnation;
+	return error;
+}
+
+/* Context: lines_lock. */
 static int incarnation_checkpoint(struct journal *j)
 {
+	uint64_t drawn = marker_store_generations(j->marker).drawn;
 	int error;
 
-	while (!checkpoint_turn(j))
-		if (journal_failed(j))
-			return journal_fail(j, -EIO);
-	error = checkpoint_write(j);
-	atomic_store(&j->shared->checkpointer, 0);
+	do
+		error = checkpoint_after(j, drawn);
+	while (error == -EAGAIN);
 	return error;
 }
 
 int incarnation_raise(struct journal *j, uint64_t incarnation)
 {
-	int error = incarnation_set(j, incarnation);
+	uint64_t before = atomic_load(&j->shared->incarnation);
+	int error = incarnation_store(j, incarnation);
 
 	if (error)
 		return error;
-	if (!j->bits_durable)
-		return incarnation_checkpoint(j);
 	/* before any id or sequence of the new incarnation can be in a record: they
 	 * are other threads' too, whose fences do not wait for our store */
-	error = nv_fence(j->marker);
-	return error ? journal_fail(j, error) : 0;
+	if (j->bits_durable)
+		error = nv_fence(j->marker);
+	else
+		error = incarnation_checkpoint(j);
+	if (error)
+		return journal_fail(j, error);
+	/* and then the others may see it */
+	while (before < incarnation &&
+	       !atomic_compare_exchange_weak(&j->shared->incarnation, &before, incarnation))
+		;
+	return 0;
 }

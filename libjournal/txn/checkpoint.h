@@ -8,13 +8,25 @@
 /**
  * checkpoint() - checkpointed marker stores: make the marker map durable (P11)
  *
- * Afterwards the retire records of segments before the open stream segment
- * are not needed any more, and pending segments are free.  With bits that are
- * durable by themselves there is nothing to do.
- * Context: the caller is the leader of the stream, or nobody else writes.
+ * Afterwards the retire records of segments before the open stream segments
+ * are not needed any more, and segments that were pending are free.  With bits
+ * that are durable by themselves there is nothing to do; nor is anything done
+ * while two others are stopped in the middle of theirs.
+ * Context: takes lines_lock; waits 50 ms behind one who is stopped, once.
  * Return: 0, or the sticky failure.
  */
 int checkpoint(struct journal *j);
+/* the same; -EAGAIN: two others are stopped or slow, and nothing was done */
+int checkpoint_try(struct journal *j);
+
+/* somebody is at it, or was stopped at it */
+static inline bool checkpoint_is_somebodys(const struct journal *j)
+{
+	return (uint32_t)atomic_load(&j->shared->checkpointer);
+}
+
+/* member @who is dead, in the middle of one or not.  May be done twice. */
+void checkpoint_forget(struct journal *j, uint32_t who);
 
 /* the map is open: how it is to be copied */
 void checkpoint_begin(struct journal *j);

@@ -162,7 +162,7 @@ static void maintain_checkpoint(struct maintain *m)
 {
 	struct journal *j = m->j;
 
-	if (journal_failed(j) || j->bits_durable || atomic_load(&j->shared->checkpointer) ||
+	if (journal_failed(j) || j->bits_durable || checkpoint_is_somebodys(j) ||
 	    !checkpoint_due(j))
 		return;
 	atomic_store(&j->shared->segments_since_checkpoint, 0);

@@ -148,7 +148,7 @@ static int make_marker_write(struct make *m)
 	if (!error)
 		error = nv_fence(store); /* before journal.conf names it */
 	if (!error && !store->byte_persistent)
-		error = marker_store_checkpoint(store, m->geometry.lines_offset);
+		error = marker_store_checkpoint(store, m->geometry.lines_offset, 1);
 	return error ? message_errno(m->message, error, "%s", m->conf.marker) : 0;
 }
 

@@ -224,6 +224,38 @@ static void segment_draw(struct journal *j, struct head *head, struct segment *s
 	segment->seed = log_seed(j->geometry.nonce, segment->number, segment->seq);
 }
 
+/* As they are: of the count, one who was killed may have left too much. */
+static bool segments_some_pending(const struct journal *j)
+{
+	uint32_t i;
+
+	if (!segments_pending(j))
+		return false;
+	for (i = 0; i < j->segments.count; i++)
+		if (segment_state_of(atomic_load(&j->segments.all[i].use)) == SEGMENT_PENDING)
+			return true;
+	return false;
+}
+
+/*
+ * Make some free.  Who has retired in the map, and needs room for the record of it,
+ * cannot go back any more: he waits while two others are stopped in the middle of their
+ * checkpoints, for without the record all would be over.
+ * Return: whether to look again.
+ */
+static bool segments_regain(struct journal *j, bool reserved, int *error)
+{
+	if (!segments_some_pending(j))
+		return !reserved && clean_for_room(j);
+	do
+		*error = checkpoint_try(j);
+	while (*error == -EAGAIN && reserved);
+	if (*error != -EAGAIN)
+		return true;
+	*error = 0;
+	return false;
+}
+
 int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
 		 bool reserved, struct segment **out)
 {
@@ -234,9 +266,7 @@ int segment_take(struct journal *j, struct head *head, enum log_segment_kind kin
 	if (!reserved)
 		clean_ahead(j);
 	segment = segment_pop(j, head, reserved);
-	while (!segment && (segments_pending(j) || (!reserved && clean_for_room(j)))) {
-		if (segments_pending(j))
-			error = checkpoint(j);
+	while (!segment && segments_regain(j, reserved, &error)) {
 		if (error)
 			return error;
 		segment = segment_pop(j, head, reserved);

@@ -88,8 +88,8 @@ static inline uint32_t segments_pending(const struct journal *j)
 	return atomic_load(&j->shared->segments_pending);
 }
 
-/* which are pending now; what is said there is free once a checkpoint that begins
- * after it is durable.  Context: lines_lock */
+/* which are pending now; those that still are, in that use, are free once a checkpoint
+ * that begins after it, or a later one, is durable.  Context: lines_lock */
 void segments_note_pending(struct journal *j);
 void segments_free_pending(struct journal *j);
 

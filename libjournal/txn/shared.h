@@ -264,7 +264,7 @@ struct shared {
 	_Atomic uint32_t segment_hint; /* where the next free one is looked for */
 
 	_Atomic uint64_t swept_ns; /* when the dead were looked for */
-	_Atomic uint32_t checkpointer __attribute__((aligned(128))); /* who */
+	_Atomic uint64_t checkpointer __attribute__((aligned(128))); /* turn << 32 | who */
 	_Atomic uint32_t cleaner; /* who */
 	_Atomic uint64_t cleaning; /* turn << 32 | number + 1 of what it holds; 0: nothing */
 	_Atomic uint64_t checkpoints;

@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "txn/cell.h"
+#include "txn/checkpoint.h"
 #include "txn/clean.h"
 #include "txn/clock.h"
 #include "txn/line.h"
@@ -233,9 +234,7 @@ static void takeover_passes_on(struct journal *j, uint32_t taker)
 
 static void takeover_jobs(struct journal *j, uint32_t number)
 {
-	uint32_t who = number + 1;
-
-	(void)atomic_compare_exchange_strong(&j->shared->checkpointer, &who, 0);
+	checkpoint_forget(j, number + 1);
 	clean_takeover(j, number + 1);
 	takeover_passes_on(j, number + 1);
 }

@@ -202,7 +202,7 @@ static void failure_sticks(void **state)
 	assert_int_equal(nv_fence(f->store), -EIO);
 	assert_int_equal(fixture_settle(f), -EIO);
 	if (!f->backend->byte_persistent)
-		assert_int_equal(marker_store_checkpoint(f->store, 4096), -EIO);
+		assert_int_equal(marker_store_checkpoint(f->store, 4096, 1), -EIO);
 }
 
 static void store_outside(struct fixture *f)
@@ -230,7 +230,7 @@ static void flush_before_the_start(struct fixture *f)
 static void checkpoint_too_much(struct fixture *f)
 {
 	/* of a store that is not of that kind: any at all */
-	(void)marker_store_checkpoint(f->store, FIXTURE_BYTES + 4096);
+	(void)marker_store_checkpoint(f->store, FIXTURE_BYTES + 4096, 1);
 }
 
 static void misuse_is_asserted(void **state)

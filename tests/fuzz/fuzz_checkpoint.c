@@ -18,7 +18,7 @@ static void file(struct fuzz_input *in, unsigned int how)
 		return;
 	FUZZ_CHECK(capacity && capacity % CHECKPOINT_BLOCK_BYTES == 0);
 	FUZZ_CHECK(!checkpoint_file_bytes(capacity, &bytes) && bytes / 2 > capacity);
-	FUZZ_CHECK(checkpoint_slot_offset(2, capacity) == bytes);
+	FUZZ_CHECK(checkpoint_slot_offset(CHECKPOINT_SLOTS, capacity) == bytes);
 }
 
 static void head(struct fuzz_input *in, unsigned int how)
@@ -33,7 +33,8 @@ static void head(struct fuzz_input *in, unsigned int how)
 		head.crc = put_le32(crc32c(~0u, &head, offsetof(struct checkpoint_head, crc)));
 	if (checkpoint_head_decode(&head, 1 << 20, &generation, &bytes, &crc) ==
 	    CHECKPOINT_WHOLE)
-		FUZZ_CHECK(generation && bytes && bytes <= 1 << 20);
+		FUZZ_CHECK(generation && generation <= CHECKPOINT_GENERATION_MAX && bytes &&
+			   bytes <= 1 << 20);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

@@ -14,6 +14,7 @@
 struct crash_marker {
 	struct marker_store store; /* first */
 	struct crash_world *world;
+	struct marker_generations generations;
 };
 
 static struct crash_marker *marker_of(struct marker_store *store)
@@ -65,10 +66,13 @@ static void marker_fence(struct marker_store *store)
 	world->flushed_count = 0;
 }
 
-static int marker_checkpoint(struct marker_store *store, uint64_t bytes)
+static int marker_checkpoint(struct marker_store *store, uint64_t bytes, uint32_t who)
 {
 	struct crash_world *world = marker_of(store)->world;
 	bool alive;
+
+	JASSERT(who);
+	marker_of(store)->generations.drawn++;
 
 	world->checkpoint_bytes = bytes;
 	alive = crash_operation(world);
@@ -77,7 +81,13 @@ static int marker_checkpoint(struct marker_store *store, uint64_t bytes)
 	world->checkpoint_bytes = 0;
 	memcpy(world->marker.durable, world->marker.now, bytes);
 	memset(world->marker.durable + bytes, 0xff, world->marker.bytes - bytes);
+	marker_of(store)->generations.in_force = marker_of(store)->generations.drawn;
 	return 0;
+}
+
+static struct marker_generations marker_generations(const struct marker_store *store)
+{
+	return ((const struct crash_marker *)store)->generations;
 }
 
 static void marker_close(struct marker_store *store)
@@ -90,6 +100,7 @@ static void marker_close(struct marker_store *store)
 static const struct marker_store_ops byte_ops = { .backend = "sim", .close = marker_close };
 static const struct marker_store_ops file_ops = { .backend = "file",
 						  .checkpoint = marker_checkpoint,
+						  .generations = marker_generations,
 						  .close = marker_close };
 
 int crash_marker_open(struct crash_world *world, unsigned int flags, uint64_t bytes,

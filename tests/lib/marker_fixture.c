@@ -93,7 +93,7 @@ int fixture_settle(struct fixture *f)
 
 	if (error || f->backend->byte_persistent)
 		return error;
-	return marker_store_checkpoint(f->store, f->store->bytes);
+	return marker_store_checkpoint(f->store, f->store->bytes, 1);
 }
 
 uint64_t *fixture_word(struct fixture *f, uint64_t index)

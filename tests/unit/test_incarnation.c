@@ -78,7 +78,7 @@ static void set_incarnation(uint64_t incarnation)
 		nv_store8(store, (uint64_t *)&lanes[i].clean, WORD_ERASED);
 	assert_int_equal(nv_fence(store), 0);
 	if (!store->byte_persistent)
-		assert_int_equal(marker_store_checkpoint(store, store->bytes), 0);
+		assert_int_equal(marker_store_checkpoint(store, store->bytes, 1), 0);
 	marker_store_close(store);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* P11: checkpoints A and B: a crash leaves the old one or the new one, and
+/* P11: checkpoints A, B and C: a crash leaves the old one or the new one, and
  * damage is told apart from a crash. */
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +68,7 @@ static int reopen(void)
 static void checkpoint(uint8_t value, uint64_t bytes)
 {
 	memset(store->map, value, BYTES);
-	assert_int_equal(marker_store_checkpoint(store, bytes), 0);
+	assert_int_equal(marker_store_checkpoint(store, bytes, 1), 0);
 }
 
 static void assert_holds(uint8_t value, uint64_t bytes)
@@ -114,19 +114,25 @@ static void newest_wins(void **state)
 	}
 }
 
-/* A crash while the third was written: its payload lies under the old heads. */
+/* A crash while the fourth was written: its payload lies under the old heads. */
 static void P11_torn_payload(void **state)
 {
 	(void)state;
 	checkpoint(1, BYTES);
 	checkpoint(2, BYTES);
+	checkpoint(3, BYTES);
 	damage(0, CHECKPOINT_HEAD_BYTES + 4096, 4096);
 	assert_int_equal(reopen(), 0);
-	assert_holds(2, BYTES);
+	assert_holds(3, BYTES);
 	assert_false(store->fell_back);
-	checkpoint(3, BYTES);
+	/* and one was stopped while it wrote the third but one */
+	damage(1, CHECKPOINT_HEAD_BYTES + 4096, 4096);
 	assert_int_equal(reopen(), 0);
 	assert_holds(3, BYTES);
+	assert_false(store->fell_back);
+	checkpoint(4, BYTES);
+	assert_int_equal(reopen(), 0);
+	assert_holds(4, BYTES);
 }
 
 /* A crash while its heads were written: both torn, or one of them. */
@@ -136,10 +142,10 @@ static void P11_torn_heads(void **state)
 	checkpoint(1, BYTES);
 	checkpoint(2, BYTES);
 	checkpoint(3, BYTES);
-	damage(0, 0, 30);
+	damage(2, 0, 30);
 	assert_int_equal(reopen(), 0);
 	assert_holds(3, BYTES);
-	damage(0, CHECKPOINT_BLOCK_BYTES, 30);
+	damage(2, CHECKPOINT_BLOCK_BYTES, 30);
 	assert_int_equal(reopen(), 0);
 	assert_holds(2, BYTES);
 	assert_false(store->fell_back);
@@ -171,6 +177,43 @@ static void damaged_newest_is_told(void **state)
 	assert_int_equal(reopen(), 0);
 	assert_holds(3, 5000);
 	assert_false(store->fell_back);
+}
+
+/* The newest whole one stands in, however many are damaged above it. */
+static void damaged_two_are_told(void **state)
+{
+	(void)state;
+	checkpoint(1, BYTES);
+	checkpoint(2, BYTES);
+	checkpoint(3, BYTES);
+	damage(2, CHECKPOINT_HEAD_BYTES + 77, 1);
+	assert_int_equal(reopen(), 0);
+	assert_holds(2, BYTES);
+	assert_true(store->fell_back);
+	damage(1, CHECKPOINT_HEAD_BYTES + 77, 1);
+	assert_int_equal(reopen(), 0);
+	assert_holds(1, BYTES);
+	assert_true(store->fell_back);
+	checkpoint(4, BYTES);
+	assert_int_equal(reopen(), 0);
+	assert_holds(4, BYTES);
+	assert_false(store->fell_back);
+}
+
+static void all_damaged(void **state)
+{
+	unsigned int slot;
+
+	(void)state;
+	for (slot = 0; slot < CHECKPOINT_SLOTS; slot++)
+		checkpoint((uint8_t)(slot + 1), BYTES);
+	for (slot = 0; slot < CHECKPOINT_SLOTS; slot++)
+		damage(slot, CHECKPOINT_HEAD_BYTES, 1);
+	assert_int_equal(reopen(), -EUCLEAN);
+	for (slot = 0; slot < CHECKPOINT_SLOTS; slot++) {
+		damage_heads(slot);
+		assert_int_equal(reopen(), -EUCLEAN);
+	}
 }
 
 static void both_damaged(void **state)
@@ -244,9 +287,9 @@ static void failed_write_sticks(void **state)
 	none.rlim_cur = 4096;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
 	memset(store->map, 2, BYTES);
-	assert_int_equal(marker_store_checkpoint(store, BYTES), -EFBIG);
+	assert_int_equal(marker_store_checkpoint(store, BYTES, 1), -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	assert_int_equal(marker_store_checkpoint(store, BYTES), -EFBIG);
+	assert_int_equal(marker_store_checkpoint(store, BYTES, 1), -EFBIG);
 	assert_int_equal(nv_fence(store), -EFBIG);
 	assert_int_equal(reopen(), 0);
 	assert_holds(1, BYTES);
@@ -258,7 +301,7 @@ static void checkpoint_for_ever(volatile uint64_t *acknowledged)
 	for (uint64_t n = *acknowledged + 1;; n++) {
 		for (uint64_t i = 0; i < BYTES / 8; i++)
 			((uint64_t *)(void *)store->map)[i] = n;
-		if (marker_store_checkpoint(store, BYTES))
+		if (marker_store_checkpoint(store, BYTES, 1))
 			_exit(1);
 		*acknowledged = n;
 	}
@@ -309,7 +352,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(never_checkpointed), T(newest_wins), T(P11_torn_payload), T(P11_torn_heads),
-		T(torn_first_checkpoint), T(damaged_newest_is_told), T(both_damaged),
+		T(torn_first_checkpoint), T(damaged_newest_is_told),
+		T(damaged_two_are_told), T(both_damaged), T(all_damaged),
 		T(only_one_and_damaged), T(file_head), T(truncated_anywhere),
 		T(failed_write_sticks), T(P11_killed_at_random),
 	};
