@@ -321,6 +321,12 @@ FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= $(shell date +%s)
 fuzz: need-test
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(RUN) integration/test_fuzz
+# the tests with chance in them, for long: each so many seconds for each kind of marker
+SOAK_SECONDS ?= 200
+soak: need-test
+	+$(Q)$(AGAIN) all tests
+	$(Q)KILL_SECONDS=$(SOAK_SECONDS) KILLS=1000 STOP_SECONDS=$(SOAK_SECONDS) STRIDE=1 \
+		HANG_S=7200 $(RUN) "integration/test_processes*"
 coverage: need-coverage
 	$(Q)rm -rf $(BUILD)/coverage/tests
 	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
@@ -408,6 +414,7 @@ help:
 	@echo '  asan ubsan tsan valgrind'
 	@echo '             the tests under that tool, built apart in build/asan, ...'
 	@echo '  fuzz       each fuzz target for FUZZ_SECONDS=60, FUZZ_SEED=the clock'
+	@echo '  soak       processes killed and stopped at random, SOAK_SECONDS=200 of each (SEED=)'
 	@echo '  coverage   what the tests reach, in build/coverage'
 	@echo '  install uninstall'
 	@echo '             under $$(DESTDIR)$$(PREFIX)'
@@ -415,7 +422,7 @@ help:
 	@echo
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
-.PHONY: all tests deps model check quick run-check asan ubsan tsan valgrind fuzz coverage demo run-demo \
+.PHONY: all tests deps model check quick run-check asan ubsan tsan valgrind fuzz soak coverage demo run-demo \
 	bench run-bench bench-programs install uninstall clean help FORCE
 
 define NEWLINE

@@ -2,9 +2,11 @@
 /* Who is a member, and who is taken for a dead one: docs/decisions/0006. */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -124,6 +126,86 @@ static void a_line_that_moved_on_is_not_taken(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* ---- nothing stays with the dead ------------------------------------------------- */
+
+static void works_until_killed(const char *dir, _Atomic uint32_t *number)
+{
+	struct bed bed = { 0 };
+	uint64_t i;
+
+	if (journal_open(dir, NULL, &bed.j))
+		_exit(1);
+	atomic_store(number, bed.j->member);
+	for (i = 0;; i++) {
+		struct journal_receipt receipt;
+
+		if (bed_put(&bed, NULL, i % 7 ? 300 : 100000, i,
+			    i % 3 ? JOURNAL_PATH_AUTO : JOURNAL_PATH_SYNCED, &receipt) ||
+		    (i % 8 && journal_retire(bed.j, receipt.id)))
+			_exit(1);
+	}
+}
+
+static void line_is_decided(const struct line *line)
+{
+	uint32_t word;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		assert_int_equal(atomic_load(&line->committed[word]) |
+				 atomic_load(&line->claimed[word]), ~0ull);
+}
+
+static void has_nothing(struct journal *j, uint32_t who)
+{
+	uint32_t i;
+
+	assert_int_equal(member_state_of(j, who - 1), MEMBER_FREE);
+	assert_int_equal(j->members[who - 1].own.line, NO_LINE);
+	for (i = 0; i < j->lane_count; i++)
+		assert_int_not_equal(atomic_load(&j->lanes[i].s->lease), who);
+	for (i = 0; i < HEADS; i++)
+		assert_int_not_equal(atomic_load(&j->heads[i].s->lease), who);
+	for (i = 0; i < CELLS; i++)
+		assert_int_not_equal(atomic_load(&j->cells[i].hazard) >> 32, who);
+	assert_int_not_equal(atomic_load(&j->shared->checkpointer), who);
+	for (i = 0; i < j->shared->lines_used; i++)
+		if (j->lines[i].owner == who && line_state_of(j->lines[i].use) == LINE_OPEN)
+			line_is_decided(&j->lines[i]);
+}
+
+static void nothing_stays_with_the_dead(enum bed_medium medium)
+{
+	_Atomic uint32_t *number = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+					MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct journal_entry entry;
+	struct bed bed;
+	uint32_t i;
+	pid_t pid;
+
+	assert_true(number != MAP_FAILED);
+	bed_make(&bed, medium, 48 << 20, 0);
+	for (i = 0; i < 25; i++) {
+		atomic_store(number, 0);
+		pid = child_fork();
+		if (!pid)
+			works_until_killed(bed.dir, number);
+		while (!atomic_load(number))
+			usleep(100);
+		usleep(1000 + i * 397 % 9000);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		child_ends(pid, SIGKILL);
+		takeover_sweep(bed.j, 0);
+		has_nothing(bed.j, atomic_load(number));
+		while (!journal_next(bed.j, 0, &entry))
+			assert_int_equal(journal_retire(bed.j, entry.id), 0);
+	}
+	bed_check(&bed, 0);
+	bed_reopen(&bed);
+	assert_int_equal(bed_info(&bed).live, 0);
+	bed_remove(&bed);
+	(void)munmap((void *)number, 4096);
+}
+
 static void looks_alive_to_others(const struct bed *bed, bool alive)
 {
 	pid_t pid = child_fork();
@@ -167,6 +249,7 @@ int main(void)
 		  SHARED_MEDIA },
 		{ "P7: a line that moved on is not taken", a_line_that_moved_on_is_not_taken,
 		  1u << BED_PMEM },
+		{ "P7: nothing stays with the dead", nothing_stays_with_the_dead, SHARED_MEDIA },
 		{ "another handle's end is not ours", another_handles_end_is_not_ours,
 		  SHARED_MEDIA },
 	};
