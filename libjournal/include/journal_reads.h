@@ -40,8 +40,8 @@ struct journal_read_result {
  * journal_reads_open() - to read many transactions with deep queues
  * @journal: may be read-only
  * @depth:   so many outstanding at most, up to JOURNAL_READS_MAX; 0:
- *           JOURNAL_READS_DEFAULT.  Each takes 16 KiB of memory, or as much as the
- *           transaction if that is more.
+ *           JOURNAL_READS_DEFAULT.  Each takes 16 KiB of memory (from 16 on, all
+ *           together in steps of 2 MiB), or as much as the transaction if that is more.
  * @reads:   receives it; ends with journal_reads_close()
  *
  * Where io_uring cannot be had (or JOURNAL_NO_URING is set), transactions in the
