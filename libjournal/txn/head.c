@@ -172,16 +172,18 @@ int head_seal(struct journal *j, struct head *head)
 uint64_t heads_oldest(struct journal *j)
 {
 	uint64_t oldest = atomic_load(&j->shared->next_seq), floor;
-	const struct segment *segment;
-	uint32_t i;
+	const struct head_shared *s;
+	uint32_t i, segment;
 
 	for (i = 0; i < HEADS; i++) {
-		floor = atomic_load(&j->heads[i].s->floor);
+		s = j->heads[i].s;
+		floor = atomic_load(&s->floor);
 		if (floor)
 			oldest = min_u64(oldest, floor);
-		segment = head_segment(j, &j->heads[i]);
-		if (segment && j->heads[i].s->kind == HEAD_STREAM)
-			oldest = min_u64(oldest, segment->seq);
+		/* seq_cst: before kind, which was stored before it */
+		segment = atomic_load(&s->segment);
+		if (segment && atomic_load(&s->kind) == HEAD_STREAM)
+			oldest = min_u64(oldest, j->segments.all[segment - 1].seq);
 	}
 	return oldest;
 }
