@@ -195,7 +195,8 @@ void shared_file_remove(const char *dir, const struct shared_file *file)
 {
 	char path[PATH_MAX];
 
+	/* killed in between, the index is stale: the other way round the file would stay */
+	(void)unlink(file->path);
 	if (!conf_path(dir, INDEX_NAME, path, NULL))
 		(void)unlink(path);
-	(void)unlink(file->path);
 }

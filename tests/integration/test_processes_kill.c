@@ -63,12 +63,14 @@ static uint64_t generation(struct crowd *crowd)
 	/* with so many dead there is still room to commit */
 	if (crowd_commits(crowd) == commits)
 		fail_msg("nothing was committed");
-	if (fault_random(&crowd->random) % 4)
+	if (fault_random(&crowd->random) % 4) {
 		crowd_kill_all(crowd);
-	else
+		kills += TOGETHER;
+	} else {
 		crowd_end_all(crowd);
+	}
 	crowd_compare(crowd);
-	return kills + TOGETHER;
+	return kills;
 }
 
 static void killed_anywhere(enum bed_medium medium)
