@@ -169,9 +169,18 @@ static struct lane *lane_with_room(struct journal *j, uint32_t first, uint64_t n
 	return NULL;
 }
 
+/* Threads on different processors begin at different lanes, and processes on one
+ * processor do: one that is interrupted keeps its lane. */
+static uint32_t lane_first(const struct journal *j)
+{
+	uint32_t member = j->member - 1;
+
+	return ((uint32_t)sched_getcpu() + member * 8 + member / 8) % j->lane_count;
+}
+
 struct lane *lane_lease(struct journal *j, uint64_t need)
 {
-	uint32_t i, first = (uint32_t)sched_getcpu() % j->lane_count;
+	uint32_t i, first = lane_first(j);
 	struct lane *lane = lane_with_room(j, first, need);
 
 	if (!lane) {

@@ -26,13 +26,19 @@ static uint32_t make_lines(const struct make *m)
 	return (uint32_t)min_u64(max_u64(total / 65536, LINES_MIN), MARKER_LINES_MAX);
 }
 
-static uint32_t make_lanes(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	uint32_t lanes = 8;
+/*
+ * A process that is not running keeps the lane in which it was interrupted: of 64
+ * processes that do nothing but commit, two thirds have one.  So many lanes where
+ * there is room for rings of half a MiB, and 8 where there is not.
+ */
+#define RING_BYTES_MANY (512u << 10)
 
-	while (lanes < 2 * cpus && lanes < MARKER_LANES_MAX)
-		lanes *= 2;
+static uint32_t make_lanes(uint64_t stage_bytes)
+{
+	uint32_t lanes = MARKER_LANES_MAX;
+
+	while (lanes > 8 && stage_bytes / lanes < RING_BYTES_MANY)
+		lanes /= 2;
 	return lanes;
 }
 
@@ -54,7 +60,7 @@ static int make_geometry_nvram(struct make *m, uint64_t bytes)
 	uint64_t total = m->log_bytes * m->conf.log_count, rest;
 	uint32_t segments = m->log.segments * m->conf.log_count;
 
-	g->lanes = make_lanes();
+	g->lanes = MARKER_LANES_MAX;
 	g->lines = (uint32_t)min_u64(make_lines(m), bytes / 8 / MARKER_LINE_BYTES);
 	g->digest_bytes = m->log.digest_bytes;
 	g->digests = (uint64_t)segments * g->digest_bytes <= bytes / 8 ? segments : 0;
@@ -64,6 +70,7 @@ static int make_geometry_nvram(struct make *m, uint64_t bytes)
 		return message_set(m->message, -EINVAL, "%s: %llu bytes are too few for markers: "
 				   "at least 1M", m->conf.marker, (unsigned long long)bytes);
 	rest = min_u64(bytes - g->bytes, total / 16);
+	g->lanes = make_lanes(rest);
 	/* each lane takes a line of a summary at least, 20 KiB of its share (P8) */
 	while (g->lanes > 1 && rest / g->lanes < RING_BYTES_LANE)
 		g->lanes /= 2;
