@@ -57,13 +57,15 @@ static bool sealed_twice(const struct crash_world *world, uint32_t segment)
 static void sealed_write(const struct crash_world *world, const struct crash_write *write,
 			 struct crash_sealed *sealed)
 {
-	const struct log_record *record = (const struct log_record *)(const void *)write->data;
 	struct marker_geometry marker;
 	struct log_segment_meta meta;
 	struct log_geometry g;
 	uint32_t segment;
+	__le16 magic;
 
-	if (get_le16(record->magic) != LOG_RECORD_MAGIC)
+	/* the bytes lie anywhere */
+	memcpy(&magic, write->data, sizeof(magic));
+	if (get_le16(magic) != LOG_RECORD_MAGIC)
 		return;
 	geometries(world, &g, &marker);
 	segment = (uint32_t)((write->offset - g.segments_offset) / g.segment_bytes);
