@@ -248,17 +248,18 @@ static int journal_join(struct journal *j, const struct journal_open_options *o)
 static int journal_look(struct journal *j, const struct journal_open_options *o)
 {
 	struct message unused;
+	int error;
 
 	j->writer_pid = entry_holder(j->dir);
 	if (j->writer_pid && !j->found && !shared_join(j, &unused)) {
 		j->role = ENTRY_JOINS;
-		if (!journal_join(j, o) && atomic_load(&j->shared->state) == SHARED_READY) {
-			/* who was the first may have left since */
-			j->writer_pid = member_some_pid(j);
-			return 0;
-		}
-		j->role = ENTRY_FIRST;
-		return journal_say(j, -ESTALE, "%s: closed while it was being opened", j->dir);
+		error = journal_join(j, o);
+		if (atomic_load(&j->shared->state) != SHARED_READY)
+			return journal_say(j, -ESTALE, "%s: closed while it was being opened",
+					   j->dir);
+		/* who was the first may have left since */
+		j->writer_pid = member_some_pid(j);
+		return error;
 	}
 	shared_forget(j);
 	return journal_first(j, o);
@@ -340,7 +341,8 @@ static void journal_free(struct journal *j)
 /* The open failed: others find no trace of us. */
 static void journal_undo(struct journal *j)
 {
-	if (!j->shared || !shared_is_shared(&j->shared_file))
+	/* a reader has left none, and the index is not its own */
+	if (!j->shared || !shared_is_shared(&j->shared_file) || j->read_only)
 		return;
 	if (j->role == ENTRY_FIRST)
 		shared_remove(j);

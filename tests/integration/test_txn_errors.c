@@ -242,6 +242,28 @@ static void in_use_by_another_process(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* Its index is the writers': theirs to give up. */
+static void a_reader_that_is_refused(enum bed_medium medium)
+{
+	struct journal_open_options power = {
+		.flags = JOURNAL_RDONLY, .require = JOURNAL_CLASS_POWER,
+	};
+	struct journal_open_options reader = { .flags = JOURNAL_RDONLY };
+	struct journal_receipt receipt;
+	struct journal_entry entry;
+	struct journal *j;
+	struct bed bed;
+
+	bed_make(&bed, medium, 9u << 20, 0);
+	cannot_open(bed.dir, &power, -EPERM, "required", "power");
+	assert_int_equal(journal_open(bed.dir, &reader, &j), 0);
+	assert_int_equal(journal_put(bed.j, "x", 1, &receipt), 0);
+	/* it sees what the writer sees, so the index is still there */
+	assert_int_equal(journal_lookup(j, receipt.id, &entry), 0);
+	assert_int_equal(journal_close(j), 0);
+	bed_remove(&bed);
+}
+
 static void calls_refuse(enum bed_medium medium)
 {
 	struct journal_open_options rdonly = { .flags = JOURNAL_RDONLY };
@@ -365,6 +387,7 @@ int main(void)
 		{ "markers_of_another", markers_of_another, BED_ALL },
 		{ "classes_are_kept", classes_are_kept, 1u << BED_PMEM },
 		{ "in_use_by_another_process", in_use_by_another_process, 1u << BED_SIM },
+		{ "a_reader_that_is_refused", a_reader_that_is_refused, 1u << BED_PMEM },
 		{ "calls_refuse", calls_refuse, BED_ALL },
 		{ "without_uring", without_uring, BED_ALL },
 		{ "several_logs", several_logs, 1u << BED_FILE },
