@@ -543,5 +543,7 @@ int journal_read(struct journal *journal, uint64_t id, void *buffer, size_t byte
 #include "journal_info.h"
 /* work in the background: journal_maintain() */
 #include "journal_maintain.h"
+/* how long calls took: journal_times() */
+#include "journal_times.h"
 
 #endif

@@ -72,11 +72,14 @@ struct journal_info {
 	uint64_t staged_live_bytes;
 	uint64_t staged_oldest_time_ns; /* 0: none */
 
-	/* since open */
+	/* since the first of those who have it open opened it, of all processes, also of
+	 * those that are gone */
+	uint64_t since_ns;        /* when that was, CLOCK_REALTIME */
 	uint64_t commits_staged;
 	uint64_t commits_direct;
 	uint64_t commits_synced;
 	uint64_t commits_no_lane; /* staged was wanted, no lane or room: went another way */
+	uint64_t payload_bytes;   /* of all commits */
 	uint64_t groups;
 	uint64_t aborts;
 	uint64_t retires;
@@ -86,9 +89,11 @@ struct journal_info {
 	uint64_t log_writes;
 	uint64_t log_bytes_written;
 	uint64_t log_flushes;     /* flushes sent alone (fdatasync) */
+	uint64_t log_merged;      /* flushes that another's flush has served */
 	uint64_t log_dsyncs;      /* writes sent with DSYNC */
 	uint64_t log_unsynced;    /* durable writes that needed no sync (write-through) */
-	uint64_t log_reads;
+	uint64_t log_reads;       /* by those who write: not by those who only read */
+	uint64_t log_bytes_read;
 	uint64_t log_async;       /* io_uring completions not inline */
 	uint64_t checkpoints;
 	uint64_t line_recycles;

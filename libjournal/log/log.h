@@ -41,11 +41,6 @@ struct log_file {
 	struct log_rings *rings;
 };
 
-static inline void log_count(_Atomic uint64_t *counter, uint64_t by)
-{
-	atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
-}
-
 /* ---- log_pwrite.c ------------------------------------------------------- */
 
 /* One transfer, the first @done bytes of which are done already; @flags are
@@ -60,10 +55,10 @@ int log_pwrite_all(int fd, struct log_io *io, unsigned int count, bool write);
 /* @now: make one, to see whether it is to be had; else the first transfer will.
  * -EPERM, -ENOSYS, -EACCES, -ENOMEM: not to be had here */
 int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers, bool now);
-/* All of @io, many at a time; @async counts what was not completed inline.
+/* All of @io, many at a time; @store counts what was not completed inline.
  * Any number of threads at once. */
 int log_rings_transfer(struct log_rings *rings, struct log_io *io, unsigned int count,
-		       bool write, _Atomic uint64_t *async);
+		       bool write, struct log_store *store);
 void log_rings_close(struct log_rings *rings);
 
 /* ---- log_queue_uring.c, log_queue_uring_none.c --------------------------- */

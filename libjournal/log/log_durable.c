@@ -27,11 +27,18 @@
 	 FIEMAP_EXTENT_DATA_INLINE | FIEMAP_EXTENT_DATA_TAIL |                    \
 	 FIEMAP_EXTENT_UNWRITTEN | FIEMAP_EXTENT_SHARED)
 
+struct flushing {
+	struct log_file *log;
+	bool myself;
+};
+
 static int sync_file(void *context)
 {
-	struct log_file *log = context;
+	struct flushing *flushing = context;
+	struct log_file *log = flushing->log;
 
-	log_count(&log->store.counters.flushes, 1);
+	flushing->myself = true;
+	log_count(&log->store, flushes, 1);
 	while (fdatasync(log->fd))
 		if (errno != EINTR)
 			return -errno;
@@ -40,16 +47,20 @@ static int sync_file(void *context)
 
 int log_durable_flush(struct log_file *log)
 {
-	const struct log_flusher flusher = { sync_file, log, LOG_FLUSH_PATIENCE_NS };
+	struct flushing flushing = { .log = log };
+	const struct log_flusher flusher = { sync_file, &flushing, LOG_FLUSH_PATIENCE_NS };
+	int error = log->sync_free ? 0 : log_flush_wait(log->flush, &flusher);
 
-	return log->sync_free ? 0 : log_flush_wait(log->flush, &flusher);
+	if (!log->sync_free && !error && !flushing.myself)
+		log_count(&log->store, merged, 1);
+	return error;
 }
 
 int log_transfer(struct log_file *log, struct log_io *io, unsigned int count, bool write)
 {
 	if (count > 1 && log->rings)
 		return log_rings_transfer(log->rings, io, count, write,
-					  &log->store.counters.async);
+					  &log->store);
 	return log_pwrite_all(log->fd, io, count, write);
 }
 
@@ -66,14 +77,14 @@ int log_durable_write(struct log_file *log, struct log_io *io, unsigned int coun
 	int error;
 
 	if (log->sync_free) {
-		log_count(&log->store.counters.unsynced, count);
+		log_count(&log->store, unsynced, count);
 		return log_transfer(log, io, count, true);
 	}
 	others = atomic_fetch_add_explicit(log->durable_now, 1, memory_order_relaxed);
 	if (others || count > 1) {
 		error = write_then_flush(log, io, count);
 	} else {
-		log_count(&log->store.counters.dsyncs, 1);
+		log_count(&log->store, dsyncs, 1);
 		error = log_pwrite_one(log->fd, io, true, 0, RWF_DSYNC);
 	}
 	atomic_fetch_sub_explicit(log->durable_now, 1, memory_order_relaxed);

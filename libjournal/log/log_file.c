@@ -51,15 +51,15 @@ static int file_write(struct log_store *store, struct log_io *io, unsigned int c
 {
 	struct log_file *log = log_of(store);
 
-	log_count(&store->counters.writes, count);
-	log_count(&store->counters.bytes_written, bytes_of(io, count));
+	log_count(store, writes, count);
+	log_count(store, bytes_written, bytes_of(io, count));
 	return durable ? log_durable_write(log, io, count) : log_transfer(log, io, count, true);
 }
 
 static int file_read(struct log_store *store, struct log_io *io, unsigned int count)
 {
-	log_count(&store->counters.reads, count);
-	log_count(&store->counters.bytes_read, bytes_of(io, count));
+	log_count(store, reads, count);
+	log_count(store, bytes_read, bytes_of(io, count));
 	return log_transfer(log_of(store), io, count, false);
 }
 
@@ -91,6 +91,7 @@ static void use_share(struct log_file *log, struct log_share *share)
 	_Static_assert(sizeof(share->flush) >= sizeof(*log->flush), "room for it");
 	log->flush = (struct log_flush *)(void *)share->flush;
 	log->durable_now = &share->writing;
+	log->store.shared_counters = share->counters;
 }
 
 static void file_share(struct log_store *store, struct log_share *share)

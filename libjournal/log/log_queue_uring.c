@@ -85,8 +85,8 @@ static void uring_submit(struct log_queue *queue, struct log_io *io)
 {
 	struct uring_queue *q = uring_of(queue);
 
-	log_count(&q->log->store.counters.reads, 1);
-	log_count(&q->log->store.counters.bytes_read, io->bytes);
+	log_count(&q->log->store, reads, 1);
+	log_count(&q->log->store, bytes_read, io->bytes);
 	q->io[(q->first + q->waiting++) % queue->depth] = io;
 	if (q->broken)
 		return;
@@ -109,7 +109,7 @@ static struct log_io *reap(struct uring_queue *q)
 	got = cqe->res;
 	io_uring_cqe_seen(&q->uring, cqe);
 	q->kernel--;
-	log_count(&q->log->store.counters.async, 1);
+	log_count(&q->log->store, async, 1);
 	if (got == (int)io->bytes)
 		io->result = 0;
 	else if (got < 0 && got != -EINTR && got != -EAGAIN && got != -ECANCELED)

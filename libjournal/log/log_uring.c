@@ -240,7 +240,7 @@ static void wait_some(struct log_ring *ring, const struct batch *batch)
 /* Return: 0, or why the ring can no longer be used; then what was not
  * submitted is left PENDING, and nothing is under way any more. */
 static int run(struct log_rings *rings, struct log_ring *ring, struct batch *batch,
-	       _Atomic uint64_t *async)
+	       struct log_store *store)
 {
 	int error = 0;
 
@@ -252,13 +252,13 @@ static int run(struct log_rings *rings, struct log_ring *ring, struct batch *bat
 			error = submit(ring, batch);
 		(void)reap(rings, ring, batch);
 		wait_some(ring, batch);
-		log_count(async, reap(rings, ring, batch));
+		log_count(store, async, reap(rings, ring, batch));
 	}
 	return error;
 }
 
 int log_rings_transfer(struct log_rings *rings, struct log_io *io, unsigned int count,
-		       bool write, _Atomic uint64_t *async)
+		       bool write, struct log_store *store)
 {
 	struct batch batch = { .io = io, .count = count, .write = write };
 	struct log_ring *ring = ring_lease(rings);
@@ -266,7 +266,7 @@ int log_rings_transfer(struct log_rings *rings, struct log_io *io, unsigned int 
 
 	if (!ring)
 		return log_pwrite_all(rings->fd, io, count, write);
-	if (run(rings, ring, &batch, async)) {
+	if (run(rings, ring, &batch, store)) {
 		/* entries that were never submitted still point to @io */
 		ring_end(ring);
 		atomic_store(&ring->state, RING_BROKEN);

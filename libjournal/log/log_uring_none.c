@@ -15,12 +15,12 @@ int log_rings_open(struct log_rings **rings, int fd, struct log_buffers *buffers
 }
 
 int log_rings_transfer(struct log_rings *rings, struct log_io *io, unsigned int count,
-		       bool write, _Atomic uint64_t *async)
+		       bool write, struct log_store *store)
 {
 	(void)io;
 	(void)count;
 	(void)write;
-	(void)async;
+	(void)store;
 	JASSERT(!rings); /* there are none */
 	return -ENOSYS;
 }

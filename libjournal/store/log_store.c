@@ -142,6 +142,25 @@ void log_store_check(const struct log_store *store)
 	JASSERT(store->evidence[0] && store->routine[0]);
 }
 
+static uint64_t counted_in(const struct log_counters *counters, size_t counter)
+{
+	const char *at = (const char *)counters + counter;
+
+	return atomic_load_explicit((const _Atomic uint64_t *)(const void *)at,
+				    memory_order_relaxed);
+}
+
+uint64_t log_store_counted(const struct log_store *store, size_t counter)
+{
+	uint64_t sum = 0;
+
+	if (!store->shared_counters)
+		return counted_in(&store->counters, counter);
+	for (unsigned int i = 0; i < LOG_COUNTER_SHARDS; i++)
+		sum += counted_in(&store->shared_counters[i], counter);
+	return sum;
+}
+
 void log_store_fail(struct log_store *store, int error)
 {
 	int none = 0;

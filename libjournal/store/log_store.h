@@ -19,7 +19,10 @@
 #ifndef STORE_LOG_STORE_H
 #define STORE_LOG_STORE_H
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "journal.h"
@@ -44,11 +47,17 @@ struct log_io {
 	int result;
 };
 
-/* all since open; atomics, read relaxed */
+/*
+ * All since open; atomics, read relaxed.
+ * @merged: flushes that were asked for, and that another's flush has served (P13)
+ */
 struct log_counters {
-	_Atomic uint64_t writes, bytes_written, flushes, dsyncs, unsynced, reads,
+	_Atomic uint64_t writes, bytes_written, flushes, merged, dsyncs, unsynced, reads,
 		bytes_read, async;
-};
+} __attribute__((aligned(128)));
+
+/* of those that all count in, by processor, so that they share no cache line */
+#define LOG_COUNTER_SHARDS 16u
 
 /**
  * struct log_share - what one process found, and the flush that all combine
@@ -64,6 +73,7 @@ struct log_share {
 	char routine[64];
 	_Atomic uint64_t flush[8];
 	_Atomic uint32_t writing; /* durable writes under way */
+	struct log_counters counters[LOG_COUNTER_SHARDS];
 };
 
 struct log_store_ops {
@@ -100,7 +110,8 @@ struct log_store {
 	char evidence[256];
 	char routine[64];      /* how a write is made durable: "dsync", "none: ..." */
 	_Atomic int failed;
-	struct log_counters counters;
+	struct log_counters counters;         /* this process's */
+	struct log_counters *shared_counters; /* of all that share it; NULL: nobody does */
 };
 
 /* log_store_open() flags */
@@ -148,6 +159,30 @@ void log_store_close(struct log_store *store);
 void log_store_check(const struct log_store *store);
 /* whole blocks inside the store, to or from an aligned buffer */
 void log_store_check_io(const struct log_store *store, const struct log_io *io);
+uint64_t log_store_counted(const struct log_store *store, size_t counter);
+
+/* the shard of this processor */
+static inline unsigned int log_counter_shard(void)
+{
+	return (unsigned int)sched_getcpu() % LOG_COUNTER_SHARDS;
+}
+
+#define log_count_in(counters, name, by)                                                     \
+	(void)atomic_fetch_add_explicit(&(counters)->name, by, memory_order_relaxed)
+
+/* count in @store's counter @name; for backends */
+#define log_count(store, name, by)                                                           \
+	do {                                                                                 \
+		uint64_t by_ = (by);                                                         \
+		log_count_in(&(store)->counters, name, by_);                                 \
+		if ((store)->shared_counters && !(store)->read_only)                         \
+			log_count_in(&(store)->shared_counters[log_counter_shard()], name,   \
+				     by_);                                                   \
+	} while (0)
+
+/* the sum of @name over all who share @store */
+#define log_counted(store, name) log_store_counted(store, offsetof(struct log_counters, name))
+
 /* record a failure; the first one stays */
 void log_store_fail(struct log_store *store, int error);
 

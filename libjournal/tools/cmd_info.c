@@ -16,10 +16,14 @@ struct info_number {
 	const char *name;
 	size_t offset;
 	size_t bytes;
+	bool is_time; /* told as such; null, or left out, if 0 */
 };
 
-#define INFO_NUMBER(field) \
-	{ #field, offsetof(struct journal_info, field), sizeof(((struct journal_info *)0)->field) }
+#define INFO_NUMBER(field)                                        \
+	{ #field, offsetof(struct journal_info, field),           \
+	  sizeof(((struct journal_info *)0)->field), false }
+#define INFO_TIME(name, field)                                    \
+	{ name, offsetof(struct journal_info, field), sizeof(uint64_t), true }
 
 struct info_part {
 	const char *name;
@@ -36,17 +40,19 @@ static const struct info_number info_now[] = {
 	INFO_NUMBER(members), INFO_NUMBER(live), INFO_NUMBER(live_bytes), INFO_NUMBER(lost),
 	INFO_NUMBER(lost_unnamed),
 	INFO_NUMBER(segments_free), INFO_NUMBER(lines_free), INFO_NUMBER(staged_live),
-	INFO_NUMBER(staged_live_bytes), { 0 },
+	INFO_NUMBER(staged_live_bytes), INFO_TIME("staged_oldest_time", staged_oldest_time_ns),
+	{ 0 },
 };
 
 static const struct info_number info_counters[] = {
-	INFO_NUMBER(commits_staged), INFO_NUMBER(commits_direct), INFO_NUMBER(commits_synced),
-	INFO_NUMBER(commits_no_lane), INFO_NUMBER(groups), INFO_NUMBER(aborts),
-	INFO_NUMBER(retires), INFO_NUMBER(retires_unfreed), INFO_NUMBER(destaged),
-	INFO_NUMBER(elided), INFO_NUMBER(log_writes), INFO_NUMBER(log_bytes_written),
-	INFO_NUMBER(log_flushes), INFO_NUMBER(log_dsyncs), INFO_NUMBER(log_unsynced),
-	INFO_NUMBER(log_reads), INFO_NUMBER(log_async), INFO_NUMBER(checkpoints),
-	INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles),
+	INFO_TIME("since", since_ns), INFO_NUMBER(commits_staged), INFO_NUMBER(commits_direct),
+	INFO_NUMBER(commits_synced), INFO_NUMBER(commits_no_lane), INFO_NUMBER(payload_bytes),
+	INFO_NUMBER(groups), INFO_NUMBER(aborts), INFO_NUMBER(retires),
+	INFO_NUMBER(retires_unfreed), INFO_NUMBER(destaged), INFO_NUMBER(elided),
+	INFO_NUMBER(log_writes), INFO_NUMBER(log_bytes_written), INFO_NUMBER(log_flushes),
+	INFO_NUMBER(log_merged), INFO_NUMBER(log_dsyncs), INFO_NUMBER(log_unsynced),
+	INFO_NUMBER(log_reads), INFO_NUMBER(log_bytes_read), INFO_NUMBER(log_async),
+	INFO_NUMBER(checkpoints), INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles),
 	INFO_NUMBER(log_payload_bytes), INFO_NUMBER(cleaned), INFO_NUMBER(cleaned_not),
 	INFO_NUMBER(moved), INFO_NUMBER(moved_bytes),
 	INFO_NUMBER(takeovers), { 0 },
@@ -109,15 +115,21 @@ static void info_head_text(const struct journal_info *info)
 
 static void info_number_text(const struct journal_info *info, const struct info_number *number)
 {
-	/* stands in the heading */
-	if (number->offset != offsetof(struct journal_info, recovery_ns))
-		printf("  %s: %" PRIu64 "\n", number->name, info_value(info, number));
+	uint64_t value = info_value(info, number);
+	char time[WORDS_TIME_CHARS];
+
+	if (number->is_time && value) {
+		words_time(value, time);
+		printf("  %s: %s\n", number->name, time);
+	} else if (!number->is_time &&
+		   number->offset != offsetof(struct journal_info, recovery_ns)) {
+		/* but for that one, which stands in the heading */
+		printf("  %s: %" PRIu64 "\n", number->name, value);
+	}
 }
 
 static void info_text(const struct journal_info *info)
 {
-	char time[WORDS_TIME_CHARS];
-
 	info_head_text(info);
 	for (const struct info_part *part = info_parts; part->name; part++) {
 		printf("%s:", part->name);
@@ -126,10 +138,6 @@ static void info_text(const struct journal_info *info)
 		printf("\n");
 		for (const struct info_number *number = part->numbers; number->name; number++)
 			info_number_text(info, number);
-		if (part->numbers == info_now && info->staged_oldest_time_ns) {
-			words_time(info->staged_oldest_time_ns, time);
-			printf("  staged_oldest_time: %s\n", time);
-		}
 	}
 }
 
@@ -170,10 +178,29 @@ static void info_media_json(struct json_object *object, const struct journal_inf
 	json_object_object_add(object, "logs", logs);
 }
 
-static struct json_object *info_json(const struct journal_info *info)
+static struct json_object *info_part_json(const struct journal_info *info,
+					   const struct info_number *number)
 {
 	struct json_object *object = json_object_new_object();
 	char time[WORDS_TIME_CHARS];
+	uint64_t value;
+
+	for (; number->name; number++) {
+		value = info_value(info, number);
+		words_time(value, time);
+		if (!number->is_time)
+			info_add_number(object, number->name, value);
+		else if (value)
+			info_add_text(object, number->name, time);
+		else
+			json_object_object_add(object, number->name, NULL);
+	}
+	return object;
+}
+
+static struct json_object *info_json(const struct journal_info *info)
+{
+	struct json_object *object = json_object_new_object();
 
 	info_add_text(object, "uuid", info->uuid);
 	info_add_number(object, "format_version", info->format_version);
@@ -182,16 +209,8 @@ static struct json_object *info_json(const struct journal_info *info)
 	json_object_object_add(object, "in_use_pid", info->in_use_pid ?
 			       json_object_new_int(info->in_use_pid) : NULL);
 	info_media_json(object, info);
-	for (const struct info_part *part = info_parts; part->name; part++) {
-		struct json_object *numbers = json_object_new_object();
-
-		for (const struct info_number *number = part->numbers; number->name; number++)
-			info_add_number(numbers, number->name, info_value(info, number));
-		json_object_object_add(object, part->name, numbers);
-	}
-	words_time(info->staged_oldest_time_ns, time);
-	json_object_object_add(json_object_object_get(object, "now"), "staged_oldest_time",
-			       info->staged_oldest_time_ns ? json_object_new_string(time) : NULL);
+	for (const struct info_part *part = info_parts; part->name; part++)
+		json_object_object_add(object, part->name, info_part_json(info, part->numbers));
 	return object;
 }
 

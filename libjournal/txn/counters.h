@@ -23,6 +23,7 @@ enum counter {
 	COUNT_LINES,
 	COUNT_SEGMENTS,
 	COUNT_LOG_BYTES, /* payload of what is committed in or destaged to the log */
+	COUNT_DESTAGED_BYTES, /* of these, the latter */
 	COUNT_CLEANED,
 	COUNT_MOVED,
 	COUNT_MOVED_BYTES,

@@ -11,6 +11,7 @@
 #include "txn/segment.h"
 #include "txn/slots.h"
 #include "txn/stream.h"
+#include "txn/times.h"
 #include "util/crc32c.h"
 
 /* one transaction on its way */
@@ -28,7 +29,7 @@ struct destage_run {
 	struct lane *lane;
 	struct destage_move *moves;
 	uint32_t count, room;
-	uint64_t last_ticket;
+	uint64_t last_ticket, bytes;
 };
 
 static int destage_grow(struct destage_run *run)
@@ -86,6 +87,7 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 	if (error)
 		return error;
 	run->last_ticket = place.ticket;
+	run->bytes += bytes;
 	run->moves[run->count++] = (struct destage_move){
 		.slot = slot,
 		.line = &j->lines[line],
@@ -171,7 +173,7 @@ int destage(struct journal *j, struct lane *lane, uint64_t want)
 {
 	struct destage_run run = { .j = j, .lane = lane };
 	uint32_t next = lane->s->queue_tail;
-	uint64_t tail = lane->s->tail;
+	uint64_t tail = lane->s->tail, began = clock_monotonic_ns();
 	int wait, error = 0;
 
 	/* Run by run: interleaved, the lines of several lanes would come again in
@@ -184,6 +186,7 @@ int destage(struct journal *j, struct lane *lane, uint64_t want)
 		tail += (uint64_t)lane->queue[next & lane->queue_mask].units * STAGE_ALIGN;
 	}
 	pthread_mutex_unlock(&j->destage_lock);
+	count(j->counters, COUNT_DESTAGED_BYTES, run.bytes);
 	/* what was copied before an error is not copied again by the next attempt */
 	if (tail != lane->s->tail)
 		error = 0;
@@ -198,5 +201,7 @@ int destage(struct journal *j, struct lane *lane, uint64_t want)
 		destage_undo(&run);
 	}
 	free(run.moves);
+	if (run.count && !wait)
+		times_end(j, JOURNAL_TIMED_DESTAGE, began);
 	return wait ? wait : error;
 }

@@ -7,6 +7,7 @@
 #include "txn/head.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
+#include "txn/times.h"
 #include "util/crc32c.h"
 
 int extents_make(struct journal *j)
@@ -135,7 +136,7 @@ int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 		return error;
 	extent_encode(j, meta, *segment, *offset, buffer, bytes);
 	io.offset = segment_base(j, (*segment)->number) + *offset;
-	error = log_store_write(j->logs[segment_log(j, (*segment)->number)], &io, 1, durable);
+	error = times_write(j, segment_log(j, (*segment)->number), &io, durable);
 	count(j->counters, COUNT_LOG_BYTES, meta->bytes);
 	extent_written(j);
 	return error ? journal_fail(j, error) : 0;

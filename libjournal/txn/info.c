@@ -21,6 +21,19 @@ static void info_medium(struct journal_medium *medium, const char *name, const c
 	medium->assumed = assumed != JOURNAL_CLASS_UNSET;
 }
 
+static void info_log(const struct log_store *log, struct journal_info *info)
+{
+	info->log_writes += log_counted(log, writes);
+	info->log_bytes_written += log_counted(log, bytes_written);
+	info->log_flushes += log_counted(log, flushes);
+	info->log_merged += log_counted(log, merged);
+	info->log_dsyncs += log_counted(log, dsyncs);
+	info->log_unsynced += log_counted(log, unsynced);
+	info->log_reads += log_counted(log, reads);
+	info->log_bytes_read += log_counted(log, bytes_read);
+	info->log_async += log_counted(log, async);
+}
+
 static void info_media(struct journal *j, struct journal_info *info)
 {
 	struct log_store *log;
@@ -38,13 +51,7 @@ static void info_media(struct journal *j, struct journal_info *info)
 			    log->evidence, j->conf.assume_log, log->class);
 		info->logs[i].bytes = j->log_geometry[i].bytes;
 		info->logs[i].failed = log->failed != 0;
-		info->log_writes += log->counters.writes;
-		info->log_bytes_written += log->counters.bytes_written;
-		info->log_flushes += log->counters.flushes;
-		info->log_dsyncs += log->counters.dsyncs;
-		info->log_unsynced += log->counters.unsynced;
-		info->log_reads += log->counters.reads;
-		info->log_async += log->counters.async;
+		info_log(log, info);
 	}
 }
 
@@ -88,8 +95,11 @@ static void info_counters(struct journal *j, struct journal_info *info)
 {
 	uint32_t i;
 
-	for (i = 0; i < j->lane_count; i++)
+	for (i = 0; i < j->lane_count; i++) {
 		info->commits_staged += j->lanes[i].s->staged;
+		info->payload_bytes += j->lanes[i].s->staged_bytes;
+	}
+	info->since_ns = j->shared->made_ns;
 	info->commits_direct = counted(j->counters, COUNT_DIRECT);
 	info->commits_synced = counted(j->counters, COUNT_SYNCED);
 	info->commits_no_lane = counted(j->counters, COUNT_NO_LANE);
@@ -106,6 +116,8 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	info->takeovers = counted(j->counters, COUNT_TAKEOVERS);
 	info->segment_recycles = counted(j->counters, COUNT_SEGMENTS);
 	info->log_payload_bytes = counted(j->counters, COUNT_LOG_BYTES);
+	info->payload_bytes += info->log_payload_bytes -
+			       counted(j->counters, COUNT_DESTAGED_BYTES);
 	info->cleaned = counted(j->counters, COUNT_CLEANED);
 	info->cleaned_not = counted(j->counters, COUNT_UNMOVED);
 	info->moved = counted(j->counters, COUNT_MOVED);

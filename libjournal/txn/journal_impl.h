@@ -123,6 +123,8 @@ struct lane {
 	struct journal_txn *spare; /* the lease-holder's */
 } __attribute__((aligned(64)));
 
+struct times_shard;
+
 /* ---- the journal ---- */
 
 struct journal {
@@ -131,6 +133,8 @@ struct journal {
 	struct line *lines;
 	struct slot *slots;
 	struct lane *lanes;
+	struct times_shard *times; /* times.h: times_mask + 1 of them */
+	uint32_t times_mask;
 	uint32_t lane_count;
 	uint32_t stage_max_bytes;
 	uint64_t txn_bytes_max; /* JOURNAL_TXN_BYTES_MAX, or what an empty log holds */

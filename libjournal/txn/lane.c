@@ -10,6 +10,7 @@
 #include "txn/destage.h"
 #include "txn/line.h"
 #include "txn/takeover.h"
+#include "txn/times.h"
 
 /* pages not used cost nothing */
 uint32_t lane_queue_entries(const struct journal *j)
@@ -178,15 +179,14 @@ static uint32_t lane_first(const struct journal *j)
 	return ((uint32_t)sched_getcpu() + member * 8 + member / 8) % j->lane_count;
 }
 
-struct lane *lane_lease(struct journal *j, uint64_t need)
+/* None has room as it is. */
+static struct lane *lane_make_room(struct journal *j, uint32_t first, uint64_t need)
 {
-	uint32_t i, first = lane_first(j);
-	struct lane *lane = lane_with_room(j, first, need);
+	struct lane *lane = NULL;
+	uint32_t i;
 
-	if (!lane) {
-		takeover_sweep(j, SWEEP_WAITING_NS);
-		clean_ahead(j);
-	}
+	takeover_sweep(j, SWEEP_WAITING_NS);
+	clean_ahead(j);
 	/* The whole stage is full: destage some of one lane, in line.  Not with what
 	 * is set aside for the rest of it. */
 	for (i = 0; !lane && i < j->lane_count && !journal_failed(j) && !reserve_broken(j);
@@ -200,5 +200,20 @@ struct lane *lane_lease(struct journal *j, uint64_t need)
 		else
 			lane_return(full);
 	}
+	return lane;
+}
+
+struct lane *lane_lease(struct journal *j, uint64_t need)
+{
+	uint32_t first = lane_first(j);
+	struct lane *lane = lane_with_room(j, first, need);
+	uint64_t began;
+
+	if (lane)
+		return lane;
+	began = clock_monotonic_ns();
+	lane = lane_make_room(j, first, need);
+	if (lane)
+		times_end(j, JOURNAL_TIMED_ROOM, began);
 	return lane;
 }

@@ -43,11 +43,13 @@ static inline void lane_return(struct lane *lane)
 }
 
 /* only the holder counts, so there is no locked operation */
-static inline void lane_count(struct lane *lane, uint32_t transactions)
+static inline void lane_count(struct lane *lane, uint32_t transactions, uint64_t payload)
 {
 	uint64_t staged = atomic_load_explicit(&lane->s->staged, memory_order_relaxed);
+	uint64_t bytes = atomic_load_explicit(&lane->s->staged_bytes, memory_order_relaxed);
 
 	atomic_store_explicit(&lane->s->staged, staged + transactions, memory_order_relaxed);
+	atomic_store_explicit(&lane->s->staged_bytes, bytes + payload, memory_order_relaxed);
 }
 
 /* whether a record of @need bytes at the head fits without moving anything, and

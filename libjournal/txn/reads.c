@@ -20,6 +20,7 @@
 #include "txn/clock.h"
 #include "txn/read.h"
 #include "txn/segment.h"
+#include "txn/times.h"
 
 _Static_assert(JOURNAL_READS_MAX <= LOG_QUEUE_DEPTH_MAX, "a queue is as deep");
 
@@ -33,12 +34,13 @@ _Static_assert(JOURNAL_READS_MAX <= LOG_QUEUE_DEPTH_MAX, "a queue is as deep");
  * @own:    memory allocated for it, until its result is given back; or NULL
  * @data:   payload, in @cell or @own
  * @pieces: it is in several, and yet to be read
+ * @began:  when it was asked for, of one that is timed; else 0
  */
 struct read {
 	struct log_io io; /* first: what comes back is one of these */
 	struct read *next;
 	struct found found;
-	uint64_t id, cookie;
+	uint64_t id, cookie, began;
 	uint8_t *cell, *own;
 	const uint8_t *data;
 	int error;
@@ -175,6 +177,7 @@ static int read_log(struct journal_reads *reads, struct read *read)
 		return -ENOMEM;
 	read->own = memory;
 	read->io.buffer = memory ? memory : read->cell;
+	read->began = reads->journal->read_only ? 0 : times_some(reads->journal);
 	log_queue_submit(reads->queue[segment_log(reads->journal, segment)], &read->io);
 	return UNDER_WAY;
 }
@@ -224,6 +227,8 @@ static void read_back(struct journal_reads *reads, struct read *read)
 				      &read->io, &record);
 	if (!error)
 		error = record_find(&read->found, &record, &read->data);
+	if (!error)
+		times_some_end(reads->journal, JOURNAL_TIMED_READ, read->began);
 	if (error)
 		read_go(reads, read, error);
 	else

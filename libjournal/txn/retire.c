@@ -21,6 +21,7 @@
 #include "txn/line.h"
 #include "txn/slots.h"
 #include "txn/stream.h"
+#include "txn/times.h"
 
 /* one that this call ends */
 struct retired {
@@ -116,6 +117,7 @@ static int retire_unknown(struct journal *j, uint64_t id)
 
 static int retire_one_by_bit(struct journal *j, uint64_t id)
 {
+	uint64_t began = times_some(j);
 	struct retired r;
 	int error;
 
@@ -126,6 +128,7 @@ static int retire_one_by_bit(struct journal *j, uint64_t id)
 	if (error)
 		return journal_fail(j, error);
 	retire_done(j, &r);
+	times_some_end(j, JOURNAL_TIMED_RETIRE, began);
 	return 0;
 }
 
@@ -221,14 +224,24 @@ static int retire_set_durably(struct journal *j, const struct retire_set *set)
 	return error ? journal_fail(j, error) : 0;
 }
 
+static void retire_timed(struct journal *j, uint64_t began)
+{
+	if (j->bits_durable)
+		times_some_end(j, JOURNAL_TIMED_RETIRE, began);
+	else
+		times_end(j, JOURNAL_TIMED_RETIRE, began);
+}
+
 int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int *results)
 {
 	struct retire_set set = { 0 };
 	int error = retire_allowed(j);
+	uint64_t began;
 	size_t i;
 
 	if (error || !want)
 		return error;
+	began = j->bits_durable ? times_some(j) : clock_monotonic_ns();
 	set.all = malloc(want * sizeof(*set.all));
 	if (!set.all)
 		return journal_say(j, -ENOMEM, "no memory to retire %zu transactions", want);
@@ -237,6 +250,8 @@ int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int
 		error = retire_set_durably(j, &set);
 	for (i = 0; i < set.count && !error; i++)
 		retire_done(j, &set.all[i]);
+	if (!error && set.count)
+		retire_timed(j, began);
 	free(set.all);
 	if (!error && set.some_unknown)
 		error = retire_unknown(j, set.unknown);

@@ -8,6 +8,7 @@
 #include "txn/clock.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
+#include "txn/times.h"
 #include "util/crc32c.h"
 
 bool segment_digest_in_nvram(const struct journal *j)
@@ -39,7 +40,7 @@ static int segment_write(struct journal *j, uint32_t log, uint64_t offset, void 
 			 uint64_t bytes)
 {
 	struct log_io io = { .offset = offset, .buffer = buffer, .bytes = (uint32_t)bytes };
-	int error = log_store_write(j->logs[log], &io, 1, true);
+	int error = times_write(j, log, &io, true);
 
 	return error ? journal_fail(j, error) : 0;
 }

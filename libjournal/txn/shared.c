@@ -11,12 +11,13 @@
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/segment_notes.h"
+#include "txn/times.h"
 
 /* Parts begin on a page, so that each can be allocated by itself. */
 #define PART_ALIGN 4096u
 
 /* changes with any change of what is shared: processes of two versions never join */
-#define SHARED_MAGIC (0x4c4a534800000003ull ^ sizeof(struct shared) << 8)
+#define SHARED_MAGIC (0x4c4a534800000004ull ^ sizeof(struct shared) << 8)
 
 static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part)
 {
@@ -25,6 +26,8 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 	switch (part) {
 	case SHARED_COUNTERS:
 		return sizeof(struct counters);
+	case SHARED_TIMES:
+		return (j->times_mask + 1ull) * sizeof(struct times_shard);
 	case SHARED_CELLS:
 		return CELLS * sizeof(struct cell);
 	case SHARED_MEMBERS:
@@ -84,6 +87,7 @@ static void *shared_at(struct journal *j, enum shared_part part)
 static void shared_point(struct journal *j)
 {
 	j->counters = shared_at(j, SHARED_COUNTERS);
+	j->times = shared_at(j, SHARED_TIMES);
 	j->cells = shared_at(j, SHARED_CELLS);
 	j->members = shared_at(j, SHARED_MEMBERS);
 	j->pool_lines = shared_at(j, SHARED_POOL);
@@ -127,6 +131,10 @@ static void shared_first(struct journal *j)
 {
 	uint32_t i;
 
+	for (i = 0; i <= j->times_mask; i++) {
+		j->times[i].dice = (uint32_t)clock_monotonic_ns() + i;
+		(void)times_draw(&j->times[i]);
+	}
 	for (i = 0; i < j->geometry.lanes; i++) {
 		shared_lane(j, i)->index = i;
 		slots_from_none(&shared_lane(j, i)->from);
@@ -277,6 +285,7 @@ int shared_make(struct journal *j, bool share, struct message *why)
 	struct shared layout = { 0 };
 	int error;
 
+	j->times_mask = times_shards() - 1;
 	shared_layout(j, &layout);
 	if (share)
 		(void)shared_make_file(j, &layout, why);
@@ -285,6 +294,8 @@ int shared_make(struct journal *j, bool share, struct message *why)
 		return error;
 	memcpy(j->shared->part, layout.part, sizeof(layout.part));
 	j->shared->magic = SHARED_MAGIC;
+	j->shared->made_ns = clock_ns();
+	j->shared->times_shards = j->times_mask + 1;
 	memcpy(j->shared->uuid, j->geometry.uuid, sizeof(j->shared->uuid));
 	j->shared->bytes = j->shared_bytes = layout.bytes;
 	shared_point(j);
@@ -317,6 +328,7 @@ int shared_join(struct journal *j, struct message *message)
 		return message_set(message, -ESTALE, "%s: is not the index of this journal, or "
 				   "of another version of the library", j->shared_file.path);
 	join_geometry(j);
+	j->times_mask = j->shared->times_shards - 1;
 	shared_point(j);
 	return 0;
 }

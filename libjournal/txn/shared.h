@@ -94,6 +94,7 @@ struct lane_shared {
 	uint64_t owed;
 	uint64_t owed_first, owed_last; /* epoch numbers of the lines counted */
 	_Atomic uint64_t staged; /* transactions committed since recovery */
+	_Atomic uint64_t staged_bytes; /* their payload */
 } __attribute__((aligned(128)));
 
 /* ---- segments: segment.c ---- */
@@ -200,6 +201,7 @@ struct member {
 
 enum shared_part {
 	SHARED_COUNTERS,
+	SHARED_TIMES, /* how long calls took: times.h */
 	SHARED_CELLS,
 	SHARED_MEMBERS,
 	SHARED_POOL, /* lines half used, and where: a word each, 0 none (P8) */
@@ -245,6 +247,8 @@ struct shared {
 	uint8_t uuid[16];
 	uint64_t bytes;
 	uint64_t part[SHARED_PARTS]; /* offsets */
+	uint64_t made_ns; /* CLOCK_REALTIME: since then it counts */
+	uint32_t times_shards;
 	struct shared_common common;
 
 	_Atomic int failed __attribute__((aligned(128))); /* sticky, of any medium (P16) */

@@ -9,6 +9,7 @@
 #include "txn/reserve.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
+#include "txn/times.h"
 #include "util/crc32c.h"
 
 uint32_t stream_checkpoint_every(const struct journal *j)
@@ -86,7 +87,7 @@ static void stream_write(struct stream *s)
 
 	memset(batch->buffer + batch->used, 0, bytes - batch->used);
 	/* durable before any of its records is acknowledged */
-	error = log_store_write(j->logs[segment_log(j, segment->number)], &io, 1, true);
+	error = times_write(j, segment_log(j, segment->number), &io, true);
 
 	pthread_mutex_lock(&s->lock);
 	batch->used = 0;

@@ -4,6 +4,7 @@
 
 #include "txn/clean.h"
 #include "txn/reserve.h"
+#include "txn/times.h"
 #include "txn/txn_impl.h"
 
 static const struct journal_txn_options default_options;
@@ -196,6 +197,41 @@ int journal_prepare(struct journal_txn *txn)
 	return error;
 }
 
+static enum journal_timed txn_timed(const struct journal_receipt *receipt, bool group)
+{
+	if (group)
+		return JOURNAL_TIMED_GROUP;
+	return receipt->path == JOURNAL_PATH_STAGED ? JOURNAL_TIMED_STAGED :
+	       receipt->path == JOURNAL_PATH_DIRECT ? JOURNAL_TIMED_DIRECT :
+						      JOURNAL_TIMED_SYNCED;
+}
+
+/* no I/O: the clock would take a good part of the time */
+static int txn_commit_quick(struct journal_txn *txn, struct journal_receipt *receipt)
+{
+	struct journal *j = txn->j;
+	bool group = txn->count;
+	uint64_t began = times_some(j);
+	int error = txn->lane ? txn_staged_commit(txn, receipt) :
+				txn_buffered_commit(txn, receipt);
+
+	if (!error)
+		times_some_end(j, txn_timed(receipt, group), began);
+	return error;
+}
+
+static int txn_commit_slow(struct journal_txn *txn, struct journal_receipt *receipt)
+{
+	struct journal *j = txn->j;
+	bool group = txn->count;
+	uint64_t began = clock_monotonic_ns();
+	int error = txn_buffered_commit(txn, receipt);
+
+	if (!error)
+		times_end(j, txn_timed(receipt, group), began);
+	return error;
+}
+
 int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 {
 	struct journal_receipt unused;
@@ -214,7 +250,8 @@ int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 		receipt = &unused;
 	if (txn->count)
 		count(txn->j->counters, COUNT_GROUPS, 1);
-	return txn->lane ? txn_staged_commit(txn, receipt) : txn_buffered_commit(txn, receipt);
+	return txn->lane || txn->prepared ? txn_commit_quick(txn, receipt) :
+					    txn_commit_slow(txn, receipt);
 }
 
 int journal_abort(struct journal_txn *txn)

@@ -25,6 +25,7 @@
 #include "txn/pieces.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
+#include "txn/times.h"
 #include "txn/txn_impl.h"
 
 static bool txn_is_direct(const struct journal_txn *txn)
@@ -220,7 +221,7 @@ static int txn_flush_logs(struct journal_txn *txn)
 
 	for (log = 0; log < txn->j->log_count && !error; log++)
 		if (txn->flush_logs & 1u << log)
-			error = log_store_flush(txn->j->logs[log]);
+			error = times_flush(txn->j, log);
 	txn->flush_logs = 0;
 	return error ? journal_fail(txn->j, error) : 0;
 }

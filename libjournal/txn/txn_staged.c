@@ -258,7 +258,7 @@ int txn_staged_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 		.path = JOURNAL_PATH_STAGED,
 		.survives = j->survives_staged,
 	};
-	lane_count(lane, transactions);
+	lane_count(lane, transactions, txn->fill);
 	txn_staged_end(txn);
 	return 0;
 }
