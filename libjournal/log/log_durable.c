@@ -48,7 +48,8 @@ static int sync_file(void *context)
 int log_durable_flush(struct log_file *log)
 {
 	struct flushing flushing = { .log = log };
-	const struct log_flusher flusher = { sync_file, &flushing, LOG_FLUSH_PATIENCE_NS };
+	const struct log_flusher flusher = { sync_file, &flushing,
+					      log_flush_patience(log->flush) };
 	int error = log->sync_free ? 0 : log_flush_wait(log->flush, &flusher);
 
 	if (!log->sync_free && !error && !flushing.myself)

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "util/math.h"
+
 /* so many flushers in a row may leave a sleeper waiting in vain */
 #define DISAPPOINTMENTS_MAX 4
 
@@ -57,12 +59,31 @@ static void raise_to(_Atomic uint64_t *word, uint64_t value)
 		;
 }
 
+/* Two at once may each miss the other's: it is an average. */
+static void took(struct log_flush *flush, uint64_t ns)
+{
+	uint64_t typical = atomic_load_explicit(&flush->typical_ns, memory_order_relaxed);
+
+	typical = typical ? typical - typical / 8 + ns / 8 : ns;
+	atomic_store_explicit(&flush->typical_ns, typical, memory_order_relaxed);
+}
+
+uint64_t log_flush_patience(const struct log_flush *flush)
+{
+	uint64_t typical = atomic_load_explicit(&flush->typical_ns, memory_order_relaxed);
+
+	if (!typical || typical > LOG_FLUSH_PATIENCE_MAX_NS / LOG_FLUSH_PATIENCE_TIMES)
+		return LOG_FLUSH_PATIENCE_MAX_NS;
+	return max_u64(typical * LOG_FLUSH_PATIENCE_TIMES, LOG_FLUSH_PATIENCE_MIN_NS);
+}
+
 /* Flush, whoever else may do so now. */
 static int flush_now(struct log_flush *flush, const struct log_flusher *flusher)
 {
-	uint64_t number = atomic_fetch_add(&flush->started, 1) + 1;
+	uint64_t number = atomic_fetch_add(&flush->started, 1) + 1, began = now_ns();
 	int error = flusher->sync(flusher->context), none = 0;
 
+	took(flush, now_ns() - began);
 	if (error)
 		atomic_compare_exchange_strong(&flush->failed, &none, error);
 	/* A flush that succeeds after another has failed proves nothing: the

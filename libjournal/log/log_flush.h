@@ -20,7 +20,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define LOG_FLUSH_PATIENCE_NS 100000000ull /* a slow disk's flush, not two */
+/*
+ * How long another's flush is waited for: some times what one takes here, since two at
+ * once only cost time, but no longer than a transaction may wait behind one who is
+ * stopped, and no shorter than a busy processor keeps one who is not.
+ */
+#define LOG_FLUSH_PATIENCE_MAX_NS 50000000ull
+#define LOG_FLUSH_PATIENCE_MIN_NS 10000000ull
+#define LOG_FLUSH_PATIENCE_TIMES  4
 
 /**
  * struct log_flush - zeroed, it is ready
@@ -30,6 +37,7 @@
  * @signal:   futex: changes when a flush has ended
  * @sleepers: at most this many sleep on it
  * @failed:   the first failure, for ever
+ * @typical_ns: what a flush took, on the average of the last few; 0: not known yet
  */
 struct log_flush {
 	_Atomic uint64_t started;
@@ -38,6 +46,7 @@ struct log_flush {
 	_Atomic uint32_t signal;
 	_Atomic uint32_t sleepers;
 	_Atomic int failed;
+	_Atomic uint64_t typical_ns;
 };
 
 /**
@@ -50,6 +59,9 @@ struct log_flusher {
 	void *context;
 	uint64_t patience_ns;
 };
+
+/* for @patience_ns: by what flushes take here */
+uint64_t log_flush_patience(const struct log_flush *flush);
 
 /* All writes that completed before the call are durable on return 0. */
 int log_flush_wait(struct log_flush *flush, const struct log_flusher *flusher);

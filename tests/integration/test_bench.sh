@@ -70,6 +70,8 @@ is "the suite runs" \
 cp "$scratch/out" "$scratch/err"
 is "processes runs" \
 	"$BUILD/bench/processes" --quick --dir "$scratch/tmp" --json "$json" --append
+is "waits runs" \
+	"$BUILD/bench/waits" --quick --dir "$scratch/tmp" --json "$json" --append
 is "recovery runs" \
 	"$BUILD/bench/recovery" --quick --dir "$scratch/tmp" --json "$json" --append
 cat "$scratch/out" >>"$scratch/err"
@@ -79,7 +81,8 @@ cat "$scratch/out" >>"$scratch/err"
 
 for method in floor-bit floor-copy floor-dsync floor-direct append-fsync create-fsync-rename \
 	jnl-retire jnl-staged jnl-direct jnl-synced jnl-group64 sqlite-wal-full lmdb-sync \
-	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread; do
+	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread jnl-wait-none \
+	jnl-wait-stopped jnl-wait-killed; do
 	is "$method has rows or a reason" has_rows "$method"
 done
 # no optional library, no NVRAM needed: these have no excuse on any machine

@@ -223,6 +223,27 @@ static void a_failure_is_everybodys_and_stays(void **state)
 	assert_int_equal(disk.syncs, 1); /* never again over a failure */
 }
 
+static void patience_goes_by_what_a_flush_takes(void **state)
+{
+	struct log_flush flush = { 0 };
+	struct log_flusher flusher = { quick_sync, &(struct disk){ .waits = false }, FOREVER };
+
+	(void)state;
+	/* not known */
+	assert_int_equal(log_flush_patience(&flush), LOG_FLUSH_PATIENCE_MAX_NS);
+	atomic_store(&flush.typical_ns, 1);
+	assert_int_equal(log_flush_patience(&flush), LOG_FLUSH_PATIENCE_MIN_NS);
+	atomic_store(&flush.typical_ns, 8000000);
+	assert_int_equal(log_flush_patience(&flush), 8000000 * LOG_FLUSH_PATIENCE_TIMES);
+	atomic_store(&flush.typical_ns, 1000000000);
+	assert_int_equal(log_flush_patience(&flush), LOG_FLUSH_PATIENCE_MAX_NS);
+	/* one that stood still is forgotten */
+	atomic_store(&flush.typical_ns, 3600000000000ull);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(log_flush_wait(&flush, &flusher), 0);
+	assert_true(atomic_load(&flush.typical_ns) < 3600000000000ull / 1000000);
+}
+
 static int bad_sync(void *context)
 {
 	(void)context;
@@ -270,6 +291,7 @@ int main(void)
 		cmocka_unit_test(P13_a_flush_covers_nothing_that_came_after_it_began),
 		cmocka_unit_test(P13_a_stopped_flusher_holds_up_nobody),
 		cmocka_unit_test(P13_flushers_that_stop_in_turn_are_not_waited_for_for_ever),
+		cmocka_unit_test(patience_goes_by_what_a_flush_takes),
 		cmocka_unit_test(a_failure_is_everybodys_and_stays),
 		cmocka_unit_test(a_success_beside_a_failure_proves_nothing),
 		cmocka_unit_test(a_late_failure_is_seen_by_the_next),
