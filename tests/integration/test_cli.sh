@@ -135,6 +135,7 @@ ids_come_at_once()
 	local in
 	journal "$j.once"
 	mkfifo "$scratch/fifo"
+	: >"$scratch/ids"
 	"$JNL" put "$j.once" --as lines <"$scratch/fifo" >"$scratch/ids" &
 	ends $!
 	exec {in}>"$scratch/fifo"
@@ -154,6 +155,7 @@ retiring_goes_with_what_is_there()
 	journal "$j.there"
 	mapfile -t ids < <(seq 1 100 | "$JNL" put "$j.there" --as lines)
 	mkfifo "$scratch/there"
+	: >"$scratch/retired"
 	"$JNL" retire "$j.there" - <"$scratch/there" >"$scratch/retired" &
 	ends $!
 	exec {in}>"$scratch/there"

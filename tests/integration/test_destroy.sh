@@ -117,6 +117,7 @@ refused_while_in_use()
 	local pid in
 	journal "$j"
 	mkfifo "$scratch/fifo"
+	: >"$scratch/ids"
 	"$JNL" put "$j" --as lines <"$scratch/fifo" >"$scratch/ids" &
 	pid=$!
 	ends $pid
@@ -139,6 +140,7 @@ shared_memory_of_the_killed_goes()
 	local pid in shared
 	journal "$j"
 	mkfifo "$scratch/fifo2"
+	: >"$scratch/ids2"
 	"$JNL" put "$j" --as lines <"$scratch/fifo2" >"$scratch/ids2" &
 	pid=$!
 	ends $pid

@@ -8,6 +8,7 @@ writer_starts() # writer_starts DIR
 {
 	rm -f "$scratch/fifo"
 	mkfifo "$scratch/fifo"
+	: >"$scratch/ids" # the writer does so only after it has opened its input
 	"$JNL" put "$1" --as lines <"$scratch/fifo" >"$scratch/ids" 2>"$scratch/writer.err" &
 	writer=$!
 	ends $writer
