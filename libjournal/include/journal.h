@@ -228,10 +228,12 @@ int journal_destroy(const char *dir, const struct journal_destroy_options *optio
 /* journal_open() flags */
 #define JOURNAL_RDONLY      0x1u /* recover in memory, write nothing */
 #define JOURNAL_NO_URING    0x2u /* use the pwrite path of the log store */
+#define JOURNAL_BESIDE      0x4u /* with JOURNAL_RDONLY: in the memory that writers share,
+				  * or -ESRCH: recover nothing */
 
 /**
  * struct journal_open_options - zero means the default, everywhere
- * @flags:            JOURNAL_RDONLY, JOURNAL_NO_URING
+ * @flags:            JOURNAL_RDONLY, JOURNAL_NO_URING, JOURNAL_BESIDE
  * @require:          raise (never lower) the class stored at format
  * @stage_max_bytes:  payload above which a transaction is not staged;
  *                    default 16384
@@ -263,7 +265,9 @@ struct journal_open_options {
  * first; for those who join, by a few system calls.
  *
  * Return: 0, or
- * -EINVAL    unknown flags, or no such class
+ * -EINVAL    unknown flags, or some that do not go together, or no such class
+ * -ESRCH     JOURNAL_BESIDE: nobody has it open to write, or it cannot be shared: the
+ *            text says which
  * -ENOENT    no journal there
  * -EUCLEAN   superblock, configuration or markers damaged beyond use
  * -EPROTO    other format version, or an incompatible feature

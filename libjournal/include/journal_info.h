@@ -49,8 +49,13 @@ struct journal_info {
 	struct journal_medium logs[JOURNAL_LOGS_MAX];
 	uint32_t log_count;
 	int read_only;
-	int in_use_pid;           /* read-only handle: a writer's pid, or 0 */
-	uint32_t members;         /* processes, or handles, that write it now */
+	/* read-only handle: who has it open to write now: a pid; -1, somebody who has yet
+	 * to say; 0, nobody */
+	int in_use_pid;
+	/* processes, or handles, that write it now; 1: at least, where they cannot be seen */
+	uint32_t members;
+	int index_shared;         /* in memory that these share, and this handle, too */
+	char index_private[512];  /* else: why not, for people */
 
 	/* geometry */
 	uint32_t lanes;
@@ -68,6 +73,7 @@ struct journal_info {
 	uint64_t lost_unnamed;    /* acknowledged, lost, and no id left to name */
 	uint32_t segments_free;
 	uint32_t lines_free;
+	uint64_t stage_used_bytes; /* of stage_bytes: also what is retired, until its turn */
 	uint64_t staged_live;     /* at risk if NVRAM dies: transactions */
 	uint64_t staged_live_bytes;
 	uint64_t staged_oldest_time_ns; /* 0: none */

@@ -39,7 +39,8 @@ static const struct info_number info_geometry[] = {
 static const struct info_number info_now[] = {
 	INFO_NUMBER(members), INFO_NUMBER(live), INFO_NUMBER(live_bytes), INFO_NUMBER(lost),
 	INFO_NUMBER(lost_unnamed),
-	INFO_NUMBER(segments_free), INFO_NUMBER(lines_free), INFO_NUMBER(staged_live),
+	INFO_NUMBER(segments_free), INFO_NUMBER(lines_free), INFO_NUMBER(stage_used_bytes),
+	INFO_NUMBER(staged_live),
 	INFO_NUMBER(staged_live_bytes), INFO_TIME("staged_oldest_time", staged_oldest_time_ns),
 	{ 0 },
 };
@@ -106,8 +107,11 @@ static void info_head_text(const struct journal_info *info)
 	printf("format_version: %" PRIu32 "\n", info->format_version);
 	printf("incarnation: %" PRIu32 "\n", info->incarnation);
 	printf("require: %s\n", words_class_name(info->require));
-	if (info->in_use_pid)
+	if (info->in_use_pid > 0)
 		printf("in use by: pid %d\n", info->in_use_pid);
+	else if (info->in_use_pid)
+		printf("in use by: somebody who has yet to say\n");
+	printf("index: %s%s\n", info->index_shared ? "shared" : "private: ", info->index_private);
 	info_medium_text("marker", &info->marker);
 	for (uint32_t i = 0; i < info->log_count; i++)
 		info_medium_text("log", &info->logs[i]);
@@ -208,6 +212,10 @@ static struct json_object *info_json(const struct journal_info *info)
 	info_add_text(object, "require", words_class_name(info->require));
 	json_object_object_add(object, "in_use_pid", info->in_use_pid ?
 			       json_object_new_int(info->in_use_pid) : NULL);
+	json_object_object_add(object, "read_only", json_object_new_boolean(info->read_only));
+	json_object_object_add(object, "index_shared",
+			       json_object_new_boolean(info->index_shared));
+	info_add_text(object, "index_private", info->index_private);
 	info_media_json(object, info);
 	for (const struct info_part *part = info_parts; part->name; part++)
 		json_object_object_add(object, part->name, info_part_json(info, part->numbers));

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "txn/conf.h"
 
 #define LOCK_NAME  "lock"
+#define LOCK_CHARS 512
 #define PID_TRIES  50
 #define WAIT_NS    30000000000ull
 #define MOMENT_NS  200000
@@ -69,10 +71,11 @@ static int entry_busy(const char *dir, int fd, const char *why, struct message *
 	return message_set(message, -EBUSY, "%s: in use by pid %d%s", dir, pid, why);
 }
 
-static int entry_write_pid(int fd)
+static int entry_write(int fd, const char *why)
 {
-	char text[32];
-	int length = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	char text[LOCK_CHARS];
+	int length = snprintf(text, sizeof(text), "%d\n%.*s%s", (int)getpid(),
+			      (int)sizeof(text) - 32, why, *why ? "\n" : "");
 
 	if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)length, 0) != length)
 		return -errno;
@@ -90,6 +93,15 @@ static int entry_open(const char *dir, unsigned int mode, int *fd, struct messag
 		return error;
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
 	return *fd < 0 ? message_errno(message, -errno, "%s", path) : 0;
+}
+
+/* Between open and lock the journal may have been destroyed: then what is locked is no
+ * file any more, and whoever makes the next journal there locks another. */
+static bool entry_is_removed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) || !st.st_nlink;
 }
 
 /* Somebody is a member, and none can leave as the last while we hold PRESENT. */
@@ -151,7 +163,10 @@ int entry_come(const char *dir, unsigned int mode, int *out, enum entry_role *ro
 	else if (error)
 		error = entry_busy(dir, fd, ", which opens or closes it and does not get done",
 				   message);
-	else if (*role == ENTRY_FIRST && entry_write_pid(fd))
+	else if (entry_is_removed(fd))
+		error = message_set(message, -ESTALE, "%s: destroyed while it was being opened",
+				    dir);
+	else if (*role == ENTRY_FIRST && entry_write(fd, ""))
 		error = message_errno(message, -EIO, "%s/%s", dir, LOCK_NAME);
 	if (error) {
 		entry_end(fd);
@@ -178,9 +193,13 @@ int entry_ready(int fd)
 	return error;
 }
 
-int entry_alone(int fd)
+int entry_alone(int fd, const char *why)
 {
-	int error = entry_lock(fd, ALONE, F_WRLCK);
+	/* before the lock: who sees that looks for the reason */
+	int error = entry_write(fd, why);
+
+	if (!error)
+		error = entry_lock(fd, ALONE, F_WRLCK);
 
 	return error ? error : entry_lock(fd, ARBITER, F_UNLCK);
 }
@@ -220,7 +239,8 @@ void entry_end(int fd)
 
 /* ---- others ------------------------------------------------------------------ */
 
-int entry_exclusive(const char *dir, unsigned int mode, int *out, struct message *message)
+static int entry_exclusive_try(const char *dir, unsigned int mode, int *out,
+			       struct message *message)
 {
 	int fd, error = entry_open(dir, mode, &fd, message);
 
@@ -233,10 +253,10 @@ int entry_exclusive(const char *dir, unsigned int mode, int *out, struct message
 		error = entry_busy(dir, fd, "", message);
 	else if (error)
 		error = message_errno(message, error, "%s/%s: lock", dir, LOCK_NAME);
-	else if (entry_write_pid(fd))
+	else if (entry_is_removed(fd))
+		error = -ESTALE;
+	else if (entry_alone(fd, "format or destroy"))
 		error = message_errno(message, -EIO, "%s/%s", dir, LOCK_NAME);
-	else
-		error = entry_alone(fd);
 	if (error) {
 		entry_end(fd);
 		return error;
@@ -245,18 +265,56 @@ int entry_exclusive(const char *dir, unsigned int mode, int *out, struct message
 	return 0;
 }
 
-int entry_holder(const char *dir)
+int entry_exclusive(const char *dir, unsigned int mode, int *fd, struct message *message)
+{
+	int error;
+
+	do
+		error = entry_exclusive_try(dir, mode, fd, message);
+	while (error == -ESTALE);
+	return error;
+}
+
+/* DIR/lock, to look at; negative: there is none */
+static int entry_look(const char *dir)
 {
 	char path[PATH_MAX];
-	int fd, pid = 0;
 
 	if (conf_path(dir, LOCK_NAME, path, NULL))
-		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+int entry_holder(const char *dir)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	int i, pid = 0, fd = entry_look(dir);
+	bool locked;
+
 	if (fd < 0)
 		return 0;
-	if (entry_locked(fd, PRESENT, F_WRLCK))
+	/* somebody has it; who has just taken it has yet to write its pid */
+	for (i = 0; (locked = entry_locked(fd, PRESENT, F_WRLCK)) && i < PID_TRIES; i++) {
 		pid = entry_pid(fd);
+		if (pid > 0)
+			break;
+		nanosleep(&moment, NULL);
+	}
 	close(fd);
-	return pid;
+	return !locked ? 0 : pid > 0 ? pid : ENTRY_PID_UNKNOWN;
+}
+
+void entry_why_alone(const char *dir, char *why, size_t bytes)
+{
+	char text[LOCK_CHARS] = "", *line = NULL;
+	int fd = entry_look(dir);
+
+	if (fd >= 0 && entry_locked(fd, ALONE, F_WRLCK) &&
+	    pread(fd, text, sizeof(text) - 1, 0) > 0)
+		line = strchr(text, '\n');
+	if (fd >= 0)
+		close(fd);
+	if (line)
+		line[1 + strcspn(line + 1, "\n")] = '\0';
+	(void)snprintf(why, bytes, "%s", line ? line + 1 : "");
 }

@@ -9,12 +9,14 @@
  *   2 MEMBER    a member: the index is ready  -
  *   3 ALONE     -                             a writer that shares with nobody
  *
- * The file's content is the pid of the last who was first.
+ * The file's content is the pid of the last who was first; a second line says why it
+ * shares with nobody.
  */
 #ifndef TXN_ENTRY_H
 #define TXN_ENTRY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "util/message.h"
 
@@ -29,7 +31,8 @@ enum entry_role {
  *
  * Waits for somebody who recovers, or leaves, up to half a minute.
  * Return: 0; -EBUSY with the pid in the text: a writer shares with nobody, or
- * it takes too long; or what the system said.
+ * it takes too long; -ESTALE: the journal was destroyed meanwhile, and there may be
+ * another by now; or what the system said.
  */
 int entry_come(const char *dir, unsigned int mode, int *fd, enum entry_role *role,
 	       struct message *message);
@@ -41,8 +44,8 @@ void entry_again(int *fd);
  * Return: 0 or negative errno */
 int entry_ready(int fd);
 
-/* the first goes on alone; Return: 0 or negative errno */
-int entry_alone(int fd);
+/* the first goes on alone; @why is for people.  Return: 0 or negative errno */
+int entry_alone(int fd, const char *why);
 
 /**
  * entry_leave() - after everything that others may use was given back
@@ -58,7 +61,12 @@ void entry_end(int fd);
  * pid in the text, or what the system said. */
 int entry_exclusive(const char *dir, unsigned int mode, int *fd, struct message *message);
 
-/* a writer's pid, 0 when there is none */
+#define ENTRY_PID_UNKNOWN (-1)
+
+/* a writer's pid; 0: there is none; ENTRY_PID_UNKNOWN: it has yet to say */
 int entry_holder(const char *dir);
+
+/* why the writer is alone, if there is one that is; else "" */
+void entry_why_alone(const char *dir, char *why, size_t bytes);
 
 #endif

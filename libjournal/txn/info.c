@@ -5,6 +5,7 @@
 
 #include "format/features.h"
 #include "txn/journal_impl.h"
+#include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/list.h"
 #include "txn/member.h"
@@ -55,15 +56,37 @@ static void info_media(struct journal *j, struct journal_info *info)
 	}
 }
 
+/* Who has it open now: one who only reads has looked when it opened. */
+static void info_users(struct journal *j, struct journal_info *info)
+{
+	bool joined = j->read_only && j->role == ENTRY_JOINS, there = !j->read_only;
+
+	if (j->read_only) {
+		info->in_use_pid = entry_holder(j->dir);
+		there = joined && info->in_use_pid &&
+			atomic_load(&j->shared->state) == SHARED_READY;
+	}
+	if (there && joined)
+		info->in_use_pid = member_some_pid(j);
+	/* those of an index that has been left are gone; whom we cannot see, is there */
+	info->members = there ? member_count(j) : !joined && info->in_use_pid;
+	info->index_shared = there && shared_is_shared(&j->shared_file);
+	(void)snprintf(info->index_private, sizeof(info->index_private), "%s",
+		       info->index_shared  ? "" :
+		       joined && !there    ? "those who had the journal open have left" :
+					     j->why_private.text);
+}
+
 static void info_geometry(struct journal *j, struct journal_info *info)
 {
+	uint32_t i;
+
 	uuid_print(j->conf.uuid, info->uuid);
 	info->format_version = FORMAT_VERSION;
 	info->incarnation = (uint32_t)j->shared->incarnation;
 	info->require = j->require;
 	info->read_only = j->read_only;
-	info->in_use_pid = j->writer_pid;
-	info->members = member_count(j);
+	info_users(j, info);
 	info->lanes = j->geometry.lanes;
 	info->lines = j->geometry.lines;
 	info->stage_bytes = j->geometry.ring_bytes * j->geometry.lanes;
@@ -73,6 +96,8 @@ static void info_geometry(struct journal *j, struct journal_info *info)
 	info->log_block_bytes = j->block_bytes;
 	info->segments_free = j->shared->segments_free;
 	info->lines_free = lines_free_count(j);
+	for (i = 0; i < j->lane_count && j->geometry.ring_bytes; i++)
+		info->stage_used_bytes += lane_used(&j->lanes[i]);
 }
 
 static void info_entry(const struct journal_entry *entry, struct journal_info *info)

@@ -6,14 +6,20 @@
 #include "backends.h"
 #include "txn/media.h"
 
-bool join_possible(const struct journal *j)
+static bool join_not(struct message *why, const char *medium)
+{
+	(void)message_set(why, 0, "%s: processes cannot share it", medium);
+	return false;
+}
+
+bool join_possible(const struct journal *j, struct message *why)
 {
 	uint32_t i;
 
 	for (i = 0; i < j->log_count; i++)
 		if (!log_store_can_share(j->logs[i]))
-			return false;
-	return marker_store_can_share(j->marker);
+			return join_not(why, j->conf.logs[i]);
+	return marker_store_can_share(j->marker) || join_not(why, j->conf.marker);
 }
 
 int join_offer(struct journal *j)

@@ -5,8 +5,8 @@
 
 #include "txn/journal_impl.h"
 
-/* whether all media can be shared */
-bool join_possible(const struct journal *j);
+/* whether all media can be shared; @why: which cannot */
+bool join_possible(const struct journal *j, struct message *why);
 
 /* the first: what was found goes into the mapping.  Return: 0 or -ENOMEM */
 int join_offer(struct journal *j);

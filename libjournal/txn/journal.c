@@ -105,11 +105,14 @@ static int journal_locks(struct journal *j)
 /* The index, and who we are in it.  Where it cannot be shared, we are alone. */
 static int journal_share(struct journal *j)
 {
-	struct message why = { "" };
 	int error;
 
 	j->segments.count = j->log_geometry[0].segments * j->log_count;
-	error = shared_make(j, !j->read_only && join_possible(j), &why);
+	if (j->read_only) {
+		error = shared_make(j, false, NULL);
+	} else {
+		error = shared_make(j, join_possible(j, &j->why_private), &j->why_private);
+	}
 	if (!error && shared_is_shared(&j->shared_file))
 		error = join_offer(j);
 	return error;
@@ -183,8 +186,10 @@ static int journal_configure(struct journal *j, const char *dir,
 /* what is not known today must be free to mean something tomorrow */
 static int journal_options_sane(struct journal *j, const struct journal_open_options *o)
 {
-	if (o->flags & ~(JOURNAL_RDONLY | JOURNAL_NO_URING))
+	if (o->flags & ~(JOURNAL_RDONLY | JOURNAL_NO_URING | JOURNAL_BESIDE))
 		return journal_say(j, -EINVAL, "flags %#x: not all of them are known", o->flags);
+	if (o->flags & JOURNAL_BESIDE && !j->read_only)
+		return journal_say(j, -EINVAL, "JOURNAL_BESIDE is to read: with JOURNAL_RDONLY");
 	if (o->require > JOURNAL_CLASS_POWER)
 		return journal_say(j, -EINVAL, "require %d: no such durability class",
 				   (int)o->require);
@@ -218,7 +223,7 @@ static int journal_first(struct journal *j, const struct journal_open_options *o
 	if (error || j->read_only)
 		return error;
 	if (!shared_is_shared(&j->shared_file))
-		return entry_alone(j->lock_fd);
+		return entry_alone(j->lock_fd, j->why_private.text);
 	error = shared_announce(j, journal_message(j));
 	return error ? error : entry_ready(j->lock_fd);
 }
@@ -239,6 +244,17 @@ static int journal_join(struct journal *j, const struct journal_open_options *o)
 	return j->read_only ? 0 : entry_ready(j->lock_fd);
 }
 
+/* The writer is one that shares with nobody: it has said why. */
+static void journal_look_alone(struct journal *j)
+{
+	char why[256];
+
+	entry_why_alone(j->dir, why, sizeof(why));
+	if (*why && j->writer_pid)
+		(void)message_set(&j->why_private, 0, "pid %d shares it with nobody: %s",
+				  j->writer_pid, why);
+}
+
 /*
  * To read: in the index of those who write, if there are any.  Nobody waits for a
  * reader, so it holds no lock, and the index may be given up under it: it looks at
@@ -247,11 +263,12 @@ static int journal_join(struct journal *j, const struct journal_open_options *o)
  */
 static int journal_look(struct journal *j, const struct journal_open_options *o)
 {
-	struct message unused;
 	int error;
 
 	j->writer_pid = entry_holder(j->dir);
-	if (j->writer_pid && !j->found && !shared_join(j, &unused)) {
+	if (!j->writer_pid)
+		(void)message_set(&j->why_private, 0, "nobody has the journal open to write");
+	else if (!j->found && !shared_join(j, &j->why_private)) {
 		j->role = ENTRY_JOINS;
 		error = journal_join(j, o);
 		if (atomic_load(&j->shared->state) != SHARED_READY)
@@ -262,6 +279,9 @@ static int journal_look(struct journal *j, const struct journal_open_options *o)
 		return error;
 	}
 	shared_forget(j);
+	journal_look_alone(j);
+	if (o->flags & JOURNAL_BESIDE)
+		return journal_say(j, -ESRCH, "%s: %s", j->dir, j->why_private.text);
 	return journal_first(j, o);
 }
 

@@ -206,6 +206,7 @@ struct journal {
 	enum journal_class class_log;
 	int lock_fd;
 	int writer_pid;
+	struct message why_private; /* the index is not one that processes share */
 	struct recovery_result recovered;
 
 	/* told of what recovery's threads find, one at a time; journal_check() */

@@ -70,6 +70,15 @@ int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail)
 	return 0;
 }
 
+__attribute__((no_sanitize_thread))
+uint64_t lane_used(const struct lane *lane)
+{
+	const volatile struct lane_shared *s = lane->s;
+	uint64_t tail = s->tail, head = s->head;
+
+	return head > tail ? min_u64(head - tail, lane->ring_bytes) : 0;
+}
+
 /* Retired, all of them: the line moved on, or every slot is claimed.  One whose
  * retire is in flight may lose its record: it is gone then, as it may be. */
 static bool staged_dead(const struct journal *j, const struct staged *staged)

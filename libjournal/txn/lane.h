@@ -78,6 +78,10 @@ static inline void lane_advance(struct lane *lane, uint64_t id, uint32_t transac
 		lane->s->head_offset = 0;
 }
 
+/* bytes of its ring that are not free; about, where another holds it.  The holder's
+ * plain stores are read here: each is one of the positions it has had. */
+uint64_t lane_used(const struct lane *lane);
+
 /* forget what is finished at the tail, up to @want bytes; Return: 0 or sticky */
 int lane_reclaim(struct journal *j, struct lane *lane, uint64_t want);
 /* make the tail durable after it moved in memory */

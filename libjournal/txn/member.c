@@ -6,14 +6,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "txn/line.h"
 
+static uint64_t member_mix(uint64_t bits)
+{
+	bits = (bits ^ bits >> 32) * 0xd6e8feb86659fd93ull;
+	bits = (bits ^ bits >> 32) * 0xd6e8feb86659fd93ull;
+	return bits ^ bits >> 32;
+}
+
 /*
- * Which process this is, on this machine and in this boot: pid, its namespace,
- * and when it began.  0 is nobody.
+ * What an exec changes, and nothing else does.  The kernel's random bytes are the
+ * secret of stack guards: of a mix of all of them a half is used, from which the bytes
+ * cannot be had.
+ */
+static uint64_t member_exec(void)
+{
+	const void *random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
+	uint64_t words[2] = { 0 };
+
+	if (random)
+		memcpy(words, random, sizeof(words));
+	return member_mix(member_mix(words[0]) + words[1]) >> 32;
+}
+
+/*
+ * Which program in which process this is, on this machine and in this boot: pid, its
+ * namespace, when it began, and which exec.  Who execs has lost its locks, and what it
+ * had before is a dead one's.  0 is nobody.
  */
 static uint64_t member_identity(void)
 {
@@ -35,7 +59,7 @@ static uint64_t member_identity(void)
 	if (at)
 		began = strtoull(at, NULL, 10);
 	return ((uint64_t)getpid() << 32 ^ (uint64_t)ns.st_ino << 20 ^
-		began * 0x9e3779b97f4a7c15ull) | 1;
+		began * 0x9e3779b97f4a7c15ull ^ member_exec() * 0xff51afd7ed558ccdull) | 1;
 }
 
 static void member_path(const struct journal *j, uint32_t number, char path[PATH_MAX])

@@ -145,22 +145,18 @@ static uint64_t unretired(struct journal *j, uint32_t line, uint32_t word)
 		       (const uint64_t *)&line_media(j, line)->retire[word], __ATOMIC_ACQUIRE));
 }
 
-static bool retires_of_line(struct journal *j, struct cell *cell, uint32_t line)
+static void retires_of_line(struct journal *j, struct cell *cell, uint32_t line)
 {
 	uint64_t number = atomic_load(&j->lines[line].number), bits;
-	bool some = false;
 	uint32_t word;
 
 	/* or it is recycled, and the bits are the next epoch's */
 	cell_move(j, cell, line);
 	if (!number || atomic_load(&j->lines[line].number) != number)
-		return false;
+		return;
 	for (word = 0; word < MARKER_LINE_WORDS; word++)
-		for (bits = unretired(j, line, word); bits; bits &= bits - 1) {
+		for (bits = unretired(j, line, word); bits; bits &= bits - 1)
 			bit_clear(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
-			some = true;
-		}
-	return some;
 }
 
 /* What retired ones still have in the log; the bits are durable by now. */
@@ -195,7 +191,7 @@ static int takeover_retires(struct journal *j)
 	int error;
 
 	for (line = 0; line < used; line++)
-		(void)retires_of_line(j, cell, line);
+		retires_of_line(j, cell, line);
 	/* the bits, before the space that they free is written again */
 	error = nv_fence(j->marker);
 	for (line = 0; line < used && !error; line++)
