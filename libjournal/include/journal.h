@@ -285,12 +285,12 @@ int journal_open(const char *dir, const struct journal_open_options *options,
 		 struct journal **journal);
 
 /**
- * journal_close() - close; every transaction and all reads must have been ended
+ * journal_close() - close; all transactions, reads and asyncs must have been ended
  * @journal: may be NULL
  *
  * Durable: nothing that was acknowledged depends on this call.
- * Context: blocks; no other call on @journal may be under way.  A transaction
- * or a struct journal_reads that is still open is a programming error.
+ * Context: blocks; no other call on @journal may be under way.  A transaction, a
+ * struct journal_reads or journal_async that is still open is a programming error.
  *
  * Return: 0, or the sticky error of the journal; it is closed either way.
  */
@@ -541,6 +541,8 @@ int journal_read(struct journal *journal, uint64_t id, void *buffer, size_t byte
 }
 #endif
 
+/* commits that nobody waits for: journal_submit() and what it needs */
+#include "journal_async.h"
 /* many reads at a time: journal_reads_open() and what it needs */
 #include "journal_reads.h"
 /* looking at it: struct journal_info, journal_check() and what they need */

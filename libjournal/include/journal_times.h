@@ -20,6 +20,7 @@ extern "C" {
  * @JOURNAL_TIMED_DIRECT:  the same, direct
  * @JOURNAL_TIMED_SYNCED:  the same, synced
  * @JOURNAL_TIMED_GROUP:   journal_commit() of a group, by whatever path
+ *                         (of journal_submit(), each of these until it is complete)
  * @JOURNAL_TIMED_RETIRE:  journal_retire(), journal_retire_many(): the call
  * @JOURNAL_TIMED_READ:    journal_read(); of journal_reads_submit() those that are read
  *                         from the log, from when they are asked for until they are back

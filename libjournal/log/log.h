@@ -50,6 +50,14 @@ int log_pwrite_one(int fd, struct log_io *io, bool write, uint32_t done, int fla
  * first one. */
 int log_pwrite_all(int fd, struct log_io *io, unsigned int count, bool write);
 
+/* ---- log_run.c ---------------------------------------------------------- */
+
+/* how many, from the first on, lie side by side */
+unsigned int log_run_length(const struct log_io *io, unsigned int count);
+/* All of them, neighbours together; goes on after a failure and returns the first
+ * one; @flags are RWF_*.  Whole runs are as durable as RWF_DSYNC makes one write. */
+int log_run_write(int fd, struct log_io *io, unsigned int count, int flags);
+
 /* ---- log_uring.c, log_uring_none.c -------------------------------------- */
 
 /* @now: make one, to see whether it is to be had; else the first transfer will.

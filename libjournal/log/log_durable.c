@@ -3,8 +3,9 @@
  * How a write is made durable:
  *
  *  - not at all, where a completed one is durable (P12);
- *  - alone, with RWF_DSYNC: one system call.  pwritev2 is used for it, since an
- *    io_uring round trip is never shorter and at times longer;
+ *  - alone, or several side by side, with RWF_DSYNC: one system call.  pwritev2 is
+ *    used for it, since an io_uring round trip is never shorter and at times longer,
+ *    and its write may outlive the process (log_run.c);
  *  - in company, plainly, and then by a flush shared with the others (P13).
  */
 #include <errno.h>
@@ -67,7 +68,7 @@ int log_transfer(struct log_file *log, struct log_io *io, unsigned int count, bo
 
 static int write_then_flush(struct log_file *log, struct log_io *io, unsigned int count)
 {
-	int error = log_transfer(log, io, count, true);
+	int error = log_run_write(log->fd, io, count, 0);
 
 	return error ? error : log_durable_flush(log);
 }
@@ -79,14 +80,14 @@ int log_durable_write(struct log_file *log, struct log_io *io, unsigned int coun
 
 	if (log->sync_free) {
 		log_count(&log->store, unsynced, count);
-		return log_transfer(log, io, count, true);
+		return log_run_write(log->fd, io, count, 0);
 	}
 	others = atomic_fetch_add_explicit(log->durable_now, 1, memory_order_relaxed);
-	if (others || count > 1) {
+	if (others || log_run_length(io, count) < count) {
 		error = write_then_flush(log, io, count);
 	} else {
 		log_count(&log->store, dsyncs, 1);
-		error = log_pwrite_one(log->fd, io, true, 0, RWF_DSYNC);
+		error = log_run_write(log->fd, io, count, RWF_DSYNC);
 	}
 	atomic_fetch_sub_explicit(log->durable_now, 1, memory_order_relaxed);
 	return error;

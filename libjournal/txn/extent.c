@@ -69,8 +69,7 @@ static uint32_t extent_size_flags(const struct log_meta *meta)
 
 /* Take a place for @bytes; the segment will not be sealed before it is written. */
 static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t bytes,
-			const struct segment *again, struct segment **segment,
-			uint32_t *offset)
+			const struct segment *again, bool wait, struct extent *extent)
 {
 	struct extents *x = &j->extents;
 	int error = 0;
@@ -78,7 +77,9 @@ static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t
 	pthread_mutex_lock(&x->lock);
 	while (!error && (x->rolling || !x->head ||
 			  !segment_fits(j, x->head, x->head->s->end, bytes, meta->count))) {
-		if (x->rolling)
+		if (!wait)
+			error = -EAGAIN;
+		else if (x->rolling)
 			pthread_cond_wait(&x->idle, &x->lock);
 		else
 			error = extents_roll(j);
@@ -87,11 +88,11 @@ static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t
 		error = notes_add(&x->head->notes, meta->line, meta->line_epoch, meta->slot,
 				  meta->count, x->head->s->end / 32, extent_size_flags(meta));
 	if (!error) {
-		*segment = head_segment(j, x->head);
-		*offset = x->head->s->end;
+		extent->segment = head_segment(j, x->head);
+		extent->offset = x->head->s->end;
 		x->head->s->end += bytes;
 		x->inflight++;
-		segment_hold(*segment, *segment == again ? 0 : meta->count);
+		segment_hold(extent->segment, extent->segment == again ? 0 : meta->count);
 	} else {
 		extents_rest(x);
 	}
@@ -99,7 +100,7 @@ static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t
 	return error;
 }
 
-static void extent_written(struct journal *j)
+void extent_end(struct journal *j)
 {
 	struct extents *x = &j->extents;
 
@@ -124,20 +125,36 @@ static void extent_encode(const struct journal *j, const struct log_meta *given,
 	log_record_encode(&meta, segment->seed, offset, (struct log_record *)buffer);
 }
 
+int extent_begin(struct journal *j, const struct log_meta *meta, uint8_t *buffer,
+		 const struct segment *again, bool wait, struct extent *extent)
+{
+	uint32_t bytes = (uint32_t)round_up(LOG_RECORD_BYTES + meta->bytes, j->block_bytes);
+	int error = extent_place(j, meta, bytes, again, wait, extent);
+
+	if (error)
+		return error;
+	extent_encode(j, meta, extent->segment, extent->offset, buffer, bytes);
+	extent->io = (struct log_io){
+		.offset = segment_base(j, extent->segment->number) + extent->offset,
+		.buffer = buffer,
+		.bytes = bytes,
+	};
+	count(j->counters, COUNT_LOG_BYTES, meta->bytes);
+	return 0;
+}
+
 int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer,
 		 const struct segment *again, bool durable, struct segment **segment,
 		 uint32_t *offset)
 {
-	uint32_t bytes = (uint32_t)round_up(LOG_RECORD_BYTES + meta->bytes, j->block_bytes);
-	struct log_io io = { .buffer = buffer, .bytes = bytes };
-	int error = extent_place(j, meta, bytes, again, segment, offset);
+	struct extent extent;
+	int error = extent_begin(j, meta, buffer, again, true, &extent);
 
 	if (error)
 		return error;
-	extent_encode(j, meta, *segment, *offset, buffer, bytes);
-	io.offset = segment_base(j, (*segment)->number) + *offset;
-	error = times_write(j, segment_log(j, (*segment)->number), &io, durable);
-	count(j->counters, COUNT_LOG_BYTES, meta->bytes);
-	extent_written(j);
+	*segment = extent.segment;
+	*offset = extent.offset;
+	error = times_write(j, segment_log(j, extent.segment->number), &extent.io, 1, durable);
+	extent_end(j);
 	return error ? journal_fail(j, error) : 0;
 }

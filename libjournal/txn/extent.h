@@ -27,4 +27,22 @@ int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 		 const struct segment *again, bool durable, struct segment **segment,
 		 uint32_t *offset);
 
+/* one that has its place, and is yet to be written to it */
+struct extent {
+	struct log_io io;
+	struct segment *segment;
+	uint32_t offset;
+};
+
+/**
+ * extent_begin() - its place, and the bytes of it ready at extent.io
+ * @wait: for a fresh segment if need be; else -EAGAIN.  Who has begun some that are
+ *        not ended must not wait: the old segment waits for those.
+ * Return: 0; -EAGAIN, -ENOSPC, -ENOMEM: nothing happened; or the sticky failure.
+ */
+int extent_begin(struct journal *j, const struct log_meta *meta, uint8_t *buffer,
+		 const struct segment *again, bool wait, struct extent *extent);
+/* it was written, or failed to be */
+void extent_end(struct journal *j);
+
 #endif

@@ -514,6 +514,7 @@ int journal_close(struct journal *j)
 	if (journal_is_childs(j))
 		return journal_childs(j);
 	JASSERT(!atomic_load_explicit(&j->reads_open, memory_order_relaxed));
+	JASSERT(!atomic_load_explicit(&j->asyncs_open, memory_order_relaxed));
 	if (j->opened) {
 		journal_spares_free(j);
 		error = j->read_only ? (journal_failed(j) ? -EIO : 0) : journal_leave(j);

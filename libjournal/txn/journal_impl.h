@@ -198,7 +198,8 @@ struct journal {
 	struct journal_txn *pool;
 	uint32_t pool_count;
 
-	_Atomic uint32_t reads_open; /* journal_reads_open() */
+	_Atomic uint32_t reads_open;  /* journal_reads_open() */
+	_Atomic uint32_t asyncs_open; /* journal_async_open() */
 
 	struct conf conf;
 	enum journal_class require;

@@ -40,7 +40,7 @@ static int segment_write(struct journal *j, uint32_t log, uint64_t offset, void 
 			 uint64_t bytes)
 {
 	struct log_io io = { .offset = offset, .buffer = buffer, .bytes = (uint32_t)bytes };
-	int error = times_write(j, log, &io, true);
+	int error = times_write(j, log, &io, 1, true);
 
 	return error ? journal_fail(j, error) : 0;
 }

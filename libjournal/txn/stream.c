@@ -87,7 +87,7 @@ static void stream_write(struct stream *s)
 
 	memset(batch->buffer + batch->used, 0, bytes - batch->used);
 	/* durable before any of its records is acknowledged */
-	error = times_write(j, segment_log(j, segment->number), &io, true);
+	error = times_write(j, segment_log(j, segment->number), &io, 1, true);
 
 	pthread_mutex_lock(&s->lock);
 	batch->used = 0;
@@ -239,29 +239,62 @@ static int stream_enter(struct stream *s, uint32_t need, uint32_t transactions, 
 	}
 }
 
-int stream_append(struct stream *s, const struct stream_record *record, bool reserved,
-		  struct stream_place *place)
+/* There is room.  Called with the lock. */
+static int stream_add(struct stream *s, const struct stream_record *record,
+		      uint32_t transactions, struct stream_place *place)
+{
+	int error = stream_note(s->head, &record->meta,
+				s->head->s->end + s->batch[s->filling].used);
+
+	if (error)
+		return error;
+	stream_place(s, record, place);
+	segment_hold(place->segment, transactions);
+	if (transactions)
+		count(s->j->counters, s->kind == HEAD_MOVED ? COUNT_MOVED_BYTES : COUNT_LOG_BYTES,
+		      record->meta.bytes);
+	return 0;
+}
+
+static uint32_t stream_need(const struct stream *s, const struct stream_record *record,
+			    uint32_t *transactions)
 {
 	uint32_t need = (uint32_t)log_record_bytes(record->meta.bytes);
-	uint32_t transactions = record->meta.type == LOG_DATA ? record->meta.count : 0;
-	int error;
 
 	/* or no fresh segment would ever do */
 	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(s->j));
-	error = stream_enter(s, need, transactions, reserved);
+	*transactions = record->meta.type == LOG_DATA ? record->meta.count : 0;
+	return need;
+}
+
+int stream_append(struct stream *s, const struct stream_record *record, bool reserved,
+		  struct stream_place *place)
+{
+	uint32_t transactions, need = stream_need(s, record, &transactions);
+	int error = stream_enter(s, need, transactions, reserved);
+
 	if (!error)
-		error = stream_note(s->head, &record->meta,
-				    s->head->s->end + s->batch[s->filling].used);
-	if (!error) {
-		stream_place(s, record, place);
-		segment_hold(place->segment, transactions);
-		if (transactions)
-			count(s->j->counters,
-			      s->kind == HEAD_MOVED ? COUNT_MOVED_BYTES : COUNT_LOG_BYTES,
-			      record->meta.bytes);
-	} else {
+		error = stream_add(s, record, transactions, place);
+	if (error)
 		stream_rest(s);
-	}
+	pthread_mutex_unlock(&s->lock);
+	return error;
+}
+
+int stream_append_now(struct stream *s, const struct stream_record *record,
+		      struct stream_place *place)
+{
+	uint32_t transactions, need = stream_need(s, record, &transactions);
+	int error;
+
+	pthread_mutex_lock(&s->lock);
+	error = s->error;
+	if (!error && (reserve_broken(s->j) || !stream_fits(s, need, transactions)))
+		error = -EAGAIN;
+	if (!error)
+		error = stream_add(s, record, transactions, place);
+	if (error)
+		stream_rest(s);
 	pthread_mutex_unlock(&s->lock);
 	return error;
 }
@@ -277,7 +310,8 @@ int stream_wait(struct stream *s, uint64_t ticket)
 		else
 			stream_write(s);
 	}
-	error = s->error;
+	/* what was durable before a failure stays so */
+	error = s->durable_ticket >= ticket ? 0 : s->error;
 	pthread_mutex_unlock(&s->lock);
 	return error;
 }

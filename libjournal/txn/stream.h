@@ -52,6 +52,11 @@ static inline uint32_t stream_payload_max(void)
 int stream_append(struct stream *s, const struct stream_record *record, bool reserved,
 		  struct stream_place *place);
 
+/* The same, if that takes no waiting.  -EAGAIN: it would, or the log is nearly full;
+ * nothing happened. */
+int stream_append_now(struct stream *s, const struct stream_record *record,
+		      struct stream_place *place);
+
 /**
  * stream_wait() - the batch of @ticket and all before it are durable on return 0
  */

@@ -45,10 +45,11 @@ void times_record(struct journal *j, enum journal_timed which, uint64_t ns, uint
 		;
 }
 
-int times_write(struct journal *j, uint32_t log, struct log_io *io, bool durable)
+int times_write(struct journal *j, uint32_t log, struct log_io *io, unsigned int count,
+		bool durable)
 {
 	uint64_t began = durable ? clock_monotonic_ns() : 0;
-	int error = log_store_write(j->logs[log], io, 1, durable);
+	int error = log_store_write(j->logs[log], io, count, durable);
 
 	if (durable && !error)
 		times_end(j, JOURNAL_TIMED_FLUSH, began);

@@ -64,7 +64,8 @@ static inline void times_some_end(struct journal *j, enum journal_timed which, u
 }
 
 /* log_store_write(), log_store_flush(); what is durable on return is timed */
-int times_write(struct journal *j, uint32_t log, struct log_io *io, bool durable);
+int times_write(struct journal *j, uint32_t log, struct log_io *io, unsigned int count,
+		bool durable);
 int times_flush(struct journal *j, uint32_t log);
 
 /* one that takes long is always timed */

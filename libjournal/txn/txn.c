@@ -174,7 +174,7 @@ int journal_group_next(struct journal_txn *txn)
 	return txn->error;
 }
 
-static int txn_end(struct journal_txn *txn)
+int txn_end(struct journal_txn *txn)
 {
 	int error = txn->ended ? txn->error : txn_make_room(txn, 0);
 
@@ -197,9 +197,9 @@ int journal_prepare(struct journal_txn *txn)
 	return error;
 }
 
-static enum journal_timed txn_timed(const struct journal_receipt *receipt, bool group)
+enum journal_timed txn_timed(const struct journal_receipt *receipt)
 {
-	if (group)
+	if (receipt->count > 1)
 		return JOURNAL_TIMED_GROUP;
 	return receipt->path == JOURNAL_PATH_STAGED ? JOURNAL_TIMED_STAGED :
 	       receipt->path == JOURNAL_PATH_DIRECT ? JOURNAL_TIMED_DIRECT :
@@ -210,25 +210,23 @@ static enum journal_timed txn_timed(const struct journal_receipt *receipt, bool 
 static int txn_commit_quick(struct journal_txn *txn, struct journal_receipt *receipt)
 {
 	struct journal *j = txn->j;
-	bool group = txn->count;
 	uint64_t began = times_some(j);
 	int error = txn->lane ? txn_staged_commit(txn, receipt) :
 				txn_buffered_commit(txn, receipt);
 
 	if (!error)
-		times_some_end(j, txn_timed(receipt, group), began);
+		times_some_end(j, txn_timed(receipt), began);
 	return error;
 }
 
 static int txn_commit_slow(struct journal_txn *txn, struct journal_receipt *receipt)
 {
 	struct journal *j = txn->j;
-	bool group = txn->count;
 	uint64_t began = clock_monotonic_ns();
 	int error = txn_buffered_commit(txn, receipt);
 
 	if (!error)
-		times_end(j, txn_timed(receipt, group), began);
+		times_end(j, txn_timed(receipt), began);
 	return error;
 }
 

@@ -28,7 +28,7 @@
 #include "txn/times.h"
 #include "txn/txn_impl.h"
 
-static bool txn_is_direct(const struct journal_txn *txn)
+bool txn_is_direct(const struct journal_txn *txn)
 {
 	return txn->j->bits_durable && txn->wanted != JOURNAL_PATH_SYNCED;
 }
@@ -234,6 +234,13 @@ static void txn_locate(struct journal_txn *txn, uint32_t segment, uint32_t offse
 	txn->units = (uint32_t)(log_record_bytes(txn->fill) / 32);
 }
 
+static void txn_direct_prepared(struct journal_txn *txn, uint32_t segment, uint32_t offset)
+{
+	txn_locate(txn, segment, offset, WHERE_DIRECT);
+	txn_fill_slots(txn, txn->where, txn->units);
+	txn->prepared = true;
+}
+
 /* The whole payload durable in extents; the commit bit is all that is missing. */
 static int txn_direct_prepare(struct journal_txn *txn)
 {
@@ -256,10 +263,26 @@ static int txn_direct_prepare(struct journal_txn *txn)
 		if (error)
 			return error; /* sticky: nothing is given back */
 	}
-	txn_locate(txn, segment->number, offset, WHERE_DIRECT);
-	txn_fill_slots(txn, txn->where, txn->units);
-	txn->prepared = true;
+	txn_direct_prepared(txn, segment->number, offset);
 	return 0;
+}
+
+int txn_direct_begin(struct journal_txn *txn, bool wait, struct extent *extent)
+{
+	struct log_meta meta;
+	int error = txn_take_slots(txn);
+
+	if (error)
+		return error;
+	JASSERT(!txn->extent_count && !txn->prepared);
+	txn_finish(txn);
+	txn_final_meta(txn, LOG_EXTENT, &meta);
+	return extent_begin(txn->j, &meta, txn->base, NULL, wait, extent);
+}
+
+void txn_direct_end(struct journal_txn *txn, const struct extent *extent)
+{
+	txn_direct_prepared(txn, extent->segment->number, extent->offset);
 }
 
 int txn_buffered_prepare(struct journal_txn *txn)
@@ -269,17 +292,23 @@ int txn_buffered_prepare(struct journal_txn *txn)
 	return txn_direct_prepare(txn);
 }
 
+void txn_direct_bits(struct journal_txn *txn)
+{
+	struct journal *j = txn->j;
+	struct marker_line *line = line_media(j, txn->line);
+
+	nv_and8(j->marker, (uint64_t *)&line->commit[txn->slot / 64],
+		~line_mask(txn->slot, txn_group_count(txn)));
+}
+
 static int txn_direct_commit(struct journal_txn *txn)
 {
 	struct journal *j = txn->j;
-	struct marker_line *line;
 	int error = txn_buffered_prepare(txn);
 
 	if (error)
 		return error;
-	line = line_media(j, txn->line);
-	nv_and8(j->marker, (uint64_t *)&line->commit[txn->slot / 64],
-		~line_mask(txn->slot, txn_group_count(txn)));
+	txn_direct_bits(txn);
 	/* The durable point: the bit before the acknowledgement; the extents were
 	 * durable before the bit was stored. */
 	error = nv_fence(j->marker);
@@ -291,7 +320,7 @@ static int txn_direct_commit(struct journal_txn *txn)
 	return 0;
 }
 
-static int txn_synced_commit(struct journal_txn *txn)
+int txn_synced_append(struct journal_txn *txn, bool wait, uint64_t *ticket)
 {
 	struct stream_record record = { 0 };
 	struct stream_place place;
@@ -306,17 +335,38 @@ static int txn_synced_commit(struct journal_txn *txn)
 		return error;
 	txn_final_meta(txn, LOG_DATA, &record.meta);
 	record.payload = txn_payload(txn);
-	error = stream_append(&txn->j->stream, &record, false, &place);
+	error = wait ? stream_append(&txn->j->stream, &record, false, &place) :
+		       stream_append_now(&txn->j->stream, &record, &place);
 	if (error)
 		return error;
 	txn_locate(txn, place.segment->number, place.offset, 0);
 	txn_fill_slots(txn, txn->where, txn->units);
 	/* it is in the batch and will be durable, whatever happens to us */
 	txn->slots_taken = false;
-	error = stream_wait(&txn->j->stream, place.ticket);
+	*ticket = place.ticket;
+	return 0;
+}
+
+static int txn_synced_commit(struct journal_txn *txn)
+{
+	uint64_t ticket;
+	int error = txn_synced_append(txn, true, &ticket);
+
+	if (!error)
+		error = stream_wait(&txn->j->stream, ticket);
 	if (!error)
 		count(txn->j->counters, COUNT_SYNCED, txn_group_count(txn));
 	return error;
+}
+
+void txn_buffered_receipt(const struct journal_txn *txn, struct journal_receipt *receipt)
+{
+	*receipt = (struct journal_receipt){
+		.id = id_make(txn->number, txn->slot),
+		.count = txn_group_count(txn),
+		.path = txn_is_direct(txn) ? JOURNAL_PATH_DIRECT : JOURNAL_PATH_SYNCED,
+		.survives = txn->j->survives_log,
+	};
 }
 
 int txn_buffered_commit(struct journal_txn *txn, struct journal_receipt *receipt)
@@ -332,12 +382,7 @@ int txn_buffered_commit(struct journal_txn *txn, struct journal_receipt *receipt
 		return error;
 	}
 	line_publish(&j->lines[txn->line], txn->slot, txn_group_count(txn));
-	*receipt = (struct journal_receipt){
-		.id = id_make(txn->number, txn->slot),
-		.count = txn_group_count(txn),
-		.path = direct ? JOURNAL_PATH_DIRECT : JOURNAL_PATH_SYNCED,
-		.survives = j->survives_log,
-	};
+	txn_buffered_receipt(txn, receipt);
 	txn->slots_taken = false;
 	txn_free(txn);
 	return 0;

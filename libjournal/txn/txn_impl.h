@@ -8,6 +8,8 @@
 /* a pool transaction keeps this much of buffer for the next one */
 #define TXN_SMALL_BYTES 32768u
 
+struct extent;
+
 struct journal_txn {
 	struct journal *j;
 	struct lane *lane; /* staged so far: the lane that it holds; else NULL */
@@ -74,6 +76,24 @@ int txn_buffered_append(struct journal_txn *txn, const void *data, size_t bytes)
 int txn_buffered_prepare(struct journal_txn *txn);
 int txn_buffered_commit(struct journal_txn *txn, struct journal_receipt *receipt);
 void txn_buffered_abort(struct journal_txn *txn);
+
+/*
+ * A commit in parts, for who has many under way (async.c).
+ * Direct, of one extent: it gets its place; once that is written, its slots are
+ * filled; then its bit is cleared, and is durable after a fence; then it is published.
+ * Synced: its record goes into a batch of the stream, and is published once that is
+ * durable.  @wait false: -EAGAIN rather than wait for the log; nothing happened.
+ */
+bool txn_is_direct(const struct journal_txn *txn);
+int txn_direct_begin(struct journal_txn *txn, bool wait, struct extent *extent);
+void txn_direct_end(struct journal_txn *txn, const struct extent *extent);
+void txn_direct_bits(struct journal_txn *txn);
+int txn_synced_append(struct journal_txn *txn, bool wait, uint64_t *ticket);
+void txn_buffered_receipt(const struct journal_txn *txn, struct journal_receipt *receipt);
+
+/* txn.c: nothing is appended any more; the error that it has, if any */
+int txn_end(struct journal_txn *txn);
+enum journal_timed txn_timed(const struct journal_receipt *receipt);
 
 /* txn_slots.c */
 /* take slots from the shared lane */

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What waits for the log, in place of those who submit (async.h). */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "txn/async.h"
+#include "txn/extent.h"
+#include "txn/line.h"
+#include "txn/segment.h"
+#include "txn/stream.h"
+#include "txn/times.h"
+#include "txn/txn_impl.h"
+
+#define GATHER_MOST 64u /* extents of one write */
+
+/* ---- completing ------------------------------------------------------------- */
+
+/* The eventfd stays readable until somebody finds nothing: so who takes what he has
+ * just submitted makes no system call. */
+void async_complete(struct journal_async *a, struct async_entry *entry, int error)
+{
+	const uint64_t one = 1;
+
+	entry->completion.error = error;
+	if (!error && entry->began_ns)
+		times_end(a->j, txn_timed(&entry->completion.receipt), entry->began_ns);
+	if (error) {
+		a->why_error = error;
+		a->why = *journal_message(a->j);
+	}
+	async_push(&a->complete, entry);
+	if (a->signaled)
+		return;
+	a->signaled = true;
+	/* cannot fail: the counter is at most 1 */
+	(void)!write(a->fd, &one, sizeof(one));
+}
+
+void async_wake(struct journal_async *a)
+{
+	if (a->sleeping)
+		pthread_cond_signal(&a->work);
+}
+
+/* ---- the synced path ---------------------------------------------------------- */
+
+static bool entry_is_simple(const struct async_entry *entry)
+{
+	return !entry->txn->extent_count;
+}
+
+/* Into the batch that fills.  -EAGAIN: not without waiting. */
+static int bring_synced(struct async_entry *entry, bool wait)
+{
+	struct journal_txn *txn = entry->txn;
+	int error = txn_synced_append(txn, wait, &entry->ticket);
+
+	if (error)
+		return error;
+	txn_buffered_receipt(txn, &entry->completion.receipt);
+	entry->line = txn->line;
+	entry->txn = NULL;
+	txn_free(txn);
+	return 0;
+}
+
+static void publish(struct journal *j, const struct async_entry *entry)
+{
+	const struct journal_receipt *receipt = &entry->completion.receipt;
+
+	line_publish(&j->lines[entry->line], id_slot(receipt->id), receipt->count);
+	count(j->counters, COUNT_SYNCED, receipt->count);
+}
+
+/* The oldest batch is made durable, and all in it are complete. */
+static void settle(struct journal_async *a)
+{
+	uint64_t ticket = a->batched.first->ticket;
+	struct async_entry *entry;
+	int error;
+
+	pthread_mutex_unlock(&a->lock);
+	error = stream_wait(&a->j->stream, ticket);
+	if (error)
+		error = journal_fail(a->j, error); /* with the text */
+	pthread_mutex_lock(&a->lock);
+	while (a->batched.first && a->batched.first->ticket <= ticket) {
+		entry = async_pop(&a->batched);
+		if (!error)
+			publish(a->j, entry);
+		async_complete(a, entry, error);
+	}
+}
+
+/* ---- the direct path ------------------------------------------------------------ */
+
+/* extents that go to the disk with one write */
+struct gather {
+	struct journal *j;
+	unsigned int count;
+	struct async_entry *entry[GATHER_MOST];
+	struct extent extent[GATHER_MOST];
+};
+
+/* Only the first one may wait for a fresh segment: the old one waits for those that
+ * have their place in it.  So all are of one segment, and of one log. */
+static int gather_add(struct gather *g, struct async_entry *entry)
+{
+	int error = txn_direct_begin(entry->txn, !g->count, &g->extent[g->count]);
+
+	if (!error)
+		g->entry[g->count++] = entry;
+	return error;
+}
+
+static int gather_write(struct gather *g)
+{
+	struct log_io io[GATHER_MOST];
+	unsigned int i;
+	int error;
+
+	for (i = 0; i < g->count; i++)
+		io[i] = g->extent[i].io;
+	error = times_write(g->j, segment_log(g->j, g->extent[0].segment->number), io, g->count,
+			    true);
+	for (i = 0; i < g->count; i++)
+		extent_end(g->j);
+	return error ? journal_fail(g->j, error) : 0;
+}
+
+static int gather_bits(struct gather *g)
+{
+	unsigned int i;
+	int error;
+
+	for (i = 0; i < g->count; i++) {
+		txn_direct_end(g->entry[i]->txn, &g->extent[i]);
+		txn_direct_bits(g->entry[i]->txn);
+	}
+	/* The durable point of all: their bits before the acknowledgements; the extents
+	 * were durable before any bit was stored. */
+	error = nv_fence(g->j->marker);
+	return error ? journal_fail(g->j, error) : 0;
+}
+
+static void gather_publish(struct gather *g, unsigned int i)
+{
+	struct async_entry *entry = g->entry[i];
+	struct journal_txn *txn = entry->txn;
+
+	line_publish(&g->j->lines[txn->line], txn->slot, txn_group_count(txn));
+	count(g->j->counters, COUNT_DIRECT, txn_group_count(txn));
+	txn_buffered_receipt(txn, &entry->completion.receipt);
+	txn->slots_taken = false;
+	txn_free(txn);
+}
+
+/* All of them commit, or the medium has failed, and nobody knows. */
+static int gather_commit(struct gather *g)
+{
+	int error = gather_write(g);
+	unsigned int i;
+
+	if (!error)
+		error = gather_bits(g);
+	for (i = 0; i < g->count; i++) {
+		if (error) /* gives nothing back: it is sticky */
+			txn_buffered_abort(g->entry[i]->txn);
+		else
+			gather_publish(g, i);
+		g->entry[i]->txn = NULL;
+	}
+	return error;
+}
+
+static bool entry_gathers(const struct async_entry *entry)
+{
+	return entry && entry_is_simple(entry) && txn_is_direct(entry->txn);
+}
+
+/* It leaves the queue, whatever comes of it. */
+static struct async_entry *unqueue(struct journal_async *a)
+{
+	struct async_entry *entry = async_pop(&a->queued);
+
+	a->queued_bytes -= entry->bytes;
+	return entry;
+}
+
+static void refused(struct journal_async *a, struct async_entry *entry, int error)
+{
+	txn_buffered_abort(entry->txn);
+	entry->txn = NULL;
+	async_complete(a, entry, error);
+}
+
+/* As many from the queue as lie side by side.  The lock is dropped meanwhile. */
+static void bring_direct(struct journal_async *a)
+{
+	struct gather g = { .j = a->j };
+	unsigned int i;
+	int error = 0;
+
+	while (!error && g.count < GATHER_MOST && entry_gathers(a->queued.first)) {
+		pthread_mutex_unlock(&a->lock);
+		error = gather_add(&g, a->queued.first);
+		pthread_mutex_lock(&a->lock);
+		if (!error)
+			(void)unqueue(a);
+		else if (error != -EAGAIN)
+			refused(a, unqueue(a), error);
+	}
+	if (!g.count)
+		return;
+	pthread_mutex_unlock(&a->lock);
+	error = gather_commit(&g);
+	pthread_mutex_lock(&a->lock);
+	for (i = 0; i < g.count; i++)
+		async_complete(a, g.entry[i], error);
+}
+
+/* ---- bringing ---------------------------------------------------------------------- */
+
+/* One that is in several pieces: rare, and large. */
+static void bring_large(struct journal_async *a)
+{
+	struct async_entry *entry = unqueue(a);
+	int error;
+
+	pthread_mutex_unlock(&a->lock);
+	error = txn_buffered_commit(entry->txn, &entry->completion.receipt);
+	pthread_mutex_lock(&a->lock);
+	entry->txn = NULL;
+	async_complete(a, entry, error);
+}
+
+/* Return: false when it is not to be brought without waiting. */
+static bool bring_one(struct journal_async *a, bool wait)
+{
+	struct async_entry *entry = a->queued.first;
+	int error;
+
+	pthread_mutex_unlock(&a->lock);
+	error = bring_synced(entry, wait);
+	pthread_mutex_lock(&a->lock);
+	if (error == -EAGAIN)
+		return false;
+	(void)unqueue(a);
+	if (error)
+		refused(a, entry, error);
+	else
+		async_push(&a->batched, entry);
+	return true;
+}
+
+static bool entry_is_batched(const struct async_entry *entry)
+{
+	return entry_is_simple(entry) && !txn_is_direct(entry->txn);
+}
+
+static void bringing_ends(struct journal_async *a)
+{
+	a->bringing = false;
+	pthread_cond_broadcast(&a->brought);
+}
+
+static void bring(struct journal_async *a, bool wait)
+{
+	struct async_entry *entry;
+	bool going = true;
+
+	a->bringing = true;
+	while (going && (entry = a->queued.first)) {
+		if (entry_is_batched(entry))
+			going = bring_one(a, wait);
+		else if (!wait)
+			break;
+		else if (entry_is_simple(entry))
+			bring_direct(a);
+		else
+			bring_large(a);
+		/* those in the batch are not to wait for more */
+		wait = wait && !a->batched.first;
+	}
+	bringing_ends(a);
+}
+
+int async_bring_alone(struct journal_async *a, struct async_entry *entry)
+{
+	struct journal_txn *txn = entry->txn;
+	bool batched = entry_is_batched(entry);
+	int error;
+
+	while (a->bringing || a->queued.first) {
+		async_wake(a);
+		pthread_cond_wait(&a->brought, &a->lock);
+	}
+	a->bringing = true;
+	pthread_mutex_unlock(&a->lock);
+	error = batched ? bring_synced(entry, true) :
+			  txn_buffered_commit(txn, &entry->completion.receipt);
+	if (batched && error)
+		txn_buffered_abort(txn);
+	pthread_mutex_lock(&a->lock);
+	if (!error && batched)
+		async_push(&a->batched, entry);
+	else if (!error)
+		async_complete(a, entry, 0);
+	bringing_ends(a);
+	async_wake(a);
+	return error;
+}
+
+void async_bring_now(struct journal_async *a)
+{
+	if (!a->bringing && a->queued.first)
+		bring(a, false);
+	if (!a->bringing && (a->queued.first || a->batched.first || a->closing))
+		async_wake(a);
+}
+
+/* ---- the worker ---------------------------------------------------------------------- */
+
+void *async_worker(void *context)
+{
+	struct journal_async *a = context;
+
+	pthread_mutex_lock(&a->lock);
+	for (;;) {
+		/* into the batch that fills, before it is written */
+		if (!a->bringing && a->queued.first)
+			bring(a, !a->batched.first);
+		if (a->batched.first) {
+			settle(a);
+		} else if (a->bringing || !a->queued.first) {
+			if (a->closing && !a->bringing)
+				break;
+			a->sleeping = true;
+			pthread_cond_wait(&a->work, &a->lock);
+			a->sleeping = false;
+		}
+	}
+	pthread_mutex_unlock(&a->lock);
+	return NULL;
+}
