@@ -42,6 +42,7 @@ SIZE(struct marker_state, 64);
 AT(marker_state, incarnation, 0);
 AT(marker_state, replay_seq, 8);
 AT(marker_state, shared_clean, 16);
+AT(marker_state, abandoned, 24);
 SIZE(struct marker_lane, 64);
 AT(marker_lane, tail, 0);
 AT(marker_lane, clean, 8);

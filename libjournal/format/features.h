@@ -13,6 +13,11 @@
 
 #define FORMAT_COMPAT_KNOWN    0ull
 #define FORMAT_RO_COMPAT_KNOWN 0ull
-#define FORMAT_INCOMPAT_KNOWN  0ull
+
+
+/* of a checkpointed marker medium: its commit maps name transactions */
+#define FORMAT_INCOMPAT_COMMITS 1ull
+#define MARKER_INCOMPAT_KNOWN   FORMAT_INCOMPAT_COMMITS
+#define LOG_INCOMPAT_KNOWN      0ull
 
 #endif

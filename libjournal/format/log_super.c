@@ -83,6 +83,7 @@ int log_super_decode(const struct log_super *super, uint64_t medium_bytes, bool 
 		.crc_expected = super_crc(super, offsetof(struct log_super, crc)),
 		.ro_compat = super->ro_compat,
 		.incompat = super->incompat,
+		.incompat_known = LOG_INCOMPAT_KNOWN,
 	};
 	int error = super_validate(&common, read_only, why);
 

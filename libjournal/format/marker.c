@@ -33,6 +33,7 @@ void marker_super_encode(const struct marker_geometry *g, struct marker_super *s
 	memset(super, 0, sizeof(*super));
 	memcpy(super->magic, MARKER_MAGIC, sizeof(super->magic));
 	super->version = put_le32(FORMAT_VERSION);
+	super->incompat = put_le64(g->incompat);
 	memcpy(super->uuid, g->uuid, sizeof(super->uuid));
 	super->nonce = put_le64(g->nonce);
 	super->bytes = put_le64(g->bytes);
@@ -60,6 +61,7 @@ static void marker_super_read(const struct marker_super *super, struct marker_ge
 	g->lines = get_le32(super->lines);
 	g->digests = get_le32(super->digests);
 	g->digest_bytes = get_le32(super->digest_bytes);
+	g->incompat = get_le64(super->incompat);
 }
 
 /* The offsets follow from the counts: anything else is damage. */
@@ -91,6 +93,7 @@ int marker_super_decode(const struct marker_super *super, uint64_t medium_bytes,
 		.crc_expected = super_crc(super, offsetof(struct marker_super, crc)),
 		.ro_compat = super->ro_compat,
 		.incompat = super->incompat,
+		.incompat_known = MARKER_INCOMPAT_KNOWN,
 	};
 	int error = super_validate(&common, read_only, why);
 

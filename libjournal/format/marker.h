@@ -64,7 +64,10 @@ struct marker_state {
 	 * and under the checkpoint's checksum */
 	__le64 replay_seq;
 	__le64 shared_clean; /* as marker_lane.clean, of the lane of buffered transactions */
-	uint8_t reserved[40];
+	/* sealed: the incarnation up to which another medium held the marks, which is
+	 * abandoned: this one stands in its place; erased: it was there from the start */
+	__le64 abandoned;
+	uint8_t reserved[32];
 };
 
 struct marker_lane {
@@ -96,6 +99,7 @@ struct marker_geometry {
 	uint32_t lines;
 	uint32_t digests;
 	uint32_t digest_bytes;
+	uint64_t incompat; /* FORMAT_INCOMPAT_* */
 };
 
 /**

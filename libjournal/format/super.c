@@ -30,7 +30,7 @@ int super_validate(const struct super_common *common, bool read_only, const char
 		*why = "the checksum of the superblock does not match";
 		return -EUCLEAN;
 	}
-	if (get_le64(common->incompat) & ~FORMAT_INCOMPAT_KNOWN) {
+	if (get_le64(common->incompat) & ~common->incompat_known) {
 		*why = "an incompatible feature that this library does not know";
 		return -EPROTO;
 	}

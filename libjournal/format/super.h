@@ -20,6 +20,7 @@ struct super_common {
 	uint32_t crc_expected;
 	__le64 ro_compat;
 	__le64 incompat;
+	uint64_t incompat_known;
 };
 
 /* CRC-32C of a 4096-byte superblock, the four bytes at @crc_offset as zero */

@@ -551,5 +551,7 @@ int journal_read(struct journal *journal, uint64_t id, void *buffer, size_t byte
 #include "journal_maintain.h"
 /* how long calls took: journal_times() */
 #include "journal_times.h"
+/* another marker medium: journal_set_marker(), journal_rescue() */
+#include "journal_marker.h"
 
 #endif

@@ -119,20 +119,16 @@ static void format_log(struct argp_state *state, struct format *format, const ch
 	format->options.log_count++;
 }
 
-/* The path behind the scheme is made absolute; the rest is for the library. */
 static void format_marker(struct argp_state *state, struct format *format, const char *value)
 {
-	const char *colon = strchr(value, ':');
-	size_t scheme = colon ? (size_t)(colon + 1 - value) : 0;
-	char path[PATH_MAX];
+	int err = words_marker(value, format->marker, sizeof(format->marker));
 
-	if (!colon || !colon[1]) {
+	if (err == -EINVAL) {
 		jnl_error("--marker %s: no marker URI: file:PATH, pmem:PATH or sim:PATH", value);
 		format->refused = true;
 		return;
 	}
-	if (!format_absolute(colon + 1, path) ||
-	    snprintf(format->marker, PATH_MAX, "%.*s%s", (int)scheme, value, path) >= PATH_MAX)
+	if (err)
 		arguments_refuse(state, "--marker %s: the path is too long", value);
 	format->options.marker = format->marker;
 }

@@ -77,6 +77,8 @@ static int marker_state_dump(const struct dump_source *source, const struct mark
 	printf("  state:");
 	word_show("incarnation", state.incarnation);
 	printf(" replay_seq %" PRIu64, get_le64(state.replay_seq));
+	if (get_le64(state.abandoned) != WORD_ERASED)
+		word_show("abandoned", state.abandoned);
 	printf("\n");
 	return 0;
 }

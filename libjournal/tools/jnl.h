@@ -33,6 +33,8 @@ int cmd_info(int argc, char **argv);
 int cmd_dump(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
+int cmd_set_marker(int argc, char **argv);
+int cmd_rescue(int argc, char **argv);
 int cmd_destroy(int argc, char **argv);
 
 /* "jnl: what: why" on stderr, in one write */

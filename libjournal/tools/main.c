@@ -18,6 +18,8 @@ static const struct jnl_command commands[] = {
 	{ "dump", cmd_dump, "the on-media structures, for people" },
 	{ "export", cmd_export, "a backup that put reads again: mbox, bsmtp, tar" },
 	{ "serve", cmd_serve, "work in the background, and numbers for Prometheus" },
+	{ "set-marker", cmd_set_marker, "move to another marker medium, to NVRAM or back" },
+	{ "rescue", cmd_rescue, "open what is left when NVRAM is dead, missing or replaced" },
 	{ "destroy", cmd_destroy, "wipe and remove a journal, and what is in it" },
 };
 
@@ -37,8 +39,8 @@ static void main_help(void)
 	printf("Usage: jnl COMMAND [OPTION...] DIR [ARGUMENT...]\n"
 	       "A transaction journal in directory DIR.\n\nCommands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-8s %s\n", commands[i].name, commands[i].summary);
-	printf("  %-8s %s\n", "help", "this text, or that of a command");
+		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+	printf("  %-10s %s\n", "help", "this text, or that of a command");
 	printf("\nOptions:\n  --help     this text\n  --version  the version\n\n"
 	       "'jnl COMMAND --help' tells the options of a command.\n"
 	       "Exit status: 0 done, 1 refused or failed, 2 usage, 3 damage found.\n");

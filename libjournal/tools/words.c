@@ -4,10 +4,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -92,6 +94,24 @@ const char *words_path_name(enum journal_path path)
 		break;
 	}
 	return "-";
+}
+
+/* A journal outlives the directory that this command was called in. */
+int words_marker(const char *text, char *uri, size_t bytes)
+{
+	const char *path = strchr(text, ':');
+	char here[PATH_MAX];
+	int wrote;
+
+	if (!path || !*++path)
+		return -EINVAL;
+	if (*path == '/')
+		wrote = snprintf(uri, bytes, "%s", text);
+	else if (getcwd(here, sizeof(here)))
+		wrote = snprintf(uri, bytes, "%.*s%s/%s", (int)(path - text), text, here, path);
+	else
+		return -ENAMETOOLONG;
+	return wrote >= 0 && (size_t)wrote < bytes ? 0 : -ENAMETOOLONG;
 }
 
 int words_mode(const char *text, mode_t *mode)

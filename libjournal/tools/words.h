@@ -19,6 +19,9 @@ const char *words_class_name(enum journal_class class);
 const char *words_state_name(enum journal_state state);
 const char *words_path_name(enum journal_path path);
 
+/* "scheme:PATH", the path made absolute; Return: 0, -EINVAL no marker URI, -ENAMETOOLONG */
+int words_marker(const char *text, char *uri, size_t bytes);
+
 /* octal permission bits; Return: 0 or -EINVAL */
 int words_mode(const char *text, mode_t *mode);
 

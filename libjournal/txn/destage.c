@@ -14,16 +14,6 @@
 #include "txn/times.h"
 #include "util/crc32c.h"
 
-/* one transaction on its way */
-struct destage_move {
-	struct slot *slot;
-	struct line *line;
-	uint64_t number;
-	uint32_t at; /* slot in the line */
-	uint64_t from, to;
-	struct segment *segment;
-};
-
 struct destage_run {
 	struct journal *j;
 	struct lane *lane;
@@ -133,8 +123,7 @@ static int destage_record(struct destage_run *run, const struct staged *staged,
  * Return: whether the log's copy is read from here on, or its segment is
  * released by who retires.
  */
-static bool destage_move(struct journal *j, struct cell *cell,
-			 const struct destage_move *move)
+bool destage_move(struct journal *j, struct cell *cell, const struct destage_move *move)
 {
 	uint64_t from = move->from, to = move->to;
 	struct line *line = move->line;

@@ -16,4 +16,23 @@
  */
 int destage(struct journal *j, struct lane *lane, uint64_t want);
 
+/* one transaction on its way; its copy is durable, and holds @segment */
+struct destage_move {
+	struct slot *slot;
+	struct line *line;
+	uint64_t number;
+	uint32_t at; /* slot in the line */
+	uint64_t from, to;
+	struct segment *segment;
+};
+
+struct cell;
+
+/**
+ * destage_move() - from here on the copy is read
+ * @cell: the caller's, of any line
+ * Return: false: it was retired or moved meanwhile: the caller releases the segment.
+ */
+bool destage_move(struct journal *j, struct cell *cell, const struct destage_move *move);
+
 #endif

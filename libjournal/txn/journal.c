@@ -108,7 +108,7 @@ static int journal_share(struct journal *j)
 	int error;
 
 	j->segments.count = j->log_geometry[0].segments * j->log_count;
-	if (j->read_only) {
+	if (j->read_only || j->alone) {
 		error = shared_make(j, false, NULL);
 	} else {
 		error = shared_make(j, join_possible(j, &j->why_private), &j->why_private);
@@ -287,6 +287,14 @@ static int journal_look(struct journal *j, const struct journal_open_options *o)
 
 #define JOIN_TRIES 100
 
+/* Others write it: it cannot be had alone. */
+static int journal_in_use(struct journal *j)
+{
+	entry_end(j->lock_fd);
+	j->lock_fd = -1;
+	return journal_say(j, -EBUSY, "%s: in use by pid %d", j->dir, entry_holder(j->dir));
+}
+
 /* Find out who is there.  The index may go with its last member just now: again. */
 static int journal_enter(struct journal *j)
 {
@@ -299,6 +307,8 @@ static int journal_enter(struct journal *j)
 				   journal_message(j));
 		if (error || j->role == ENTRY_FIRST)
 			return error;
+		if (j->alone)
+			return journal_in_use(j);
 		error = shared_join(j, &why);
 		if (error != -ESTALE || try == JOIN_TRIES)
 			break;
@@ -332,7 +342,7 @@ int journal_open_impl(struct journal *j, const char *dir,
 		return error;
 	j->role = ENTRY_FIRST;
 	if (j->read_only)
-		return journal_look(j, o);
+		return j->alone ? journal_first(j, o) : journal_look(j, o);
 	error = journal_enter(j);
 	if (error)
 		return error;

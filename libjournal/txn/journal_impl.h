@@ -141,6 +141,9 @@ struct journal {
 	bool stage_on;
 	bool bits_durable; /* marker bits are: byte-persistent NVRAM */
 	bool read_only;
+	bool alone;            /* the media of nobody else: set_marker.c, rescue.c */
+	uint32_t rescue_lines; /* rescue.c: without markers, for so many lines at least; 0: with */
+	bool rescue_short;     /* these were too few */
 	bool recovering;
 	bool opened;
 	enum journal_class survives_staged;

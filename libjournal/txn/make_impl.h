@@ -5,6 +5,8 @@
 
 #include "txn/journal_impl.h"
 
+struct remark;
+
 struct make {
 	char dir[PATH_MAX]; /* resolved */
 	const struct journal_format_options *options;
@@ -21,10 +23,15 @@ struct make {
 	struct log_geometry log;
 	struct marker_store *marker;
 	struct marker_geometry geometry;
+	const struct remark *remark; /* of a journal that is there; NULL: format */
 };
 
 int make_logs(struct make *m);   /* make_log.c */
 int make_marker(struct make *m); /* make_marker.c */
+/* @m->options->marker, resolved, into @m->conf.marker */
+int make_marker_uri(struct make *m);
+/* lines for so many bytes of log */
+uint32_t make_lines_for(uint64_t log_bytes);
 void make_close(struct make *m);
 
 /* make_old.c: logs of the journal before that are not written over */

@@ -9,8 +9,10 @@
 
 #include "backends.h"
 #include "txn/clock.h"
+#include "format/features.h"
 #include "txn/make_impl.h"
 #include "txn/media.h"
+#include "txn/remark.h"
 
 #define MARKER_BYTES_DEFAULT (64ull << 20)
 #define MARKER_BYTES_MIN     (1ull << 20)
@@ -19,11 +21,17 @@
 #define RING_BYTES_LANE      (128u << 10) /* below it there are fewer lanes */
 
 /* What a log can hold, at 128 bytes a transaction, and never few. */
+uint32_t make_lines_for(uint64_t log_bytes)
+{
+	return (uint32_t)min_u64(max_u64(log_bytes / 65536, LINES_MIN), MARKER_LINES_MAX);
+}
+
+/* Those that are in use keep their numbers: records name them. */
 static uint32_t make_lines(const struct make *m)
 {
-	uint64_t total = m->log_bytes * m->conf.log_count;
+	uint32_t lines = make_lines_for(m->log_bytes * m->conf.log_count);
 
-	return (uint32_t)min_u64(max_u64(total / 65536, LINES_MIN), MARKER_LINES_MAX);
+	return m->remark ? (uint32_t)max_u64(lines, remark_lines_used(m->remark)) : lines;
 }
 
 /*
@@ -47,6 +55,8 @@ static void make_identity(struct make *m)
 	memcpy(m->geometry.uuid, m->conf.uuid, sizeof(m->geometry.uuid));
 	m->geometry.nonce = m->nonce;
 	m->geometry.created_ns = clock_ns();
+	if (m->remark && !strncmp(m->conf.marker, "file:", 5))
+		m->geometry.incompat = FORMAT_INCOMPAT_COMMITS;
 }
 
 /*
@@ -62,8 +72,14 @@ static int make_geometry_nvram(struct make *m, uint64_t bytes)
 
 	g->lanes = MARKER_LANES_MAX;
 	g->lines = (uint32_t)min_u64(make_lines(m), bytes / 8 / MARKER_LINE_BYTES);
+	if (m->remark && g->lines < remark_lines_used(m->remark))
+		return message_set(m->message, -ENOSPC, "%s: %llu bytes are too few for the %u "
+				   "lines that are in use", m->conf.marker,
+				   (unsigned long long)bytes, remark_lines_used(m->remark));
 	g->digest_bytes = m->log.digest_bytes;
-	g->digests = (uint64_t)segments * g->digest_bytes <= bytes / 8 ? segments : 0;
+	/* where segments are sealed already, their second digests are in the logs */
+	if (!m->remark && (uint64_t)segments * g->digest_bytes <= bytes / 8)
+		g->digests = segments;
 	g->ring_bytes = 0;
 	marker_geometry_make(g);
 	if (bytes < MARKER_BYTES_MIN || g->bytes >= bytes)
@@ -90,7 +106,7 @@ static void make_geometry_file(struct make *m)
 	marker_geometry_make(&m->geometry);
 }
 
-static int make_marker_uri(struct make *m)
+int make_marker_uri(struct make *m)
 {
 	const char *uri = m->options->marker, *colon;
 	char path[PATH_MAX], real[PATH_MAX];
@@ -139,12 +155,16 @@ static int make_marker_write(struct make *m)
 	struct marker_store *store = m->marker;
 	struct marker_state *state =
 		(struct marker_state *)(store->map + m->geometry.state_offset);
+	uint32_t i, lines = m->remark ? remark_lines_used(m->remark) : 0;
 	struct marker_super super;
-	uint32_t i;
 	int error;
 
-	nv_store8(store, (uint64_t *)&state->incarnation, (uint64_t)word_seal(0));
-	nv_store8(store, (uint64_t *)&state->replay_seq, 0);
+	if (m->remark) {
+		remark_write(m->remark, store, &m->geometry);
+	} else {
+		nv_store8(store, (uint64_t *)&state->incarnation, (uint64_t)word_seal(0));
+		nv_store8(store, (uint64_t *)&state->replay_seq, 0);
+	}
 	for (i = 0; i < m->geometry.lanes; i++)
 		nv_store8(store, (uint64_t *)&make_lane(m, i)->tail, (uint64_t)word_seal(0));
 	/* what the superblock vouches for, before the superblock */
@@ -155,7 +175,7 @@ static int make_marker_write(struct make *m)
 	if (!error)
 		error = nv_fence(store); /* before journal.conf names it */
 	if (!error && !store->byte_persistent)
-		error = marker_store_checkpoint(store, m->geometry.lines_offset, 1);
+		error = marker_store_checkpoint(store, marker_line_offset(&m->geometry, lines), 1);
 	return error ? message_errno(m->message, error, "%s", m->conf.marker) : 0;
 }
 

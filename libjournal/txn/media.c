@@ -2,12 +2,15 @@
 #include "txn/media.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backends.h"
 #include "store/evidence.h"
 #include "txn/found.h"
+#include "txn/make_impl.h"
+#include "txn/rescue_store.h"
 
 int media_class(const char *name, enum journal_class by_evidence, const char *evidence,
 		enum journal_class assumed, enum journal_class require,
@@ -48,23 +51,54 @@ static int media_marker_super(struct journal *j, struct message *message)
 	return 0;
 }
 
+/* In place of a medium that is gone: rescue.c. */
+static int media_open_no_marker(struct journal *j, struct message *message)
+{
+	struct marker_geometry *g = &j->geometry;
+	int error;
+
+	memcpy(g->uuid, j->conf.uuid, sizeof(g->uuid));
+	g->lanes = 1;
+	g->lines = (uint32_t)max_u64(j->rescue_lines,
+				     make_lines_for(j->log_geometry[0].bytes * j->log_count));
+	marker_geometry_make(g);
+	error = rescue_store_make(g, &j->marker);
+	if (error)
+		return message_errno(message, error, "memory for markers");
+	/* class and evidence are those of what takes its place: set_marker.c */
+	j->class_marker = JOURNAL_CLASS_POWER;
+	return 0;
+}
+
+/* The medium is not there, or not the one it was: what to do if it stays so. */
+static int media_marker_gone(int error, struct message *message)
+{
+	size_t used = strlen(message->text);
+
+	if (error == -ENOENT || error == -ENXIO || error == -ENODEV || error == -EUCLEAN ||
+	    error == -EXDEV || error == -EIO)
+		(void)snprintf(message->text + used, sizeof(message->text) - used,
+			       " (if the markers are gone for good: jnl rescue)");
+	return error;
+}
+
 static int media_open_marker(struct journal *j, struct message *message)
 {
 	int error = backend_open_marker(j->conf.marker, j->read_only ? MARKER_RDONLY : 0, 0,
 					&j->marker, message);
 
 	if (error)
-		return error;
+		return media_marker_gone(error, message);
 	j->bits_durable = j->marker->byte_persistent;
 	if (j->marker->fell_back)
 		found_damage(j, 0, "%s: the newest checkpoint is damaged, the one before it "
 			     "is in use", j->conf.marker);
 	error = media_marker_super(j, message);
+	if (!error && memcmp(j->geometry.uuid, j->conf.uuid, 16))
+		error = message_set(message, -EXDEV, "%s: belongs to another journal (uuid)",
+				    j->conf.marker);
 	if (error)
-		return error;
-	if (memcmp(j->geometry.uuid, j->conf.uuid, 16))
-		return message_set(message, -EXDEV, "%s: belongs to another journal (uuid)",
-				   j->conf.marker);
+		return media_marker_gone(error, message);
 	return media_class(j->conf.marker, j->marker->class, j->marker->evidence,
 			   j->conf.assume_marker, j->require, &j->class_marker, message);
 }
@@ -109,6 +143,8 @@ static int media_log_fits(struct journal *j, uint32_t log, struct message *messa
 	const struct log_geometry *g = &j->log_geometry[log], *first = &j->log_geometry[0];
 	const char *path = j->conf.logs[log];
 
+	if (j->rescue_lines && !log)
+		j->geometry.nonce = g->nonce;
 	if (memcmp(g->uuid, j->conf.uuid, 16) || g->nonce != j->geometry.nonce)
 		return message_set(message, -EXDEV, "%s: belongs to another journal (uuid)",
 				   path);
@@ -155,10 +191,12 @@ int media_open(struct journal *j, unsigned int flags,
 	       struct message *message)
 {
 	uint32_t log;
-	int error = media_open_marker(j, message);
+	int error = j->rescue_lines ? 0 : media_open_marker(j, message);
 
 	for (log = 0; log < j->conf.log_count && !error; log++)
 		error = media_open_log(j, log, flags, message);
+	if (!error && j->rescue_lines)
+		error = media_open_no_marker(j, message);
 	if (error)
 		return error;
 	j->block_bytes = j->log_geometry[0].block_bytes;

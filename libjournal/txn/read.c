@@ -144,8 +144,8 @@ static void ring_copy(uint64_t *to, const uint8_t *ring, size_t bytes)
 		to[i] = from[i];
 }
 
-int read_staged(struct journal *j, const struct found *found, uint8_t **copy,
-		const uint8_t **data)
+int read_staged_meta(struct journal *j, const struct found *found, struct stage_meta *meta,
+		     uint8_t **copy, const uint8_t **data)
 {
 	const struct lane *lane = &j->lanes[where_lane(found->where)];
 	uint64_t position = where_position(found->where);
@@ -154,26 +154,33 @@ int read_staged(struct journal *j, const struct found *found, uint8_t **copy,
 		struct stage_record record;
 		uint64_t words[sizeof(struct stage_record) / 8];
 	} header;
-	struct stage_meta meta;
 	uint32_t at, bytes;
 
 	*copy = NULL;
 	ring_copy(header.words, lane->ring + offset, sizeof(header));
-	if (stage_decode(&header.record, lane->seed, position, lane->ring_bytes - offset, &meta))
+	if (stage_decode(&header.record, lane->seed, position, lane->ring_bytes - offset, meta))
 		return -EBADMSG;
-	*copy = malloc(meta.bytes + 8ull);
+	*copy = malloc(meta->bytes + 8ull);
 	if (!*copy)
 		return -ENOMEM;
 	/* the record's place is a multiple of 64 bytes: its last word is all there */
-	ring_copy((uint64_t *)(void *)*copy, lane->ring + offset + STAGE_HEADER_BYTES, meta.bytes);
-	if (crc32c(lane->seed, *copy, meta.bytes) != meta.payload_crc ||
-	    found->id - meta.id >= meta.count ||
-	    group_find(*copy, meta.bytes, meta.count, (uint32_t)(found->id - meta.id), &at,
+	ring_copy((uint64_t *)(void *)*copy, lane->ring + offset + STAGE_HEADER_BYTES, meta->bytes);
+	if (crc32c(lane->seed, *copy, meta->bytes) != meta->payload_crc ||
+	    found->id - meta->id >= meta->count ||
+	    group_find(*copy, meta->bytes, meta->count, (uint32_t)(found->id - meta->id), &at,
 		       &bytes) ||
 	    bytes != found->bytes)
 		return -EBADMSG;
 	*data = *copy + at;
 	return 0;
+}
+
+int read_staged(struct journal *j, const struct found *found, uint8_t **copy,
+		const uint8_t **data)
+{
+	struct stage_meta meta;
+
+	return read_staged_meta(j, found, &meta, copy, data);
 }
 
 static int read_single(struct journal *j, const struct found *found, struct record *record,

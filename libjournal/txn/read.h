@@ -45,6 +45,9 @@ int record_find(const struct found *found, const struct record *record, const ui
  * Return: 0, -EBADMSG, -ENOMEM. */
 int read_staged(struct journal *j, const struct found *found, uint8_t **copy,
 		const uint8_t **data);
+/* and with what its record says of it */
+int read_staged_meta(struct journal *j, const struct found *found, struct stage_meta *meta,
+		     uint8_t **copy, const uint8_t **data);
 /* One in several pieces, to @buffer of @found->bytes.  Return: as record_read(). */
 int read_multi(struct journal *j, const struct found *found, uint8_t *buffer);
 /* The text for a transaction that cannot be read.  Return: @error, or what it means

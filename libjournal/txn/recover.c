@@ -153,6 +153,11 @@ static int recover_steps(struct recovery *r)
 	recover_lost_bits(r);
 	recover_tell_lost(r);
 	recover_settle_lines(r);
+	if (j->rescue_lines) {
+		/* what takes the markers' place goes on above all that was seen (P4) */
+		recover_incarnation(r);
+		j->shared->incarnation = r->incarnation;
+	}
 	if (j->read_only) {
 		recover_count_free(r);
 		j->recovering = false;

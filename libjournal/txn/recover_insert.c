@@ -240,18 +240,15 @@ void recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
 {
 	uint64_t where = where_log(segment, offset,
 				   meta->type == LOG_EXTENT ? WHERE_DIRECT : 0);
-	struct journal *j = r->j;
 
 	if (meta->type == LOG_RETIRE || !meta->extents)
 		return; /* committed by another record, if at all */
-	if (meta->type == LOG_EXTENT && !j->bits_durable)
-		return;
 	if (meta->extents == 1 || !valid) {
 		recover_members(r, meta, tail, where, valid);
 		return;
 	}
 	if (!recover_may_live(r, meta->line, meta->line_epoch, meta->slot) ||
-	    (where & WHERE_DIRECT && !recover_bit_set(j, meta->line, meta->slot)))
+	    (where & WHERE_DIRECT && !recover_bit_set(r->j, meta->line, meta->slot)))
 		return;
 	recover_multi(r, segment, meta, tail, where);
 }

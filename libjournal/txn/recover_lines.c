@@ -62,8 +62,22 @@ bool recover_may_live(struct recovery *r, uint32_t line, uint64_t number, uint32
 	return state->number == number && !(state->claimed[slot / 64] >> (slot & 63) & 1);
 }
 
+/* The maps are of the epoch beside them: a reader of a checkpoint knows from the log
+ * that the line has moved on since, and leaves the map as it is. */
+static bool recover_map_is_current(struct journal *j, uint32_t line)
+{
+	uint64_t epoch;
+
+	return !word_unseal(line_media(j, line)->epoch, &epoch) &&
+	       epoch >> 1 == j->lines[line].number;
+}
+
 bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot)
 {
+	if (j->rescue_lines)
+		return true; /* nobody knows: rescue.c says so of each */
+	if (!j->bits_durable && !recover_map_is_current(j, line))
+		return false;
 	return !(get_le64(line_media(j, line)->commit[slot / 64]) >> (slot & 63) & 1);
 }
 
@@ -73,6 +87,8 @@ int recover_epoch(struct recovery *r, uint32_t line, uint64_t number)
 	uint64_t known;
 	int error;
 
+	if (line >= j->geometry.lines && j->rescue_lines && line < MARKER_LINES_MAX)
+		j->rescue_short = true;
 	if (line >= j->geometry.lines)
 		return 0; /* a record that names no line of ours: nothing is live by it */
 	known = line < j->shared->lines_used ? j->lines[line].number : 0;
@@ -83,8 +99,9 @@ int recover_epoch(struct recovery *r, uint32_t line, uint64_t number)
 		return 0;
 	if (j->bits_durable)
 		return journal_say(j, -EUCLEAN, "%s: is older than the log: line %u has epoch "
-				   "%llu, the log has %llu", j->conf.marker, line,
-				   (unsigned long long)known, (unsigned long long)number);
+				   "%llu, the log has %llu (if it stays so: jnl rescue)",
+				   j->conf.marker, line, (unsigned long long)known,
+				   (unsigned long long)number);
 	/* the line moved on since the checkpoint, so all of the epoch before was
 	 * retired; the map must say so too, for the next checkpoint */
 	error = line_adopt(j, line, number);
@@ -115,7 +132,7 @@ static bool recover_lost_bit(struct recovery *r, uint32_t line, uint32_t slot)
 	struct journal *j = r->j;
 	uint64_t number;
 
-	if (!j->bits_durable || !recover_bit_set(j, line, slot))
+	if (!recover_bit_set(j, line, slot))
 		return false;
 	if (!j->writer_pid)
 		return true;
@@ -140,7 +157,9 @@ void recover_lost_bits(struct recovery *r)
 	uint32_t line, word, slot;
 	uint64_t bits;
 
-	for (line = 0; line < j->shared->lines_used && j->bits_durable; line++)
+	/* what is named by a bit: committed directly, or live when this medium took
+	 * another's place (P14) */
+	for (line = 0; line < j->shared->lines_used; line++)
 		for (word = 0; word < MARKER_LINE_WORDS && j->lines[line].number; word++)
 			for (bits = recover_unfound(r, line, word); bits; bits &= bits - 1) {
 				slot = word * 64 + (uint32_t)__builtin_ctzll(bits);

@@ -81,6 +81,8 @@ void segment_free(struct journal *j, struct segment *segment);
 
 /* the second copy of a segment's digest: in NVRAM, or in the next log */
 bool segment_digest_in_nvram(const struct journal *j);
+/* copy the one that is in NVRAM, if it is there, to where it is without NVRAM */
+int segment_digest_to_log(struct journal *j, uint32_t number);
 uint64_t segment_digest_offset(const struct journal *j, uint32_t number, uint32_t *log);
 
 static inline uint32_t segments_pending(const struct journal *j)

@@ -16,13 +16,18 @@ bool segment_digest_in_nvram(const struct journal *j)
 	return j->geometry.digests != 0;
 }
 
+static uint64_t segment_digest_in_log(const struct journal *j, uint32_t number, uint32_t *log)
+{
+	*log = (segment_log(j, number) + 1) % j->log_count;
+	return j->log_geometry[*log].digests_offset +
+	       (uint64_t)(number / j->log_count) * j->digest_bytes;
+}
+
 uint64_t segment_digest_offset(const struct journal *j, uint32_t number, uint32_t *log)
 {
 	if (segment_digest_in_nvram(j))
 		return j->geometry.digests_offset + (uint64_t)number * j->digest_bytes;
-	*log = (segment_log(j, number) + 1) % j->log_count;
-	return j->log_geometry[*log].digests_offset +
-	       (uint64_t)(number / j->log_count) * j->digest_bytes;
+	return segment_digest_in_log(j, number, log);
 }
 
 /* Return: zeroed memory fit for log I/O, or NULL. */
@@ -59,6 +64,26 @@ static int segment_write_second(struct journal *j, struct segment *segment, void
 	/* before anything is acknowledged that only this digest could name */
 	error = nv_fence(j->marker);
 	return error ? journal_fail(j, error) : 0;
+}
+
+int segment_digest_to_log(struct journal *j, uint32_t number)
+{
+	const struct summary_head *digest =
+		(const void *)(j->marker->map + segment_digest_offset(j, number, NULL));
+	uint32_t log = 0;
+	uint64_t offset = segment_digest_in_log(j, number, &log);
+	void *buffer;
+	int error;
+
+	if (get_le32(digest->magic) != SUMMARY_MAGIC)
+		return 0;
+	buffer = seal_buffer(j->digest_bytes);
+	if (!buffer)
+		return journal_say(j, -ENOMEM, "no memory for a summary");
+	memcpy(buffer, digest, j->digest_bytes);
+	error = segment_write(j, log, offset, buffer, j->digest_bytes);
+	free(buffer);
+	return error;
 }
 
 static void segment_head(const struct segment *segment, uint32_t end, uint64_t last_record_seq,

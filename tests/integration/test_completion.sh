@@ -7,7 +7,7 @@
 completion=$lib/../../libjournal/tools/jnl.bash-completion
 # shellcheck disable=SC1090
 . "$completion"
-commands=$("$JNL" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+commands=$("$JNL" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
 
 commands_are_those_of_help()
 {
@@ -62,8 +62,8 @@ it_completes()
 	completes "--yes" destroy --y
 	completes "--metrics" serve d --m
 	completes "" serve d --fill 5
-	completes "retire" help re
-	completes "retire" --help re
+	completes "retire rescue" help re
+	completes "retire rescue" --help re
 	mkdir "$scratch/some where"
 	completes "$scratch/some where" ls "$scratch/some"
 	# values of options are no DIR

@@ -18,7 +18,7 @@ jnl_1_has_what_help_has()
 {
 	local page c o commands
 	page=$(plain "$man/jnl.1")
-	commands=$("$JNL" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+	commands=$("$JNL" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
 	for c in $commands; do
 		grep -Eq "jnl $c( |\$)" <<<"$page" || wrong "jnl(1) lacks $c"
 		[ "$c" != help ] || continue

@@ -139,6 +139,9 @@ int __wrap_backend_open_marker(const char *uri, unsigned int flags, uint64_t byt
 {
 	struct crash_world *world = crash_world_entered();
 
+	if (world && world->other &&
+	    !strncmp(uri, world->other_scheme, strlen(world->other_scheme)))
+		world = world->other;
 	return world ? crash_marker_open(world, flags, bytes, store) :
 		       __real_backend_open_marker(uri, flags, bytes, store, message);
 }

@@ -110,6 +110,10 @@ int crash_marker_open(struct crash_world *world, unsigned int flags, uint64_t by
 	struct marker_store *store = &marker->store;
 
 	JASSERT(marker);
+	if (!world->marker.now && !(flags & MARKER_CREATE)) {
+		free(marker);
+		return -ENOENT;
+	}
 	if (flags & MARKER_CREATE)
 		crash_map_make(&world->marker, round_up(bytes, 4096), 0xff);
 	marker->world = world;

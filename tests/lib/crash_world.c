@@ -28,6 +28,8 @@ struct crash_world *crash_world_entered(void)
 
 bool crash_operation(struct crash_world *world)
 {
+	if (world->main)
+		return crash_operation(world->main);
 	if (world->dead)
 		return false;
 	world->operations++;
@@ -59,17 +61,6 @@ static uint8_t *map_copy(int fd, uint64_t bytes)
 	return map;
 }
 
-void crash_map_make(struct crash_map *map, uint64_t bytes, int fill)
-{
-	map->bytes = bytes;
-	map->now = map_shared(&map->now_fd, bytes);
-	map->durable = map_shared(&map->durable_fd, bytes);
-	if (fill) {
-		memset(map->now, fill, bytes);
-		memset(map->durable, fill, bytes);
-	}
-}
-
 static void map_free(struct crash_map *map)
 {
 	if (map->now)
@@ -80,6 +71,19 @@ static void map_free(struct crash_map *map)
 		(void)close(map->now_fd);
 	if (map->durable_fd >= 0)
 		(void)close(map->durable_fd);
+}
+
+void crash_map_make(struct crash_map *map, uint64_t bytes, int fill)
+{
+	if (map->now) /* made by an attempt before */
+		map_free(map);
+	map->bytes = bytes;
+	map->now = map_shared(&map->now_fd, bytes);
+	map->durable = map_shared(&map->durable_fd, bytes);
+	if (fill) {
+		memset(map->now, fill, bytes);
+		memset(map->durable, fill, bytes);
+	}
 }
 
 /* With the power gone nothing is seen but what is durable. */

@@ -61,6 +61,10 @@ struct crash_world {
 	int write_error;    /* the log fails: what writes and flushes return */
 	void (*hook)(struct crash_world *world, void *context);
 	void *context;
+	/* markers whose URI begins with @other_scheme are @other's, and its operations are
+	 * those of this world */
+	struct crash_world *other, *main;
+	const char *other_scheme;
 };
 
 /* An empty world; the first open of each medium with its CREATE flag sizes it. */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/evacuate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "txn/cell.h"
+#include "txn/destage.h"
+#include "txn/read.h"
+#include "txn/segment.h"
+#include "txn/slots.h"
+#include "txn/stream.h"
+
+#define EVACUATE_MANY 4096u /* become durable together */
+
+struct evacuation {
+	struct journal *j;
+	struct destage_move *moves;
+	uint32_t count;
+	uint64_t ticket, lost;
+};
+
+/* All that was copied is durable, then the index says so. */
+static int evacuate_publish(struct evacuation *e)
+{
+	struct journal *j = e->j;
+	int error = e->count ? stream_wait(&j->stream, e->ticket) : 0;
+	struct cell *cell;
+	uint32_t i;
+
+	if (error || !e->count)
+		return error;
+	cell = cell_take(j, 0);
+	for (i = 0; i < e->count; i++)
+		if (!destage_move(j, cell, &e->moves[i]))
+			segment_release(j, e->moves[i].segment, 1);
+	cell_drop(cell);
+	count(j->counters, COUNT_DESTAGED, e->count);
+	e->count = 0;
+	return 0;
+}
+
+static int evacuate_append(struct evacuation *e, const struct found *found,
+			   const struct stage_meta *meta, const uint8_t *data, uint32_t line)
+{
+	struct journal *j = e->j;
+	uint32_t at = id_slot(found->id);
+	struct stream_record record = {
+		.meta = {
+			.type = LOG_DATA, .count = 1, .id = found->id, .line = line, .slot = at,
+			.line_epoch = id_number(found->id), .time_ns = meta->time_ns,
+			.tag = meta->tag, .reference = meta->reference, .extents = 1,
+			.bytes = found->bytes, .total_bytes = found->bytes,
+		},
+		.payload = data,
+	};
+	struct stream_place place;
+	int error = stream_append(&j->stream, &record, true, &place);
+
+	if (error)
+		return error;
+	e->ticket = place.ticket;
+	e->moves[e->count++] = (struct destage_move){
+		.slot = &j->slots[(size_t)line * SLOTS_PER_LINE + at],
+		.line = &j->lines[line],
+		.number = id_number(found->id),
+		.at = at,
+		.from = found->where,
+		.to = where_log(place.segment->number, place.offset, 0),
+		.segment = place.segment,
+	};
+	return e->count == EVACUATE_MANY ? evacuate_publish(e) : 0;
+}
+
+/* What does not verify was destaged or retired while we read, or is damaged. */
+static int evacuate_one(struct evacuation *e, uint64_t id, uint32_t line)
+{
+	struct found found, again;
+	struct stage_meta meta;
+	const uint8_t *data;
+	uint8_t *copy;
+	int error;
+
+	if (found_look(e->j, id, &found) || where_kind(found.where) != WHERE_STAGE)
+		return 0;
+	error = read_staged_meta(e->j, &found, &meta, &copy, &data);
+	if (!error)
+		error = evacuate_append(e, &found, &meta, data, line);
+	free(copy);
+	if (error != -EBADMSG)
+		return error;
+	if (!found_look(e->j, id, &again) && again.where == found.where)
+		e->lost++;
+	return 0;
+}
+
+static int evacuate_line(struct evacuation *e, uint32_t line)
+{
+	const struct line *state = &e->j->lines[line];
+	uint64_t live, number = atomic_load(&state->number);
+	uint32_t word;
+	int error = 0;
+
+	for (word = 0; number && word < MARKER_LINE_WORDS; word++) {
+		live = atomic_load(&state->committed[word]) & ~atomic_load(&state->claimed[word]);
+		for (; live && !error; live &= live - 1)
+			error = evacuate_one(e, id_make(number, word * 64 +
+							(uint32_t)__builtin_ctzll(live)), line);
+	}
+	return error;
+}
+
+int evacuate(struct journal *j, uint64_t *lost)
+{
+	struct evacuation e = { .j = j };
+	uint32_t line;
+	int error = stream_buffers(&j->stream), published;
+
+	e.moves = malloc(EVACUATE_MANY * sizeof(*e.moves));
+	if (!e.moves)
+		return journal_say(j, -ENOMEM, "no memory to empty the stage");
+	for (line = 0; line < atomic_load(&j->shared->lines_used) && !error; line++)
+		error = evacuate_line(&e, line);
+	/* also after an error: what was copied has holds on its segments */
+	published = evacuate_publish(&e);
+	free(e.moves);
+	if (lost)
+		*lost = e.lost;
+	return error ? error : published;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Bringing all that is staged to the log, whoever has its lane. */
+#ifndef TXN_EVACUATE_H
+#define TXN_EVACUATE_H
+
+#include "txn/journal_impl.h"
+
+/**
+ * evacuate() - what is staged now, and readable, has a durable copy in the log after
+ * @lost: receives how many could not be read: they stay where they are; may be NULL
+ *
+ * Goes by the index and takes no lane, so that nobody waits for one who was stopped
+ * with his (P14).  What is retired or destaged meanwhile is left alone.
+ * Context: takes stream locks; blocks for writing the log.
+ * Return: 0; -ENOSPC, -ENOMEM with the text; or the sticky failure.
+ */
+int evacuate(struct journal *j, uint64_t *lost);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A journal that gets another marker medium. */
+#ifndef TXN_SET_MARKER_IMPL_H
+#define TXN_SET_MARKER_IMPL_H
+
+#include "txn/make_impl.h"
+#include "txn/remark.h"
+
+struct set_marker {
+	struct make make; /* of the new medium */
+	struct journal_format_options format;
+	const struct journal_marker_options *options;
+	struct message *message;
+	struct remark remark;
+	bool had_content; /* of ours, or to be written over: not removed when we fail */
+	bool in_force;    /* journal.conf names it, durably or not */
+	bool undecided;   /* ... and whether durably nobody knows */
+};
+
+/**
+ * set_marker_make() - the new medium, of what lives in @s->remark.from; then journal.conf
+ * Return: 0; or negative errno with the text: then journal.conf is as it was and the new
+ * medium removed, unless @s->in_force says otherwise.
+ */
+int set_marker_make(struct set_marker *s);
+
+/* whether @s->make.conf.marker, not yet made, is a medium of this very journal, which an
+ * attempt before has left */
+bool set_marker_is_left(const struct set_marker *s);
+
+/* what the two calls begin and end with */
+struct set_marker *set_marker_begin(const char *dir,
+				    const struct journal_marker_options *options,
+				    struct message *text);
+int set_marker_end(struct set_marker *s, int error, char *message, size_t message_bytes);
+
+/* a handle to prepare and open; NULL: no memory */
+struct journal *set_marker_handle(struct set_marker *s);
+/* what its thread was told of @j.  Return: @error */
+int set_marker_say(struct set_marker *s, struct journal *j, int error);
+
+#endif

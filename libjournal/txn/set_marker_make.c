@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The new medium of a journal, and journal.conf that names it.  Order: the new medium
+ * whole and durable, then journal.conf; so a crash leaves the journal with the one or
+ * with the other, and each says of every transaction what it has to.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends.h"
+#include "txn/set_marker_impl.h"
+
+/* ---- content that is there --------------------------------------------------- */
+
+static bool marker_is_of(const struct marker_store *store, const uint8_t uuid[16])
+{
+	const struct marker_super *super = (const struct marker_super *)(const void *)store->map;
+	unsigned int copy;
+
+	if (store->bytes < MARKER_SUPERS * MARKER_SUPER_BYTES)
+		return false;
+	for (copy = 0; copy < MARKER_SUPERS; copy++)
+		if (!memcmp(super[copy].magic, MARKER_MAGIC, sizeof(super->magic)) &&
+		    !memcmp(super[copy].uuid, uuid, sizeof(super->uuid)))
+			return true;
+	return false;
+}
+
+bool set_marker_is_left(const struct set_marker *s)
+{
+	const char *uri = s->make.conf.marker;
+	struct marker_store *store;
+	struct message unused;
+	struct stat st;
+	bool ours;
+	int error;
+
+	if (stat(strchr(uri, ':') + 1, &st))
+		return false;
+	error = backend_open_marker(uri, MARKER_RDONLY, 0, &store, &unused);
+	if (error)
+		/* file: begun, without a checkpoint yet: nobody's */
+		return error == -ENOENT && !strncmp(uri, "file:", 5) && st.st_size;
+	ours = marker_is_of(store, s->make.conf.uuid);
+	marker_store_close(store);
+	return ours;
+}
+
+/* ---- who may use it: as journal.conf ------------------------------------------- */
+
+static int set_marker_permissions(const char *path, const struct stat *like)
+{
+	struct stat st;
+
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	if (st.st_gid != like->st_gid && chown(path, (uid_t)-1, like->st_gid))
+		return -errno;
+	return chmod(path, like->st_mode & 0777) ? -errno : 0;
+}
+
+/* ---- journal.conf --------------------------------------------------------------- */
+
+/* The name may have been exchanged, and the directory not be synced: then either may be
+ * what a power cut leaves, and both must stay. */
+static void set_marker_doubt(struct set_marker *s)
+{
+	struct message unused;
+	struct conf now;
+
+	if (conf_read(s->make.dir, &now, &unused) || strcmp(now.marker, s->make.conf.marker))
+		return;
+	s->in_force = true;
+	s->undecided = true;
+}
+
+static int set_marker_conf(struct set_marker *s)
+{
+	char path[PATH_MAX];
+	struct stat like;
+	int error = conf_path(s->make.dir, CONF_NAME, path, s->message);
+
+	if (error)
+		return error;
+	if (stat(path, &like))
+		return message_errno(s->message, -errno, "%s", path);
+	error = set_marker_permissions(strchr(s->make.conf.marker, ':') + 1, &like);
+	if (error)
+		return message_errno(s->message, error, "%s: permissions", s->make.conf.marker);
+	error = conf_write(s->make.dir, &s->make.conf, like.st_mode & 0777, s->message);
+	if (error) {
+		set_marker_doubt(s);
+		return error;
+	}
+	s->in_force = true;
+	/* the name is another file's now: its group, too; who loses it can give it back */
+	(void)set_marker_permissions(path, &like);
+	return 0;
+}
+
+/* ---- the medium ------------------------------------------------------------------- */
+
+static void set_marker_shape(struct set_marker *s)
+{
+	struct journal *j = s->remark.from;
+	struct make *m = &s->make;
+
+	m->conf = j->conf;
+	m->conf.assume_marker = s->options->assume_marker;
+	m->nonce = j->geometry.nonce;
+	m->log = j->log_geometry[0];
+	m->log_bytes = j->log_geometry[0].bytes;
+	m->remark = &s->remark;
+	s->format.marker = s->options->marker;
+	s->format.marker_bytes = s->options->marker_bytes;
+	s->format.force = s->options->force;
+}
+
+static void set_marker_undo(struct set_marker *s)
+{
+	if (s->make.marker)
+		marker_store_close(s->make.marker);
+	s->make.marker = NULL;
+	if (s->make.marker_made && !s->in_force)
+		(void)unlink(strchr(s->make.conf.marker, ':') + 1);
+}
+
+int set_marker_make(struct set_marker *s)
+{
+	int error;
+
+	set_marker_shape(s);
+	error = make_marker_uri(&s->make);
+	if (error)
+		return error;
+	if (set_marker_is_left(s))
+		s->format.force = 1;
+	error = make_marker(&s->make);
+	if (!error)
+		error = set_marker_conf(s);
+	set_marker_undo(s);
+	return error;
+}
+
+/* ---- the calls' beginning and end ----------------------------------------------- */
+
+struct set_marker *set_marker_begin(const char *dir,
+				    const struct journal_marker_options *options,
+				    struct message *text)
+{
+	static const struct journal_marker_options defaults;
+	struct set_marker *s = calloc(1, sizeof(*s));
+
+	(void)message_set(text, 0, "%s: no memory", dir);
+	if (!s)
+		return NULL;
+	s->options = options ? options : &defaults;
+	s->message = text;
+	s->make.message = text;
+	s->make.options = &s->format;
+	return s;
+}
+
+int set_marker_end(struct set_marker *s, int error, char *message, size_t message_bytes)
+{
+	if (message && message_bytes)
+		(void)snprintf(message, message_bytes, "%s", s->message->text);
+	free(s);
+	return error;
+}
+
+struct journal *set_marker_handle(struct set_marker *s)
+{
+	struct journal *j;
+
+	if (posix_memalign((void **)&j, 128, sizeof(*j)))
+		return NULL;
+	memset(j, 0, sizeof(*j));
+	j->alone = true;
+	s->message->text[0] = '\0';
+	return j;
+}
+
+int set_marker_say(struct set_marker *s, struct journal *j, int error)
+{
+	return message_set(s->message, error, "%s", journal_error(j));
+}

@@ -1,0 +1,291 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# jnl set-marker and jnl rescue: from a file to NVRAM and back, what is refused, what a
+# log without markers still has.
+. "$(dirname "$0")/../lib/common.sh"
+
+j=$scratch/j
+nvram=/dev/shm/jnl.$$.nvram
+goes "$nvram"
+goes "$nvram.2"
+head -c 300000 /dev/urandom >"$scratch/large"
+
+fill() # fill DIR: ids in $scratch/ids, the second one retired
+{
+	for i in 1 2 3 4; do echo "message $i" | "$JNL" put "$1"; done >"$scratch/ids"
+	"$JNL" put "$1" "$scratch/large" >>"$scratch/ids"
+	"$JNL" retire "$1" "$(id 2)" >/dev/null
+}
+
+id() { sed -n "$1p" "$scratch/ids"; }
+
+there() # there DIR: exactly that
+{
+	"$JNL" ls "$1" | cut -d ' ' -f 1 >"$scratch/there"
+	sed 2d "$scratch/ids" >"$scratch/wanted"
+	same "$scratch/there" "$scratch/wanted"
+	[ "$("$JNL" cat "$1" "$(id 4)")" = "message 4" ]
+	"$JNL" cat "$1" "$(id 5)" | cmp - "$scratch/large"
+	expect 0 "$JNL" check "$1"
+}
+
+anew()
+{
+	rm -rf "$j" "$nvram" "$nvram.2"
+	journal "$j" --size 32M "$@"
+	fill "$j"
+}
+
+to_nvram_and_back()
+{
+	anew
+	chmod 640 "$j/journal.conf"
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
+	printed ""
+	there "$j"
+	[ ! -e "$j/markers" ] || wrong "the file before is there"
+	[ "$(stat -c %a "$nvram" "$j/journal.conf" | sort -u)" = 640 ]
+	"$JNL" info "$j" | grep -q "pmem:$nvram"
+	ln "$nvram" "$nvram.2"
+	echo secret | "$JNL" put "$j" >"$scratch/secret"
+	grep -q secret "$nvram" || wrong "it is not staged"
+	expect 0 "$JNL" set-marker "$j" "file:$j/markers"
+	[ ! -e "$nvram" ] || wrong "NVRAM's file is there"
+	! grep -q secret "$nvram.2" || wrong "NVRAM was not overwritten"
+	[ "$("$JNL" cat "$j" "$(cat "$scratch/secret")")" = secret ]
+	"$JNL" retire "$j" "$(cat "$scratch/secret")"
+	there "$j"
+	"$JNL" retire "$j" - <"$scratch/wanted" >/dev/null
+	[ -z "$("$JNL" ls "$j")" ]
+	expect 0 "$JNL" check "$j"
+}
+
+other_content_stays()
+{
+	anew
+	echo precious >"$nvram"
+	cp "$j/journal.conf" "$scratch/conf"
+	expect 1 "$JNL" set-marker "$j" "pmem:$nvram"
+	grep -q "content" "$err"
+	grep -q -- --force "$err"
+	[ "$(cat "$nvram")" = precious ]
+	same "$scratch/conf" "$j/journal.conf"
+	there "$j"
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram" --force --size 4M
+	there "$j"
+}
+
+what_cannot_be_is_refused() # and changes nothing
+{
+	anew
+	cp "$j/journal.conf" "$scratch/conf"
+	expect 2 "$JNL" set-marker "$j"
+	expect 2 "$JNL" set-marker
+	expect 2 "$JNL" set-marker "$j" "pmem:$nvram" more
+	expect 2 "$JNL" set-marker "$j" "pmem:$nvram" --size 0
+	expect 2 "$JNL" set-marker "$j" "pmem:$nvram" --size x
+	expect 2 "$JNL" set-marker "$j" "pmem:$nvram" --assume-marker x
+	expect 1 "$JNL" set-marker "$j" nothing
+	expect 1 "$JNL" set-marker "$j" "what:$nvram"
+	expect 1 "$JNL" set-marker "$j" "pmem:/dev/shm"
+	expect 1 "$JNL" set-marker "$j" "pmem:/nowhere/at/all"
+	expect 1 "$JNL" set-marker "$j" "pmem:$nvram" --size 4K
+	expect 1 "$JNL" set-marker "$j" "file:$j/markers"
+	grep -q already "$err"
+	ln -s markers "$j/alias"
+	expect 1 "$JNL" set-marker "$j" "file:$j/alias"
+	grep -q already "$err"
+	rm "$j/alias"
+	expect 1 "$JNL" set-marker "$scratch/nothing" "pmem:$nvram"
+	[ ! -e "$scratch/nothing" ]
+	[ ! -e "$nvram" ] || wrong "something was left"
+	same "$scratch/conf" "$j/journal.conf"
+	there "$j"
+}
+
+a_class_below_is_refused()
+{
+	rm -rf "$j" "$nvram"
+	"$JNL" format "$j" --size 32M --require power --assume-marker power --assume-log power
+	fill "$j"
+	expect 1 "$JNL" set-marker "$j" "pmem:$nvram"
+	grep -q '"power" is required' "$err"
+	[ ! -e "$nvram" ]
+	there "$j"
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram" --assume-marker power
+	there "$j"
+	# the word was about the medium before
+	grep -q "assume-marker = power" "$j/journal.conf"
+}
+
+in_use_is_refused()
+{
+	anew --marker "pmem:$nvram"
+	"$JNL" serve "$j" & ends $!
+	serve=$!
+	for _ in $(seq 200); do
+		"$JNL" info "$j" --json | grep -q '"members": 1' && break
+		sleep 0.05
+	done
+	expect 1 "$JNL" set-marker "$j" "file:$j/markers"
+	grep -q "in use by pid $serve" "$err"
+	expect 1 "$JNL" rescue "$j" --yes
+	grep -q "in use by pid" "$err"
+	expect 1 "$JNL" rescue "$j" -n
+	grep -q "in use by pid" "$err"
+	kill "$serve"
+	wait "$serve"
+	there "$j"
+}
+
+# ---- rescue -------------------------------------------------------------------
+
+# what was never in the log is gone, the rest is there, for whoever knows to sort out
+moved_to_the_log() { "$JNL" set-marker "$1" "pmem:$nvram.2" && mv "$nvram.2" "$nvram" &&
+	sed -i "s|$nvram.2|$nvram|" "$1/journal.conf"; }
+
+missing_nvram_is_refused_by_name()
+{
+	anew --marker "pmem:$nvram"
+	mv "$nvram" "$nvram.2"
+	for c in ls check info serve; do
+		expect 1 "$JNL" $c "$j"
+		grep -q "jnl rescue" "$err" || wrong "$c: $(cat "$err")"
+	done
+	[ ! -e "$nvram" ]
+	mv "$nvram.2" "$nvram"
+	there "$j"
+}
+
+rescue_lists_then_does_it()
+{
+	anew --marker "pmem:$nvram"
+	moved_to_the_log "$j"
+	echo staged only | "$JNL" put "$j" >/dev/null
+	rm "$nvram"
+	find "$j" -type f | sort | xargs sha256sum >"$scratch/before"
+	expect 0 "$JNL" rescue "$j" --dry-run
+	cp "$out" "$scratch/list"
+	cut -d ' ' -f 1,2 "$out" >"$scratch/doubts"
+	{ printf '%s retired?\n' "$(id 1)" "$(id 3)" "$(id 4)"; echo "$(id 5) committed?"; } \
+		>"$scratch/doubted"
+	same "$scratch/doubts" "$scratch/doubted"
+	expect 1 "$JNL" rescue "$j" </dev/null
+	grep -q "nobody is there to be asked" "$err"
+	find "$j" -type f | sort | xargs sha256sum >"$scratch/after"
+	same "$scratch/before" "$scratch/after"
+	expect 0 "$JNL" rescue "$j" --yes
+	same "$out" "$scratch/list"
+	there "$j"
+	"$JNL" retire "$j" "$(id 5)" >/dev/null
+	sed -i 5d "$scratch/ids"
+	"$JNL" ls "$j" | cut -d ' ' -f 1 >"$scratch/there"
+	sed 2d "$scratch/ids" >"$scratch/wanted"
+	same "$scratch/there" "$scratch/wanted"
+	expect 1 "$JNL" rescue "$j" --yes
+	grep -q "opens as it is" "$err"
+}
+
+rescue_in_json()
+{
+	anew --marker "pmem:$nvram"
+	moved_to_the_log "$j"
+	rm "$nvram"
+	expect 0 "$JNL" rescue "$j" --json -n
+	[ "$(jq -r '.[] | [.id, .doubt, (.bytes | tostring)] | join(" ")' "$out" | tail -n 1)" = \
+		"$(id 5) committed? 300000" ] || wrong "$(cat "$out")"
+}
+
+replaced_nvram_is_left_alone() # of another journal, or blank, or garbage
+{
+	anew --marker "pmem:$nvram"
+	moved_to_the_log "$j"
+	cp -r "$j" "$scratch/as"
+	for what in another ones zeros garbage short; do
+		rm -rf "$j" "$nvram" "$scratch/k"
+		cp -r "$scratch/as" "$j"
+		case $what in
+		another) journal "$scratch/k" --size 32M --marker "pmem:$nvram" ;;
+		ones) head -c 4M /dev/zero | tr '\0' '\377' >"$nvram" ;;
+		zeros) head -c 4M /dev/zero >"$nvram" ;;
+		garbage) head -c 4M /dev/urandom >"$nvram" ;;
+		short) echo x >"$nvram" ;;
+		esac
+		sha256sum "$nvram" >"$scratch/sum"
+		expect 1 "$JNL" ls "$j"
+		grep -q "jnl rescue" "$err" || wrong "$what: $(cat "$err")"
+		expect 0 "$JNL" rescue "$j" --yes
+		there "$j"
+		sha256sum --quiet -c "$scratch/sum" || wrong "$what was written to"
+	done
+}
+
+an_old_image_is_not_believed()
+{
+	anew --marker "pmem:$nvram"
+	cp "$nvram" "$nvram.2"
+	# lines are used up, and the log knows
+	seq 600 | "$JNL" put "$j" --as lines >"$scratch/more"
+	"$JNL" retire "$j" - <"$scratch/more" >/dev/null
+	seq 600 | "$JNL" put "$j" --as lines >"$scratch/more"
+	head -c 200000 /dev/urandom | "$JNL" put "$j" >"$scratch/last"
+	cp "$nvram.2" "$nvram"
+	expect 1 "$JNL" ls "$j"
+	grep -q "older than the log" "$err"
+	grep -q "jnl rescue" "$err"
+	expect 0 "$JNL" rescue "$j" --yes
+	"$JNL" ls "$j" | grep -q "$(cat "$scratch/last")"
+	expect 0 "$JNL" check "$j"
+}
+
+retire_records_are_known() # of a file: journal whose markers are gone
+{
+	anew
+	rm "$j/markers"
+	expect 1 "$JNL" ls "$j"
+	grep -q "jnl rescue" "$err"
+	expect 0 "$JNL" rescue "$j" --yes
+	there "$j"
+	echo garbage >"$j/markers"
+	expect 1 "$JNL" rescue "$j" --yes
+	expect 0 "$JNL" rescue "$j" --yes --force
+	there "$j"
+}
+
+rescue_onto_nvram()
+{
+	anew
+	rm "$j/markers"
+	expect 0 "$JNL" rescue "$j" --yes --marker "pmem:$nvram"
+	there "$j"
+	echo new | "$JNL" put "$j" >"$scratch/new"
+	! grep -qx "$(cat "$scratch/new")" "$scratch/ids" || wrong "the id was there before"
+}
+
+without_the_log_there_is_nothing()
+{
+	anew
+	rm "$j/markers" "$j/log"
+	expect 1 "$JNL" rescue "$j" --yes
+	[ ! -e "$j/markers" ]
+	expect 1 "$JNL" rescue "$scratch/nothing" --yes
+	expect 2 "$JNL" rescue
+	expect 2 "$JNL" rescue "$j" "$j"
+	expect 1 "$JNL" rescue "$j" --marker nothing --yes
+	[ ! -e "$scratch/nothing" ]
+}
+
+it "to NVRAM and back" to_nvram_and_back
+it "other content stays" other_content_stays
+it "what cannot be is refused" what_cannot_be_is_refused
+it "a class below is refused" a_class_below_is_refused
+it "in use is refused" in_use_is_refused
+it "missing NVRAM is refused, and the text names jnl rescue" missing_nvram_is_refused_by_name
+it "rescue lists, then does it" rescue_lists_then_does_it
+it "rescue --json" rescue_in_json
+it "replaced NVRAM is left alone" replaced_nvram_is_left_alone
+it "an old image is not believed" an_old_image_is_not_believed
+it "retire records are known" retire_records_are_known
+it "rescue onto NVRAM" rescue_onto_nvram
+it "without the log there is nothing" without_the_log_there_is_nothing
+done_testing
