@@ -159,7 +159,7 @@ static void serve_tell_round(struct serve *s, const struct journal_maintained *d
 
 static int serve_metrics(struct serve *s, const struct journal_info *info)
 {
-	int error = s->metrics ? serve_metrics_write(s->metrics, s->dir, info) : 0;
+	int error = s->metrics ? serve_metrics_write(s->metrics, s->dir, s->journal, info) : 0;
 
 	if (error && !s->metrics_bad)
 		jnl_error("%s: %s", s->metrics, strerror(-error));

@@ -15,6 +15,7 @@ static const struct jnl_command commands[] = {
 	{ "retire", cmd_retire, "transactions are finished; print each once that is durable" },
 	{ "check", cmd_check, "verify everything, change nothing" },
 	{ "info", cmd_info, "geometry, media, class and evidence, health, counters" },
+	{ "stat", cmd_stat, "what goes on in it: rates, latencies, fill; live" },
 	{ "dump", cmd_dump, "the on-media structures, for people" },
 	{ "export", cmd_export, "a backup that put reads again: mbox, bsmtp, tar" },
 	{ "serve", cmd_serve, "work in the background, and numbers for Prometheus" },

@@ -32,6 +32,7 @@ static const struct metric metrics[] = {
 	METRIC("lost_unnamed_transactions", lost_unnamed, NULL, "Lost, and their ids with them."),
 	METRIC("staged_transactions", staged_live, NULL, "Live ones that only NVRAM holds."),
 	METRIC("staged_bytes", staged_live_bytes, NULL, "Payload of these."),
+	METRIC("stage_used_bytes", stage_used_bytes, NULL, "Of the stage, what is not free."),
 	METRIC("stage_size_bytes", stage_bytes, NULL, "Size of the stage; 0 without NVRAM."),
 	METRIC("segments", segments, NULL, "Segments of the log."),
 	METRIC("segments_free", segments_free, NULL, "Those that may be written."),
@@ -61,9 +62,15 @@ static const struct metric metrics[] = {
 	METRIC("takeovers_total", takeovers, NULL, "Killed processes taken over."),
 	METRIC("line_recycles_total", line_recycles, NULL, "Lines taken again."),
 	METRIC("segment_recycles_total", segment_recycles, NULL, "Segments taken again."),
-	METRIC("serve_log_writes_total", log_writes, NULL, "Log writes of the serving process."),
-	METRIC("serve_log_written_bytes_total", log_bytes_written, NULL,
-	       "Bytes that the serving process wrote to the log."),
+	METRIC("payload_bytes_total", payload_bytes, NULL, "Payload committed."),
+	METRIC("log_writes_total", log_writes, NULL, "Writes to the log."),
+	METRIC("log_written_bytes_total", log_bytes_written, NULL, "Bytes of these."),
+	METRIC("log_dsync_writes_total", log_dsyncs, NULL, "Those with DSYNC."),
+	METRIC("log_flushes_total", log_flushes, NULL, "Flushes of the log."),
+	METRIC("log_merged_flushes_total", log_merged, NULL,
+	       "Flushes that were served by another's."),
+	METRIC("log_reads_total", log_reads, NULL, "Reads from the log."),
+	METRIC("log_read_bytes_total", log_bytes_read, NULL, "Bytes of these."),
 	{ 0 },
 };
 
@@ -83,13 +90,17 @@ static uint64_t metric_value(const struct journal_info *info, const struct metri
 	return narrow;
 }
 
+static void metrics_typed(FILE *file, const char *name, const char *help, const char *type)
+{
+	fprintf(file, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help, prefix, name, type);
+}
+
 static void metrics_head(FILE *file, const char *name, const char *help)
 {
 	size_t chars = strlen(name), tail = strlen("_total");
 	int counter = chars > tail && !strcmp(name + chars - tail, "_total");
 
-	fprintf(file, "# HELP %s%s %s\n# TYPE %s%s %s\n", prefix, name, help, prefix, name,
-		counter ? "counter" : "gauge");
+	metrics_typed(file, name, help, counter ? "counter" : "gauge");
 }
 
 /* a label's value: backslash, quote and newline are escaped */
@@ -149,7 +160,58 @@ static void metrics_medium(FILE *file, const char *dir, const char *what,
 	fprintf(file, "} %d\n", medium->failed != 0);
 }
 
-static void metrics_print(FILE *file, const char *dir, const struct journal_info *info)
+/* ---- histograms --------------------------------------------------------------- */
+
+#define LE_FIRST_NS 64ull /* then each power of two, to 69 s: bucket limits, too */
+#define LE_LAST_NS  (1ull << 36)
+
+static void metrics_call(FILE *file, const char *dir, const char *part, const char *call)
+{
+	fprintf(file, "%scall_seconds%s{", prefix, part);
+	metrics_label(file, "dir", dir);
+	fputc(',', file);
+	metrics_label(file, "call", call);
+}
+
+static void metrics_buckets(FILE *file, const char *dir, const char *call,
+			    const struct journal_times *times)
+{
+	uint64_t le, below = 0;
+	unsigned int i = 0;
+
+	for (le = LE_FIRST_NS; le <= LE_LAST_NS; le *= 2) {
+		for (; i < JOURNAL_TIME_BUCKETS && journal_times_from(i + 1) <= le; i++)
+			below += times->bucket[i];
+		metrics_call(file, dir, "_bucket", call);
+		fprintf(file, ",le=\"%.9g\"} %" PRIu64 "\n", (double)le / 1e9, below);
+	}
+	metrics_call(file, dir, "_bucket", call);
+	fprintf(file, ",le=\"+Inf\"} %" PRIu64 "\n", times->count);
+}
+
+static void metrics_times(FILE *file, const char *dir, struct journal *journal)
+{
+	struct journal_times times;
+	const char *call;
+
+	metrics_typed(file, "call_seconds", "How long calls took; of the quick ones, a sample.",
+		      "histogram");
+	for (int i = 0; i < JOURNAL_TIMED; i++) {
+		if (journal_times(journal, (enum journal_timed)i, &times))
+			continue;
+		call = journal_times_name((enum journal_timed)i);
+		metrics_buckets(file, dir, call, &times);
+		metrics_call(file, dir, "_sum", call);
+		fprintf(file, "} %.9f\n", (double)times.sum_ns / 1e9);
+		metrics_call(file, dir, "_count", call);
+		fprintf(file, "} %" PRIu64 "\n", times.count);
+	}
+}
+
+/* ---- all of them ---------------------------------------------------------------- */
+
+static void metrics_print(FILE *file, const char *dir, struct journal *journal,
+			  const struct journal_info *info)
 {
 	uint32_t i;
 
@@ -159,10 +221,12 @@ static void metrics_print(FILE *file, const char *dir, const struct journal_info
 	metrics_medium(file, dir, "marker", &info->marker);
 	for (i = 0; i < info->log_count; i++)
 		metrics_medium(file, dir, "log", &info->logs[i]);
+	metrics_times(file, dir, journal);
 }
 
 /* Return: 0, with all in the file behind @fd, which is closed; or a negative errno */
-static int metrics_fill(int fd, const char *dir, const struct journal_info *info)
+static int metrics_fill(int fd, const char *dir, struct journal *journal,
+			const struct journal_info *info)
 {
 	FILE *file = fdopen(fd, "w");
 	int error = 0;
@@ -175,7 +239,7 @@ static int metrics_fill(int fd, const char *dir, const struct journal_info *info
 	/* others read it: the agent is another user */
 	if (fchmod(fd, 0644))
 		error = -errno;
-	metrics_print(file, dir, info);
+	metrics_print(file, dir, journal, info);
 	if (fflush(file) || ferror(file))
 		error = -errno;
 	if (fclose(file) && !error)
@@ -183,7 +247,8 @@ static int metrics_fill(int fd, const char *dir, const struct journal_info *info
 	return error;
 }
 
-int serve_metrics_write(const char *path, const char *dir, const struct journal_info *info)
+int serve_metrics_write(const char *path, const char *dir, struct journal *journal,
+			const struct journal_info *info)
 {
 	char *temporary;
 	int fd, error;
@@ -196,7 +261,7 @@ int serve_metrics_write(const char *path, const char *dir, const struct journal_
 		free(temporary);
 		return error;
 	}
-	error = metrics_fill(fd, dir, info);
+	error = metrics_fill(fd, dir, journal, info);
 	/* no sync: after a crash there are new numbers */
 	if (!error && rename(temporary, path))
 		error = -errno;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* struct journal_info in the text form that Prometheus reads. */
+/* What journal_info() and journal_times() tell, in the text form that Prometheus reads. */
 #ifndef TOOLS_SERVE_METRICS_H
 #define TOOLS_SERVE_METRICS_H
 
@@ -9,8 +9,10 @@
  * serve_metrics_write() - replace the file at @path, as a whole
  * @path: its directory takes a temporary file meanwhile
  * @dir:  of the journal, the label "dir"
+ * @journal: whose times are told, besides @info
  * Return: 0 or a negative errno; the file is then as it was.
  */
-int serve_metrics_write(const char *path, const char *dir, const struct journal_info *info);
+int serve_metrics_write(const char *path, const char *dir, struct journal *journal,
+			const struct journal_info *info);
 
 #endif

@@ -39,21 +39,24 @@ metric() # metric NAME: its value
 	awk -v name="libjournal_$1" 'index($0, name "{") == 1 { print $NF }' "$scratch/metrics"
 }
 
+times_count() # times_count CALL
+{
+	awk -v call="call=\"$1\"" 'index($0, "libjournal_call_seconds_count{") == 1 && index($0, call) {
+		print $NF }' "$scratch/metrics"
+}
+
 metric_is()
 {
 	[ "$(metric "$1")" = "$2" ]
 }
 
-# the text format: HELP and TYPE once, then all samples of the family
+# the text format: by its own tool where there is one, and by ours
 parses() # parses FILE
 {
-	awk '/^# HELP / { if ($3 in seen) bad("again"); seen[$3] = 1; family = $3; help = 1; next }
-		/^# TYPE / { if ($3 != family || !help || $4 !~ /^(gauge|counter)$/) bad("type"); typed = family; next }
-		{ if (!match($0, /^[a-z_]+\{([a-z]+="([^"\\]|\\["\\n])*",?)+\} [0-9]+(\.[0-9]+)?$/)) bad("form")
-		  name = $0; sub(/\{.*/, "", name); if (name != typed || name in series_end) bad("family"); n++ }
-		function bad(why) { print FILENAME ":" FNR ": " why ": " $0; failed = 1 }
-		END { if (n < 30) { print n " samples"; failed = 1 } exit failed }' "$1" ||
-		wrong "the metrics do not parse"
+	if command -v promtool >/dev/null; then
+		promtool check metrics <"$1" || wrong "promtool does not take it"
+	fi
+	perl "$lib/exposition.pl" "$1" || wrong "the metrics do not parse"
 }
 
 beside_writers() # beside_writers KIND
@@ -77,6 +80,12 @@ beside_writers() # beside_writers KIND
 	await metric_is staged_transactions 0
 	parses "$scratch/metrics"
 	[ "$(metric retires_total)" = 100 ] || wrong "retires: $(metric retires_total)"
+	[ "$(metric payload_bytes_total)" = 2676 ] || wrong "$(metric payload_bytes_total)"
+	if [ "$1" = file ]; then
+		[ "$(times_count synced)" = 600 ] || wrong "synced: $(times_count synced)"
+	fi
+	[ "$(times_count flush)" -gt 0 ] || wrong "flush: $(times_count flush)"
+	[ "$(metric log_writes_total)" -gt 0 ] || wrong "$(metric log_writes_total)"
 	[ -z "$(ls "$scratch" | grep 'metrics\.')" ] || wrong "a temporary file is left"
 	stops TERM
 	expect 0 "$JNL" check "$dir"
