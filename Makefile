@@ -261,7 +261,7 @@ $(BUILD)/tests/unit/test_marker_slots $(BUILD)/tests/integration/test_stopped: \
 $(BUILD)/tests/unit/test_evidence_nvme: TEST_LDFLAGS = -Wl,--wrap=nvme_device_open \
 	-Wl,--wrap=module_load -Wl,--export-dynamic-symbol=ioctl
 # each operation of the stores, and each allocation, may fail once
-$(addprefix $(BUILD)/tests/unit/,test_io_errors test_async_errors): \
+$(addprefix $(BUILD)/tests/unit/,test_io_errors test_async_errors test_logs): \
 	TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log)
 $(BUILD)/tests/integration/test_memory: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,malloc \
 	calloc realloc posix_memalign strdup)

@@ -10,9 +10,11 @@
  *    crash only; journal_open() refuses a medium below the class the journal
  *    was formatted to require (default: power loss).
  *  - After any error from commit or retire other than the ones listed as
- *    "nothing happened", the medium has failed and stays failed for this
- *    handle (-EIO from everything that writes).  Close, reopen: recovery
- *    decides.  Never retry over a failed write.
+ *    "nothing happened", a medium has failed and stays failed, for all handles
+ *    (-EIO from everything that writes).  Close, reopen: recovery decides.
+ *    Never retry over a failed write.  Of several logs one may fail, and the
+ *    others are used: then only what was on its way has -EIO, if it could not
+ *    go elsewhere (journal_error() says so), and what comes next has not.
  *  - A handle does not survive fork().  In the child every function refuses it
  *    (-ECHILD; journal_abort() does nothing); the child opens for itself.
  *  - Two transactions may be open in one thread at a time, but a pointer from

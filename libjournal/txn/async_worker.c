@@ -7,6 +7,7 @@
 #include "txn/async.h"
 #include "txn/extent.h"
 #include "txn/line.h"
+#include "txn/logs.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
 #include "txn/times.h"
@@ -81,8 +82,10 @@ static void settle(struct journal_async *a)
 	int error;
 
 	pthread_mutex_unlock(&a->lock);
-	error = stream_wait(&a->j->stream, ticket);
-	if (error)
+	error = stream_wait(&a->j->stream, ticket, ticket);
+	if (error == LOG_OUT) /* their payload is not there any more to go elsewhere */
+		error = journal_say(a->j, -EIO, LOG_OUT_UNDECIDED);
+	else if (error)
 		error = journal_fail(a->j, error); /* with the text */
 	pthread_mutex_lock(&a->lock);
 	while (a->batched.first && a->batched.first->ticket <= ticket) {
@@ -101,6 +104,7 @@ struct gather {
 	unsigned int count;
 	struct async_entry *entry[GATHER_MOST];
 	struct extent extent[GATHER_MOST];
+	int error[GATHER_MOST]; /* what came of each */
 };
 
 /* Only the first one may wait for a fresh segment: the old one waits for those that
@@ -122,11 +126,16 @@ static int gather_write(struct gather *g)
 
 	for (i = 0; i < g->count; i++)
 		io[i] = g->extent[i].io;
-	error = times_write(g->j, segment_log(g->j, g->extent[0].segment->number), io, g->count,
-			    true);
-	for (i = 0; i < g->count; i++)
+	error = logs_write(g->j, segment_log(g->j, g->extent[0].segment->number), io, g->count,
+			   true);
+	for (i = 0; i < g->count; i++) {
 		extent_end(g->j);
-	return error ? journal_fail(g->j, error) : 0;
+		/* nothing refers to it yet */
+		if (error == LOG_OUT)
+			segment_release(g->j, g->extent[i].segment,
+					txn_group_count(g->entry[i]->txn));
+	}
+	return error;
 }
 
 static int gather_bits(struct gather *g)
@@ -156,22 +165,27 @@ static void gather_publish(struct gather *g, unsigned int i)
 	txn_free(txn);
 }
 
-/* All of them commit, or the medium has failed, and nobody knows. */
-static int gather_commit(struct gather *g)
+/* All of them commit, or the medium has failed, and nobody knows.  When it was only
+ * their log that failed, each goes to another one. */
+static void gather_commit(struct gather *g)
 {
 	int error = gather_write(g);
+	struct async_entry *entry;
 	unsigned int i;
 
 	if (!error)
 		error = gather_bits(g);
 	for (i = 0; i < g->count; i++) {
-		if (error) /* gives nothing back: it is sticky */
-			txn_buffered_abort(g->entry[i]->txn);
+		entry = g->entry[i];
+		g->error[i] = error;
+		if (error == LOG_OUT)
+			g->error[i] = txn_buffered_commit(entry->txn, &entry->completion.receipt);
+		else if (error) /* gives nothing back: it is sticky */
+			txn_buffered_abort(entry->txn);
 		else
 			gather_publish(g, i);
-		g->entry[i]->txn = NULL;
+		entry->txn = NULL;
 	}
-	return error;
 }
 
 static bool entry_gathers(const struct async_entry *entry)
@@ -214,10 +228,10 @@ static void bring_direct(struct journal_async *a)
 	if (!g.count)
 		return;
 	pthread_mutex_unlock(&a->lock);
-	error = gather_commit(&g);
+	gather_commit(&g);
 	pthread_mutex_lock(&a->lock);
 	for (i = 0; i < g.count; i++)
-		async_complete(a, g.entry[i], error);
+		async_complete(a, g.entry[i], g.error[i]);
 }
 
 /* ---- bringing ---------------------------------------------------------------------- */

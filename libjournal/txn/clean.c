@@ -35,7 +35,8 @@ static uint64_t clean_score(struct journal *j, const struct segment *segment, ui
 	uint64_t use = atomic_load(&segment->use), all = atomic_load(&segment->used_bytes);
 	uint64_t live = segment_live_of(use) * atomic_load(&segment->mean_bytes), age;
 
-	if (segment_state_of(use) != SEGMENT_SEALED || !segment_live_of(use))
+	if (segment_state_of(use) != SEGMENT_SEALED || !segment_live_of(use) ||
+	    segment_is_out(j, segment))
 		return 0;
 	if (live > all / 256 * most || live > all)
 		return 0;

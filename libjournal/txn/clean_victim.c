@@ -54,7 +54,7 @@ struct clean {
 	bool no_memory;
 	uint8_t *window;
 	uint64_t window_from, window_to;
-	uint64_t ticket; /* of the last copy */
+	uint64_t first_ticket, last_ticket; /* of the copies; 0: none */
 };
 
 /* ---- what lives there ------------------------------------------------------------ */
@@ -325,7 +325,9 @@ static int clean_append(struct clean *c, struct log_meta *meta, const uint8_t *p
 	record.meta.moves = (uint32_t)min_u64(meta->moves + 1ull, UINT16_MAX);
 	error = stream_append(&c->j->moved, &record, true, place);
 	if (!error)
-		c->ticket = place->ticket;
+		c->last_ticket = place->ticket;
+	if (!c->first_ticket)
+		c->first_ticket = c->last_ticket;
 	return error;
 }
 
@@ -406,7 +408,8 @@ static int clean_copy(struct clean *c)
 		error = clean_copy_run(c, i, end);
 	}
 	/* the copies durable before anybody reads them: the old ones go then */
-	wait = c->ticket ? stream_wait(&c->j->moved, c->ticket) : 0;
+	wait = c->first_ticket ?
+		       stream_wait(&c->j->moved, c->first_ticket, c->last_ticket) : 0;
 	return wait ? wait : error;
 }
 
@@ -446,6 +449,16 @@ static void clean_publish(struct clean *c)
 	count(j->counters, COUNT_MOVED, moved);
 }
 
+/* Some of the copies are lost with their log: all stays where it was. */
+static void clean_undo(struct clean *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->count; i++)
+		if (c->all[i].to)
+			segment_release(c->j, &c->j->segments.all[where_segment(c->all[i].to)], 1);
+}
+
 /* Not worth it, or it cannot be: until more of it has died it counts as full. */
 static void clean_leave(struct clean *c)
 {
@@ -471,6 +484,10 @@ static int clean_move(struct clean *c, uint64_t bytes_max, bool *gained)
 	error = clean_copy(c);
 	if (journal_failed(c->j))
 		return error; /* undecided: nothing is given up any more */
+	if (error == LOG_OUT) {
+		clean_undo(c);
+		return 0;
+	}
 	clean_publish(c);
 	if (c->pinned)
 		clean_leave(c);

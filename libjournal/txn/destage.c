@@ -8,6 +8,7 @@
 #include "txn/cell.h"
 #include "txn/lane.h"
 #include "txn/line.h"
+#include "txn/logs.h"
 #include "txn/segment.h"
 #include "txn/slots.h"
 #include "txn/stream.h"
@@ -19,7 +20,7 @@ struct destage_run {
 	struct lane *lane;
 	struct destage_move *moves;
 	uint32_t count, room;
-	uint64_t last_ticket, bytes;
+	uint64_t first_ticket, last_ticket, bytes;
 };
 
 static int destage_grow(struct destage_run *run)
@@ -78,6 +79,8 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 		return error;
 	run->last_ticket = place.ticket;
 	run->bytes += bytes;
+	if (!run->count)
+		run->first_ticket = place.ticket;
 	run->moves[run->count++] = (struct destage_move){
 		.slot = slot,
 		.line = &j->lines[line],
@@ -158,36 +161,54 @@ static void destage_undo(struct destage_run *run)
 		segment_release(run->j, run->moves[i].segment, 1);
 }
 
-int destage(struct journal *j, struct lane *lane, uint64_t want)
+/* Return: how far the tail is to move; @error: why no farther */
+static uint64_t destage_copy(struct destage_run *run, uint64_t want, uint32_t *next, int *error)
 {
-	struct destage_run run = { .j = j, .lane = lane };
-	uint32_t next = lane->s->queue_tail;
-	uint64_t tail = lane->s->tail, began = clock_monotonic_ns();
-	int wait, error = 0;
+	struct journal *j = run->j;
+	struct lane *lane = run->lane;
+	uint64_t tail = lane->s->tail;
 
+	*error = 0;
+	*next = lane->s->queue_tail;
+	run->count = 0;
+	run->bytes = 0;
 	/* Run by run: interleaved, the lines of several lanes would come again in
 	 * every segment, and its summary be full of them (reserve.c). */
 	pthread_mutex_lock(&j->destage_lock);
-	for (; next != lane->s->queue_head && tail - lane->s->tail < want; next++) {
-		error = destage_record(&run, &lane->queue[next & lane->queue_mask], tail);
-		if (error)
+	for (; *next != lane->s->queue_head && tail - lane->s->tail < want; ++*next) {
+		*error = destage_record(run, &lane->queue[*next & lane->queue_mask], tail);
+		if (*error)
 			break;
-		tail += (uint64_t)lane->queue[next & lane->queue_mask].units * STAGE_ALIGN;
+		tail += (uint64_t)lane->queue[*next & lane->queue_mask].units * STAGE_ALIGN;
 	}
 	pthread_mutex_unlock(&j->destage_lock);
+	return tail;
+}
+
+int destage(struct journal *j, struct lane *lane, uint64_t want)
+{
+	struct destage_run run = { .j = j, .lane = lane };
+	uint32_t next;
+	uint64_t tail, began;
+	int wait, error;
+
+	began = clock_monotonic_ns();
+	do {
+		tail = destage_copy(&run, want, &next, &error);
+		wait = run.count ? stream_wait(&j->stream, run.first_ticket, run.last_ticket) : 0;
+		if (wait)
+			destage_undo(&run);
+	} while (wait == LOG_OUT);
 	count(j->counters, COUNT_DESTAGED_BYTES, run.bytes);
 	/* what was copied before an error is not copied again by the next attempt */
 	if (tail != lane->s->tail)
 		error = 0;
-	wait = run.count ? stream_wait(&j->stream, run.last_ticket) : 0;
 	/* P6: log durable, then the tail moves (fenced), then bytes are reused */
 	if (!wait) {
 		destage_publish(&run);
 		for (; lane->s->queue_tail != next; lane->s->queue_tail++)
 			reserve_settle(lane, &lane->queue[lane->s->queue_tail & lane->queue_mask]);
 		wait = lane_tail_store(j, lane, tail);
-	} else {
-		destage_undo(&run);
 	}
 	free(run.moves);
 	if (run.count && !wait)

@@ -6,6 +6,7 @@
 
 #include "txn/cell.h"
 #include "txn/destage.h"
+#include "txn/logs.h"
 #include "txn/read.h"
 #include "txn/segment.h"
 #include "txn/slots.h"
@@ -17,19 +18,23 @@ struct evacuation {
 	struct journal *j;
 	struct destage_move *moves;
 	uint32_t count;
-	uint64_t ticket, lost;
+	uint64_t first_ticket, last_ticket, lost;
 };
 
 /* All that was copied is durable, then the index says so. */
 static int evacuate_publish(struct evacuation *e)
 {
 	struct journal *j = e->j;
-	int error = e->count ? stream_wait(&j->stream, e->ticket) : 0;
+	int error = e->count ? stream_wait(&j->stream, e->first_ticket, e->last_ticket) : 0;
 	struct cell *cell;
 	uint32_t i;
 
+	for (i = 0; error == LOG_OUT && i < e->count; i++)
+		segment_release(j, e->moves[i].segment, 1);
+	if (error)
+		e->count = 0;
 	if (error || !e->count)
-		return error;
+		return logs_out_say(j, error);
 	cell = cell_take(j, 0);
 	for (i = 0; i < e->count; i++)
 		if (!destage_move(j, cell, &e->moves[i]))
@@ -59,7 +64,9 @@ static int evacuate_append(struct evacuation *e, const struct found *found,
 
 	if (error)
 		return error;
-	e->ticket = place.ticket;
+	e->last_ticket = place.ticket;
+	if (!e->count)
+		e->first_ticket = place.ticket;
 	e->moves[e->count++] = (struct destage_move){
 		.slot = &j->slots[(size_t)line * SLOTS_PER_LINE + at],
 		.line = &j->lines[line],

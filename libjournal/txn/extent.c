@@ -7,7 +7,6 @@
 #include "txn/head.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
-#include "txn/times.h"
 #include "util/crc32c.h"
 
 int extents_make(struct journal *j)
@@ -67,6 +66,13 @@ static uint32_t extent_size_flags(const struct log_meta *meta)
 	return meta->extents ? size : size | SUMMARY_PART;
 }
 
+static bool extent_fits(const struct journal *j, const struct head *head,
+			const struct log_meta *meta, uint32_t bytes)
+{
+	return !segment_is_out(j, head_segment(j, head)) &&
+	       segment_fits(j, head, head->s->end, bytes, meta->count);
+}
+
 /* Take a place for @bytes; the segment will not be sealed before it is written. */
 static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t bytes,
 			const struct segment *again, bool wait, struct extent *extent)
@@ -75,8 +81,7 @@ static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t
 	int error = 0;
 
 	pthread_mutex_lock(&x->lock);
-	while (!error && (x->rolling || !x->head ||
-			  !segment_fits(j, x->head, x->head->s->end, bytes, meta->count))) {
+	while (!error && (x->rolling || !x->head || !extent_fits(j, x->head, meta, bytes))) {
 		if (!wait)
 			error = -EAGAIN;
 		else if (x->rolling)
@@ -143,9 +148,9 @@ int extent_begin(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 	return 0;
 }
 
-int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer,
-		 const struct segment *again, bool durable, struct segment **segment,
-		 uint32_t *offset)
+static int extent_write_once(struct journal *j, const struct log_meta *meta, uint8_t *buffer,
+			     const struct segment *again, bool durable,
+			     struct segment **segment, uint32_t *offset)
 {
 	struct extent extent;
 	int error = extent_begin(j, meta, buffer, again, true, &extent);
@@ -154,7 +159,22 @@ int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 		return error;
 	*segment = extent.segment;
 	*offset = extent.offset;
-	error = times_write(j, segment_log(j, extent.segment->number), &extent.io, 1, durable);
+	error = logs_write(j, segment_log(j, extent.segment->number), &extent.io, 1, durable);
 	extent_end(j);
-	return error ? journal_fail(j, error) : 0;
+	return error;
+}
+
+/* What its log does not take goes to another one: nothing refers to it yet. */
+int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer,
+		 const struct segment *again, bool durable, struct segment **segment,
+		 uint32_t *offset)
+{
+	int error;
+
+	do {
+		error = extent_write_once(j, meta, buffer, again, durable, segment, offset);
+		if (error == LOG_OUT && *segment != again)
+			segment_release(j, *segment, meta->count);
+	} while (error == LOG_OUT);
+	return error;
 }

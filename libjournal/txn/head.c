@@ -164,6 +164,31 @@ int head_seal(struct journal *j, struct head *head)
 	return 0;
 }
 
+static bool head_is_on(const struct journal *j, const struct head *head, uint32_t log)
+{
+	const struct segment *segment = head_segment(j, head);
+
+	return segment && segment_log(j, segment->number) == log;
+}
+
+void heads_leave(struct journal *j, uint32_t log)
+{
+	struct head *head;
+	uint32_t i, none;
+
+	for (i = 0; i < HEADS; i++) {
+		head = &j->heads[i];
+		none = 0;
+		if (!head_is_on(j, head, log) ||
+		    !atomic_compare_exchange_strong(&head->s->lease, &none, j->member))
+			continue;
+		/* without memory for it, whoever leases it next does it */
+		if (head_is_on(j, head, log))
+			(void)head_seal(j, head);
+		head_return(head);
+	}
+}
+
 /*
  * Uses of segments are drawn in order.  One that was drawn before the first line
  * here and is not to be seen in its head yet has said so before (segment_take()).

@@ -47,6 +47,10 @@ void head_adopt(struct journal *j, struct head *head, struct segment *segment);
 /* recovery: seal it, and have none */
 int head_seal(struct journal *j, struct head *head);
 
+/* the segments of @log that are nobody's at the moment are left, and their names kept
+ * where they can be: the log is out of use */
+void heads_leave(struct journal *j, uint32_t log);
+
 /* the oldest use of a segment that may still get stream records, for replay */
 uint64_t heads_oldest(struct journal *j);
 

@@ -8,6 +8,7 @@
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/list.h"
+#include "txn/logs.h"
 #include "txn/member.h"
 
 static void info_medium(struct journal_medium *medium, const char *name, const char *backend,
@@ -51,7 +52,7 @@ static void info_media(struct journal *j, struct journal_info *info)
 		info_medium(&info->logs[i], j->conf.logs[i], log->ops->backend, log->routine,
 			    log->evidence, j->conf.assume_log, log->class);
 		info->logs[i].bytes = j->log_geometry[i].bytes;
-		info->logs[i].failed = log->failed != 0;
+		info->logs[i].failed = logs_out(j, i) || log->failed != 0;
 		info_log(log, info);
 	}
 }

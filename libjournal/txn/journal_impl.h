@@ -92,6 +92,9 @@ struct stream {
 	struct head *head; /* while there is something to write */
 	uint64_t ticket;         /* of the batch that fills, from 1 on */
 	uint64_t durable_ticket; /* batches become durable in the order of their tickets */
+	/* those that did not, since their log went out of use: two of one log at most */
+	uint64_t lost[2 * JOURNAL_LOGS_MAX];
+	uint32_t lost_count;
 	int error;
 };
 

@@ -67,10 +67,11 @@ static int recover_make_durable(struct journal *j)
 		 lines - j->geometry.state_offset);
 	recover_flush_digests(j);
 	error = nv_fence(j->marker);
-
+	if (error)
+		return journal_fail(j, error);
 	for (log = 0; log < j->log_count && !error; log++)
-		error = log_store_flush(j->logs[log]);
-	return error ? journal_fail(j, error) : 0;
+		error = logs_flush(j, log) == LOG_OUT ? 0 : journal_failed(j);
+	return error;
 }
 
 /* Ids and uses of segments are drawn above all that were ever seen (P4): a checkpoint

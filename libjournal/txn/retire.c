@@ -19,6 +19,7 @@
 
 #include "txn/cell.h"
 #include "txn/line.h"
+#include "txn/logs.h"
 #include "txn/slots.h"
 #include "txn/stream.h"
 #include "txn/times.h"
@@ -198,19 +199,35 @@ static int retire_append(struct journal *j, const struct retired *from, size_t e
 	return error;
 }
 
-static int retire_by_records(struct journal *j, const struct retire_set *set)
+static int retire_append_all(struct journal *j, const struct retire_set *set, uint64_t *first,
+			     uint64_t *last)
 {
-	size_t from, entries = 0;
-	uint64_t ticket = 0;
+	size_t from, entries;
 	int error = 0;
 
 	for (from = 0; from < set->count && !error; from += entries) {
 		entries = min_u64(set->count - from, RETIRES_PER_RECORD);
-		error = retire_append(j, &set->all[from], entries, &ticket);
+		error = retire_append(j, &set->all[from], entries, last);
+		if (!from)
+			*first = *last;
 	}
-	/* Their bits are cleared in the map, and room for retiring is set aside:
-	 * without it nothing is decided any more. */
-	return error ? journal_fail(j, error) : stream_wait(&j->stream, ticket);
+	return error;
+}
+
+static int retire_by_records(struct journal *j, const struct retire_set *set)
+{
+	uint64_t first = 0, last = 0;
+	int error;
+
+	do {
+		/* Their bits are cleared in the map, and room for retiring is set aside:
+		 * without it nothing is decided any more. */
+		error = retire_append_all(j, set, &first, &last);
+		if (error)
+			return journal_fail(j, error);
+		error = stream_wait(&j->stream, first, last);
+	} while (error == LOG_OUT);
+	return error;
 }
 
 static int retire_set_durably(struct journal *j, const struct retire_set *set)

@@ -18,6 +18,50 @@ static void segment_offer(struct journal *j, const struct segment *segment)
 	atomic_fetch_add(&j->shared->segments_free, 1);
 }
 
+static bool segment_count_down(struct journal *j, uint32_t keep)
+{
+	uint32_t free_count = atomic_load(&j->shared->segments_free);
+
+	do
+		if (free_count <= keep)
+			return false;
+	while (!atomic_compare_exchange_weak(&j->shared->segments_free, &free_count,
+					     free_count - 1));
+	return true;
+}
+
+static void segment_out(struct segment *segment)
+{
+	uint64_t use = atomic_load(&segment->use);
+
+	if (segment_state_of(use) == SEGMENT_FREE)
+		(void)atomic_compare_exchange_strong(&segment->use, &use,
+						     segment_use(use >> 32, SEGMENT_OUT, 0));
+}
+
+/* One that somebody has counted on is taken out by him: segment_pop(). */
+void segment_withdraw(struct journal *j, struct segment *segment)
+{
+	uint64_t bit = 1ull << (segment->number & 63);
+	_Atomic uint64_t *word = &j->free_segments[segment->number / 64];
+
+	if (!(atomic_load(word) & bit) || !segment_count_down(j, 0))
+		return;
+	if (atomic_fetch_and(word, ~bit) & bit)
+		segment_out(segment);
+	else
+		atomic_fetch_add(&j->shared->segments_free, 1);
+}
+
+/* It is free, and in state SEGMENT_FREE.  Its log may go out of use just now: who
+ * marks it so withdraws all, then, and we look after we have offered this one. */
+static void segment_freed(struct journal *j, struct segment *segment)
+{
+	segment_offer(j, segment);
+	if (segment_is_out(j, segment))
+		segment_withdraw(j, segment);
+}
+
 static struct segment *segment_offered_in(struct journal *j, uint32_t word, uint64_t mask)
 {
 	uint64_t bit, bits = atomic_load_explicit(&j->free_segments[word], memory_order_relaxed) &
@@ -67,7 +111,7 @@ static void segment_dead(struct journal *j, struct segment *segment, uint64_t us
 		return;
 	count(j->counters, COUNT_SEGMENTS, 1);
 	if (state == SEGMENT_FREE)
-		segment_offer(j, segment);
+		segment_freed(j, segment);
 	else
 		atomic_fetch_add(&j->shared->segments_pending, 1);
 }
@@ -134,7 +178,7 @@ void segments_free_pending(struct journal *j)
 						    segment_use(use >> 32, SEGMENT_FREE, 0)))
 			continue;
 		atomic_fetch_sub(&j->shared->segments_pending, 1);
-		segment_offer(j, segment);
+		segment_freed(j, segment);
 	}
 }
 
@@ -146,34 +190,29 @@ void segment_adopt(struct segment *segment)
 void segment_free(struct journal *j, struct segment *segment)
 {
 	atomic_store(&segment->use, segment_use(1, SEGMENT_FREE, 0));
-	segment_offer(j, segment);
+	segment_freed(j, segment);
 }
 
 /* ---- taking ---------------------------------------------------------------------- */
 
-static bool segment_count_down(struct journal *j, uint32_t keep)
-{
-	uint32_t free_count = atomic_load(&j->shared->segments_free);
-
-	do
-		if (free_count <= keep)
-			return false;
-	while (!atomic_compare_exchange_weak(&j->shared->segments_free, &free_count,
-					     free_count - 1));
-	return true;
-}
-
 static struct segment *segment_pop(struct journal *j, struct head *head, bool reserved)
 {
+	uint32_t keep = reserved ? 0 : j->segments.reserve;
 	struct segment *segment;
 	uint64_t use;
 
-	if (!segment_count_down(j, reserved ? 0 : j->segments.reserve))
+	if (!segment_count_down(j, keep))
 		return NULL;
 	for (;;) {
 		segment = segment_offered(j);
 		if (!segment)
 			break;
+		if (segment_is_out(j, segment)) {
+			segment_out(segment);
+			if (!segment_count_down(j, keep)) /* that was the one we counted on */
+				return NULL;
+			continue;
+		}
 		use = atomic_load(&segment->use);
 		/* who is killed after this leaves a note of what it opened */
 		atomic_store(&head->s->opening, segment->number + 1);
@@ -190,6 +229,8 @@ static struct segment *segment_pop(struct journal *j, struct head *head, bool re
 
 static int segments_full(struct journal *j)
 {
+	if (!logs_left(j)) /* the last one fails just now */
+		return journal_fail(j, -EIO);
 	return journal_say(j, -ENOSPC, "log: full: %u of %u segments hold transactions "
 			   "that are not retired, the rest is set aside to retire "
 			   "and destage them",
@@ -256,6 +297,22 @@ static bool segments_regain(struct journal *j, bool reserved, int *error)
 	return false;
 }
 
+static int segment_take_free(struct journal *j, struct head *head, bool reserved,
+			     struct segment **segment)
+{
+	int error = 0;
+
+	*segment = segment_pop(j, head, reserved);
+	while (!*segment && segments_regain(j, reserved, &error)) {
+		if (error)
+			return error;
+		*segment = segment_pop(j, head, reserved);
+	}
+	error = *segment ? 0 : segments_full(j);
+	JASSERT(*segment || error);
+	return error;
+}
+
 int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
 		 bool reserved, struct segment **out)
 {
@@ -265,23 +322,19 @@ int segment_take(struct journal *j, struct head *head, enum log_segment_kind kin
 	/* What is reserved is for those that nobody may wait for, and the cleaner's own */
 	if (!reserved)
 		clean_ahead(j);
-	segment = segment_pop(j, head, reserved);
-	while (!segment && segments_regain(j, reserved, &error)) {
+	do {
+		error = segment_take_free(j, head, reserved, &segment);
 		if (error)
 			return error;
-		segment = segment_pop(j, head, reserved);
-	}
-	if (!segment)
-		return segments_full(j);
-	segment_draw(j, head, segment, kind);
-	error = segment_write_header(j, segment);
-	if (error) {
-		segment_give_back(j, segment);
-		atomic_store(&head->s->opening, 0);
-		atomic_store(&head->s->floor, 0);
-	} else {
-		*out = segment;
-	}
+		segment_draw(j, head, segment, kind);
+		error = segment_write_header(j, segment);
+		if (error) {
+			segment_give_back(j, segment);
+			atomic_store(&head->s->opening, 0);
+			atomic_store(&head->s->floor, 0);
+		}
+	} while (error == LOG_OUT);
+	*out = segment;
 	return error;
 }
 
@@ -290,7 +343,7 @@ void segment_give_back(struct journal *j, struct segment *segment)
 	uint64_t use = atomic_load(&segment->use);
 
 	atomic_store(&segment->use, segment_use(use >> 32, SEGMENT_FREE, 0));
-	segment_offer(j, segment);
+	segment_freed(j, segment);
 }
 
 static uint64_t segment_limit(const struct journal *j, uint32_t entries)

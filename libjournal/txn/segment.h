@@ -5,6 +5,7 @@
 
 #include "format/summary.h"
 #include "txn/journal_impl.h"
+#include "txn/logs.h"
 
 static inline uint32_t segment_log(const struct journal *j, uint32_t number)
 {
@@ -26,6 +27,12 @@ static inline uint64_t segment_base(const struct journal *j, uint32_t number)
  */
 int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
 		 bool reserved, struct segment **segment);
+/* whether its log is out of use */
+static inline bool segment_is_out(const struct journal *j, const struct segment *segment)
+{
+	return logs_out(j, segment_log(j, segment->number));
+}
+
 /* taken, and nothing was written into it */
 void segment_give_back(struct journal *j, struct segment *segment);
 
@@ -78,6 +85,9 @@ bool segment_keep(struct segment *segment);
 void segment_adopt(struct segment *segment);
 /* recovery: it is free */
 void segment_free(struct journal *j, struct segment *segment);
+
+/* its log is out of use: if it is free, it is not to be had any more */
+void segment_withdraw(struct journal *j, struct segment *segment);
 
 /* the second copy of a segment's digest: in NVRAM, or in the next log */
 bool segment_digest_in_nvram(const struct journal *j);

@@ -8,7 +8,6 @@
 #include "txn/clock.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
-#include "txn/times.h"
 #include "util/crc32c.h"
 
 bool segment_digest_in_nvram(const struct journal *j)
@@ -45,12 +44,12 @@ static int segment_write(struct journal *j, uint32_t log, uint64_t offset, void 
 			 uint64_t bytes)
 {
 	struct log_io io = { .offset = offset, .buffer = buffer, .bytes = (uint32_t)bytes };
-	int error = times_write(j, log, &io, 1, true);
 
-	return error ? journal_fail(j, error) : 0;
+	return logs_write(j, log, &io, 1, true);
 }
 
-/* @digest is readable, in whole blocks */
+/* @digest is readable, in whole blocks.  There is one copy only, while the log that
+ * the second would be on is out of use. */
 static int segment_write_second(struct journal *j, struct segment *segment, void *digest,
 				uint64_t bytes)
 {
@@ -58,8 +57,10 @@ static int segment_write_second(struct journal *j, struct segment *segment, void
 	uint64_t offset = segment_digest_offset(j, segment->number, &log);
 	int error;
 
-	if (!segment_digest_in_nvram(j))
-		return segment_write(j, log, offset, digest, bytes);
+	if (!segment_digest_in_nvram(j)) {
+		error = segment_write(j, log, offset, digest, bytes);
+		return error == LOG_OUT ? 0 : error;
+	}
 	nv_copy(j->marker, j->marker->map + offset, digest, bytes);
 	/* before anything is acknowledged that only this digest could name */
 	error = nv_fence(j->marker);
@@ -137,7 +138,8 @@ static void summary_encode(struct journal *j, const struct head *from, struct se
 	struct summary_head *head = (struct summary_head *)(buffer + table_room);
 
 	notes_encode(notes, (struct summary_line *)(head + 1), (struct summary_entry *)buffer);
-	segment_head(segment, from->s->end, from->s->last_record_seq, head);
+	/* the last ones are not, when the log went out of use while they were written */
+	segment_head(segment, from->s->end, from->s->durable_record_seq, head);
 	head->sealed = put_le16(1);
 	head->lines = put_le32(notes->counts->lines);
 	head->entries = put_le32(table_bytes / (uint32_t)sizeof(struct summary_entry));
@@ -173,7 +175,8 @@ int segment_write_summary(struct journal *j, const struct head *from, struct seg
 		error = segment_write(j, log, at - table_room, buffer, table_room);
 	if (!error)
 		error = segment_write(j, log, at, buffer + table_room, j->digest_bytes);
-	if (!error)
+	/* out of use: with the second one alone, what is in it has its names at least */
+	if (!error || error == LOG_OUT)
 		error = segment_write_second(j, segment, buffer + table_room, j->digest_bytes);
 	free(buffer);
 	return error;

@@ -104,6 +104,7 @@ enum segment_state {
 	SEGMENT_OPEN,    /* a head writes to it, or recovery has yet to look */
 	SEGMENT_SEALED,  /* full, with its summary; holds live records */
 	SEGMENT_PENDING, /* nothing live; free after the next checkpoint */
+	SEGMENT_OUT,     /* nothing live, and its log is out of use: never taken */
 };
 
 struct segment {
@@ -251,7 +252,8 @@ struct shared {
 	uint32_t times_shards;
 	struct shared_common common;
 
-	_Atomic int failed __attribute__((aligned(128))); /* sticky, of any medium (P16) */
+	_Atomic int failed __attribute__((aligned(128))); /* sticky, of what all need (P16) */
+	_Atomic int log_failed[JOURNAL_LOGS_MAX]; /* sticky, of one of several logs: logs.c */
 	_Atomic uint64_t incarnation;
 	_Atomic uint32_t overflow_count;
 

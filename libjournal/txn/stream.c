@@ -9,7 +9,6 @@
 #include "txn/reserve.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
-#include "txn/times.h"
 #include "util/crc32c.h"
 
 uint32_t stream_checkpoint_every(const struct journal *j)
@@ -64,6 +63,32 @@ static void stream_rest(struct stream *s)
 	s->head = NULL;
 }
 
+/*
+ * The log is out of use: the batch is lost, and so is the one that fills, for it was
+ * made for the same segment.  Who waits for one of them tries again, elsewhere.
+ * Lead, with the lock; it is dropped meanwhile.
+ */
+static void stream_lose(struct stream *s, uint64_t ticket)
+{
+	struct journal *j = s->j;
+
+	JASSERT(s->lost_count + 2 <= ARRAY_COUNT(s->lost)); /* once for each log */
+	s->lost[s->lost_count++] = ticket;
+	if (s->batch[s->filling].used) {
+		s->batch[s->filling].used = 0;
+		s->lost[s->lost_count++] = s->ticket++;
+	}
+	s->durable_ticket = s->ticket - 1;
+	s->rolling = true;
+	pthread_mutex_unlock(&s->lock);
+	(void)head_seal(j, s->head);
+	/* what was retired, and stands there only, is in the map */
+	if (!j->bits_durable)
+		(void)checkpoint(j);
+	pthread_mutex_lock(&s->lock);
+	s->rolling = false;
+}
+
 /* Lead: write the filled batch.  The lock is held, and dropped meanwhile. */
 static void stream_write(struct stream *s)
 {
@@ -87,11 +112,13 @@ static void stream_write(struct stream *s)
 
 	memset(batch->buffer + batch->used, 0, bytes - batch->used);
 	/* durable before any of its records is acknowledged */
-	error = times_write(j, segment_log(j, segment->number), &io, 1, true);
+	error = logs_write(j, segment_log(j, segment->number), &io, 1, true);
 
 	pthread_mutex_lock(&s->lock);
 	batch->used = 0;
-	if (error) {
+	if (error == LOG_OUT) {
+		stream_lose(s, ticket);
+	} else if (error) {
 		stream_stop(s, error);
 	} else {
 		head->durable_record_seq = last;
@@ -154,7 +181,9 @@ static bool stream_fits(const struct stream *s, uint32_t need, uint32_t transact
 {
 	const struct batch *batch = &s->batch[s->filling];
 
-	return s->head && !s->rolling && batch->used + need <= LOG_BUFFER_BYTES &&
+	return s->head && !s->rolling && head_segment(s->j, s->head) &&
+	       !segment_is_out(s->j, head_segment(s->j, s->head)) &&
+	       batch->used + need <= LOG_BUFFER_BYTES &&
 	       segment_fits(s->j, s->head, s->head->s->end + batch->used, need, transactions);
 }
 
@@ -299,19 +328,31 @@ int stream_append_now(struct stream *s, const struct stream_record *record,
 	return error;
 }
 
-int stream_wait(struct stream *s, uint64_t ticket)
+static bool stream_lost(const struct stream *s, uint64_t first, uint64_t last)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->lost_count; i++)
+		if (s->lost[i] >= first && s->lost[i] <= last)
+			return true;
+	return false;
+}
+
+int stream_wait(struct stream *s, uint64_t first, uint64_t last)
 {
 	int error;
 
 	pthread_mutex_lock(&s->lock);
-	while (!s->error && s->durable_ticket < ticket) {
+	while (!s->error && s->durable_ticket < last) {
 		if (s->writing)
 			pthread_cond_wait(&s->done, &s->lock);
 		else
 			stream_write(s);
 	}
 	/* what was durable before a failure stays so */
-	error = s->durable_ticket >= ticket ? 0 : s->error;
+	error = s->durable_ticket >= last ? 0 : s->error;
+	if (!error && stream_lost(s, first, last))
+		error = LOG_OUT;
 	pthread_mutex_unlock(&s->lock);
 	return error;
 }
@@ -319,9 +360,12 @@ int stream_wait(struct stream *s, uint64_t ticket)
 int stream_drain(struct stream *s)
 {
 	uint64_t ticket;
+	int error;
 
 	pthread_mutex_lock(&s->lock);
 	ticket = s->batch[s->filling].used ? s->ticket : s->ticket - 1;
 	pthread_mutex_unlock(&s->lock);
-	return stream_wait(s, ticket);
+	/* what was lost, its own waiters know */
+	error = stream_wait(s, ticket, ticket);
+	return error == LOG_OUT ? 0 : error;
 }

@@ -58,9 +58,11 @@ int stream_append_now(struct stream *s, const struct stream_record *record,
 		      struct stream_place *place);
 
 /**
- * stream_wait() - the batch of @ticket and all before it are durable on return 0
+ * stream_wait() - the batches of tickets @first to @last are durable on return 0
+ * Return: 0; LOG_OUT: one of them is lost with its log, and what was put in is to be
+ * put in again; or the sticky failure.
  */
-int stream_wait(struct stream *s, uint64_t ticket);
+int stream_wait(struct stream *s, uint64_t first, uint64_t last);
 
 /* write what is in the batch and seal nothing: for close */
 int stream_drain(struct stream *s);

@@ -66,10 +66,8 @@ static int segment_reread(struct journal *j, struct head *head, const struct seg
 	scan->kind = (enum log_segment_kind)segment->kind;
 	/* what was written may be in the disk's cache only; the digest will vouch for
 	 * it (P7) */
-	error = log_store_flush(j->logs[segment_log(j, segment->number)]);
-	if (error)
-		error = journal_fail(j, error);
-	else
+	error = logs_flush(j, segment_log(j, segment->number));
+	if (!error || error == LOG_OUT)
 		error = recover_scan(&r, segment->number);
 	if (!error && !scan->unreadable)
 		error = recover_reseal(&r, segment->number, head);

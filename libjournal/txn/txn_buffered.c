@@ -22,10 +22,10 @@
 #include "txn/clock.h"
 #include "txn/extent.h"
 #include "txn/line.h"
+#include "txn/logs.h"
 #include "txn/pieces.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
-#include "txn/times.h"
 #include "txn/txn_impl.h"
 
 bool txn_is_direct(const struct journal_txn *txn)
@@ -221,9 +221,9 @@ static int txn_flush_logs(struct journal_txn *txn)
 
 	for (log = 0; log < txn->j->log_count && !error; log++)
 		if (txn->flush_logs & 1u << log)
-			error = times_flush(txn->j, log);
+			error = logs_flush(txn->j, log);
 	txn->flush_logs = 0;
-	return error ? journal_fail(txn->j, error) : 0;
+	return logs_out_say(txn->j, error);
 }
 
 /* Where the transaction is found: its final record. */
@@ -260,8 +260,12 @@ static int txn_direct_prepare(struct journal_txn *txn)
 	if (txn->extent_count) {
 		txn->flush_logs |= 1u << segment_log(txn->j, segment->number);
 		error = txn_flush_logs(txn);
-		if (error)
-			return error; /* sticky: nothing is given back */
+		if (error) {
+			/* sticky, or the others are given up with it */
+			if (segment != txn->last_segment)
+				segment_release(txn->j, segment, 1);
+			return error;
+		}
 	}
 	txn_direct_prepared(txn, segment->number, offset);
 	return 0;
@@ -349,11 +353,23 @@ int txn_synced_append(struct journal_txn *txn, bool wait, uint64_t *ticket)
 
 static int txn_synced_commit(struct journal_txn *txn)
 {
+	bool lost = false;
 	uint64_t ticket;
-	int error = txn_synced_append(txn, true, &ticket);
+	int error;
 
-	if (!error)
-		error = stream_wait(&txn->j->stream, ticket);
+	for (;;) {
+		error = txn_synced_append(txn, true, &ticket);
+		if (!error)
+			error = stream_wait(&txn->j->stream, ticket, ticket);
+		if (error != LOG_OUT)
+			break;
+		/* lost with its log: again, on another one, as what it is */
+		segment_release(txn->j, &txn->j->segments.all[where_segment(txn->where)],
+				txn_group_count(txn));
+		txn->slots_taken = lost = true;
+	}
+	if (lost && error)
+		return journal_say(txn->j, -EIO, LOG_OUT_UNDECIDED);
 	if (!error)
 		count(txn->j->counters, COUNT_SYNCED, txn_group_count(txn));
 	return error;

@@ -18,16 +18,25 @@ static const char *const schemes[] = { "file", "pmem", "pmem", "sim" };
 
 static void bed_format(struct bed *bed, uint64_t log_bytes, uint64_t marker_bytes)
 {
-	char uri[PATH_MAX + 16], message[512] = "";
+	char uri[PATH_MAX + 16], message[512] = "", name[32];
+	const char *logs[BED_LOGS_MAX];
 	struct journal_format_options options = {
 		.marker = uri,
+		.logs = logs,
+		.log_count = bed->log_count,
 		.log_bytes = log_bytes ? log_bytes : BED_LOG_BYTES,
 		.marker_bytes = marker_bytes ? marker_bytes : 4ull << 20,
 		.require = JOURNAL_CLASS_PROCESS,
 	};
+	unsigned int i;
 	int error;
 
 	(void)snprintf(uri, sizeof(uri), "%s:%s", schemes[bed->medium], bed->marker);
+	for (i = 0; i < bed->log_count; i++) {
+		(void)snprintf(name, sizeof(name), "disk%u", i);
+		logs[i] = scratch_path(&bed->disk, name, bed->logs[i]);
+		assert_int_equal(mkdir(logs[i], 0700), 0);
+	}
 	error = journal_format(bed->dir, &options, message, sizeof(message));
 	if (error)
 		print_error("format: %s\n", message);
@@ -37,8 +46,16 @@ static void bed_format(struct bed *bed, uint64_t log_bytes, uint64_t marker_byte
 void bed_make(struct bed *bed, enum bed_medium medium, uint64_t log_bytes,
 	      uint64_t marker_bytes)
 {
+	bed_make_logs(bed, medium, 0, log_bytes, marker_bytes);
+}
+
+void bed_make_logs(struct bed *bed, enum bed_medium medium, unsigned int logs,
+		   uint64_t log_bytes, uint64_t marker_bytes)
+{
+	assert_in_range(logs, 0, BED_LOGS_MAX);
 	memset(bed, 0, sizeof(*bed));
 	bed->medium = medium;
+	bed->log_count = logs;
 	assert_int_equal(scratch_make(&bed->disk, NULL), 0);
 	assert_int_equal(scratch_make(&bed->memory, "/dev/shm"), 0);
 	scratch_path(&bed->disk, "journal", bed->dir);

@@ -19,11 +19,15 @@ enum bed_medium {
 	BED_MEDIA,
 };
 
+#define BED_LOGS_MAX 4u
+
 struct bed {
 	enum bed_medium medium;
 	struct scratch disk, memory;
 	char dir[PATH_MAX];
 	char marker[PATH_MAX]; /* path of the marker medium */
+	unsigned int log_count; /* 0: one, in dir */
+	char logs[BED_LOGS_MAX][PATH_MAX]; /* directories */
 	struct journal *j;
 };
 
@@ -45,6 +49,9 @@ struct model {
 /* Format (log_bytes, marker_bytes 0: small defaults) and open. */
 void bed_make(struct bed *bed, enum bed_medium medium, uint64_t log_bytes,
 	      uint64_t marker_bytes);
+/* the same with several logs, each in a directory of its own */
+void bed_make_logs(struct bed *bed, enum bed_medium medium, unsigned int logs,
+		   uint64_t log_bytes, uint64_t marker_bytes);
 void bed_remove(struct bed *bed);
 void bed_open(struct bed *bed, const struct journal_open_options *options);
 void bed_close(struct bed *bed);

@@ -126,15 +126,15 @@ static void p2_nobody_claims_in_a_line_that_is_recycled(void **state)
 
 /* ---- P2: a destage, and what it moves is retired ------------------------------------ */
 
-int __real_stream_wait(struct stream *s, uint64_t seq);
-int __wrap_stream_wait(struct stream *s, uint64_t seq);
+int __real_stream_wait(struct stream *s, uint64_t first, uint64_t last);
+int __wrap_stream_wait(struct stream *s, uint64_t first, uint64_t last);
 
 static bool destaging;
 
 /* Up to here a destage only wrote: from here on it changes what others see. */
-int __wrap_stream_wait(struct stream *s, uint64_t seq)
+int __wrap_stream_wait(struct stream *s, uint64_t first, uint64_t last)
 {
-	int error = __real_stream_wait(s, seq);
+	int error = __real_stream_wait(s, first, last);
 
 	if (destaging)
 		step_begin();

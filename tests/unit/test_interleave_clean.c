@@ -18,13 +18,13 @@
 #include "txn/segment.h"
 #include "txn/stream.h"
 
-int __real_stream_wait(struct stream *s, uint64_t ticket);
-int __wrap_stream_wait(struct stream *s, uint64_t ticket);
+int __real_stream_wait(struct stream *s, uint64_t first, uint64_t last);
+int __wrap_stream_wait(struct stream *s, uint64_t first, uint64_t last);
 
 /* Up to here a move only wrote: from here on it changes what others see. */
-int __wrap_stream_wait(struct stream *s, uint64_t ticket)
+int __wrap_stream_wait(struct stream *s, uint64_t first, uint64_t last)
 {
-	int error = __real_stream_wait(s, ticket);
+	int error = __real_stream_wait(s, first, last);
 
 	if (s->kind == HEAD_MOVED)
 		step_begin();

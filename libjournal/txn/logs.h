@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Several logs.  One whose disk fails is out of use for all processes, from its first
+ * write or flush that fails on (P16): nothing is written there any more, and nothing
+ * is retried over it.  What was to be written goes to the others, under the same id:
+ * two copies of one transaction are one.  What stands there already is read as long as
+ * that goes.  With no log left, the journal has failed.
+ */
+#ifndef TXN_LOGS_H
+#define TXN_LOGS_H
+
+#include <errno.h>
+
+#include "txn/journal_impl.h"
+
+/* internal: this log is out of use, and there are others */
+#define LOG_OUT (-ENOMEDIUM)
+
+static inline bool logs_out(const struct journal *j, uint32_t log)
+{
+	return atomic_load_explicit(&j->shared->log_failed[log], memory_order_relaxed);
+}
+
+bool logs_left(const struct journal *j);
+
+/**
+ * logs_fail() - a write or flush of @log has failed
+ * Context: no lock of a stream or of the extents.
+ * Return: LOG_OUT, or the sticky failure when no other is left.
+ */
+int logs_fail(struct journal *j, uint32_t log, int error);
+
+/* Return: 0, LOG_OUT, or the sticky failure */
+int logs_write(struct journal *j, uint32_t log, struct log_io *io, uint32_t count, bool durable);
+int logs_flush(struct journal *j, uint32_t log);
+
+#define LOG_OUT_UNDECIDED "its log has failed while it was written: recovery decides"
+
+/* @error, told as what a user's call returns when it could not go elsewhere */
+int logs_out_say(struct journal *j, int error);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
+/*
+ * Several logs, one of which fails: at each of its writes and flushes, from then on.
+ * Commits and retires go on; what was acknowledged is there, and at the next open,
+ * too.  The stores are wrapped at link time.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "backends.h"
+#include "lib/bed.h"
+#include "lib/fault_log.h"
+
+int __real_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
+			       struct marker_store **store, struct message *message);
+int __real_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message);
+int __wrap_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
+			       struct marker_store **store, struct message *message);
+int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message);
+
+/* the log whose path has this in it fails, once opened */
+static const char *victim;
+static enum fault_log_kind kind;
+static uint64_t nth;
+static struct log_store *the_log;
+
+int __wrap_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
+			       struct marker_store **store, struct message *message)
+{
+	return __real_backend_open_marker(uri, flags, bytes, store, message);
+}
+
+int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message)
+{
+	int error = __real_backend_open_log(path, flags, bytes, progress, store, message);
+
+	if (error || !victim || !strstr(path, victim))
+		return error;
+	the_log = *store = fault_log_wrap(*store);
+	assert_non_null(the_log);
+	fault_log_arm(the_log, kind, nth, -EIO, true);
+	return 0;
+}
+
+#define PUTS 90
+
+static uint64_t size_of(unsigned int i)
+{
+	return i % 31 == 30 ? 1200000 : i % 5 == 4 ? 60000 : i * 37;
+}
+
+/* Puts and retires.  Return: how many puts failed, each of several pieces. */
+static unsigned int live(struct bed *bed, struct model *model, uint64_t seed)
+{
+	struct journal_receipt receipt;
+	struct model_entry *entry;
+	unsigned int i, failed = 0;
+	int error;
+
+	for (i = 0; i < PUTS; i++) {
+		error = bed_put(bed, model, size_of(i), seed + i, i % 4 == 3 ?
+				JOURNAL_PATH_SYNCED : JOURNAL_PATH_AUTO, &receipt);
+		if (error) {
+			assert_int_equal(error, -EIO);
+			assert_true(size_of(i) > 1000000);
+			failed++;
+		}
+		if (i % 3 || model->count < 4)
+			continue;
+		entry = &model->all[model->count - 4];
+		if (entry->retired)
+			continue;
+		assert_int_equal(journal_retire(bed->j, entry->id), 0);
+		entry->retired = true;
+	}
+	return failed;
+}
+
+/* Return: whether the fault was met */
+static bool a_life_with(enum bed_medium medium, unsigned int logs, const char *which,
+			enum fault_log_kind what, uint64_t n)
+{
+	unsigned int i, failed, out = 0;
+	struct journal_info info;
+	struct model model;
+	struct bed bed;
+
+	bed_make_logs(&bed, medium, logs, logs * (12ull << 20), 1u << 20);
+	model_make(&model);
+	assert_int_equal(live(&bed, &model, 1), 0);
+	bed_close(&bed);
+	victim = which;
+	kind = what;
+	nth = n;
+	bed_open(&bed, NULL);
+	failed = live(&bed, &model, 1000);
+	victim = NULL;
+	/* a piece that could not be flushed takes its transaction along, and no other */
+	assert_true(failed <= 1);
+	model_verify(&model, bed.j);
+	info = bed_info(&bed);
+	for (i = 0; i < info.log_count; i++)
+		out += info.logs[i].failed;
+	assert_int_equal(info.lost, 0);
+	bed_close(&bed);
+	/* it can be read, and recovery needs it */
+	bed_open(&bed, NULL);
+	model_verify(&model, bed.j);
+	/* what failed was only said to have failed: the medium is in order */
+	assert_int_equal(bed_info(&bed).logs[0].failed, 0);
+	assert_int_equal(live(&bed, &model, 2000), 0);
+	model_verify(&model, bed.j);
+	bed_close(&bed);
+	bed_open(&bed, NULL);
+	model_verify(&model, bed.j);
+	bed_remove(&bed);
+	model_free(&model);
+	assert_true(out <= 1);
+	return out;
+}
+
+static void each_fails(enum bed_medium medium, unsigned int logs, const char *which,
+		       enum fault_log_kind what, uint64_t least)
+{
+	uint64_t n;
+
+	/* the first ones are those of the open */
+	for (n = 1; a_life_with(medium, logs, which, what, n); n += 1 + n / 4)
+		;
+	assert_true(n > least);
+	print_message("%s: up to %d\n", which, (int)n);
+}
+
+static void p16_a_log_fails_and_the_rest_goes_on(enum bed_medium medium)
+{
+	each_fails(medium, 2, "disk0", FAULT_LOG_WRITE, 5);
+	each_fails(medium, 2, "disk1", FAULT_LOG_WRITE, 5);
+}
+
+static void p16_one_of_three_fails(enum bed_medium medium)
+{
+	each_fails(medium, 3, "disk1", FAULT_LOG_WRITE, 3);
+}
+
+static void p16_a_flush_fails_and_the_rest_goes_on(enum bed_medium medium)
+{
+	each_fails(medium, 2, "disk0", FAULT_LOG_FLUSH, 1);
+	each_fails(medium, 2, "disk1", FAULT_LOG_FLUSH, 1);
+}
+
+int main(void)
+{
+	static const struct bed_test tests[] = {
+		{ "p16_a_log_fails_and_the_rest_goes_on",
+		  p16_a_log_fails_and_the_rest_goes_on,
+		  1u << BED_FILE | 1u << BED_PMEM | 1u << BED_SIM },
+		{ "p16_one_of_three_fails", p16_one_of_three_fails,
+		  1u << BED_FILE | 1u << BED_SIM },
+		{ "p16_a_flush_fails_and_the_rest_goes_on",
+		  p16_a_flush_fails_and_the_rest_goes_on, 1u << BED_FILE | 1u << BED_SIM },
+	};
+
+	return bed_run(tests, sizeof(tests) / sizeof(tests[0]));
+}
