@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib_rows.h"
@@ -16,7 +17,7 @@
 enum bound_kind { AT_MOST, AT_LEAST, BELOW };
 
 struct figure {
-	const char *method;
+	const char *method; /* NAME, or NAME@DEPTH where rows have several */
 	int payload_bytes; /* -1: any */
 	int threads;
 	const char *field;
@@ -62,6 +63,9 @@ static const struct bound bounds[] = {
 	  { "append-fsync", 4096, 1, "p50_ns" }, 1, 0, NULL },
 	{ "jnl-synced per_s, 16 threads / one", AT_LEAST, { "jnl-synced", 4096, 16, "per_s" },
 	  { "jnl-synced", 4096, 1, "per_s" }, 4, 0, NULL },
+	{ "jnl-async per_s, 1024 / one by one", AT_LEAST,
+	  { "jnl-async@1024", 4096, 1, "per_s" },
+	  { "jnl-one-by-one", 4096, 1, "per_s" }, 8, 0, NULL },
 	{ "jnl-staged per_s, 2 threads / one", AT_LEAST, { "jnl-staged", 64, 2, "per_s" },
 	  { "jnl-staged", 64, 1, "per_s" }, 1.8, 0, NULL },
 	{ "jnl-reads per_s, depth 32 / fio-randread", AT_LEAST, { "jnl-reads", -1, 1, "per_s" },
@@ -100,9 +104,19 @@ static const char *text_of(struct json_object *row, const char *field)
 	return text ? text : "";
 }
 
+static bool is_named(struct json_object *row, const char *method)
+{
+	const char *name = text_of(row, "method"), *at = strchr(method, '@');
+
+	if (!at)
+		return !strcmp(name, method);
+	return strlen(name) == (size_t)(at - method) && !strncmp(name, method, strlen(name)) &&
+	       (int)number_of(row, "depth") == atoi(at + 1);
+}
+
 static bool matches(struct json_object *row, const struct figure *figure, const char *method)
 {
-	return !strcmp(text_of(row, "method"), method) &&
+	return is_named(row, method) &&
 	       (figure->payload_bytes < 0 ||
 		(int)number_of(row, "payload_bytes") == figure->payload_bytes) &&
 	       (int)number_of(row, "threads") == figure->threads;

@@ -60,7 +60,7 @@ fields()
 once() # no two rows that could be mixed up
 {
 	jq -e 'map(select(.method | startswith("recovery") or . == "floor-read" | not))
-		| map([.method, .payload_bytes, .threads, .batch, .marker])
+		| map([.method, .payload_bytes, .threads, .batch, .marker, .depth])
 		| length == (unique | length)' "$json"
 }
 
@@ -78,15 +78,18 @@ cat "$scratch/out" >>"$scratch/err"
 is "reads run" \
 	"$BUILD/bench/reads" --quick --dir "$scratch/tmp" --json "$json" --append
 cat "$scratch/out" >>"$scratch/err"
+is "async runs" \
+	"$BUILD/bench/async" --quick --dir "$scratch/tmp" --json "$json" --append
+cat "$scratch/out" >>"$scratch/err"
 
 for method in floor-bit floor-copy floor-dsync floor-direct append-fsync create-fsync-rename \
 	jnl-retire jnl-staged jnl-direct jnl-synced jnl-group64 sqlite-wal-full lmdb-sync \
-	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread jnl-wait-none \
+	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread jnl-async jnl-wait-none \
 	jnl-wait-stopped jnl-wait-killed; do
 	is "$method has rows or a reason" has_rows "$method"
 done
 # no optional library, no NVRAM needed: these have no excuse on any machine
-for method in append-fsync create-fsync-rename jnl-synced recovery-empty recovery-1m; do
+for method in append-fsync create-fsync-rename jnl-synced jnl-async recovery-empty recovery-1m; do
 	is "$method has rows" jq -e --arg m "$method" 'any(.[]; .method == $m)' "$json"
 done
 is "every row has its fields" fields
