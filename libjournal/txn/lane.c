@@ -12,6 +12,8 @@
 #include "txn/takeover.h"
 #include "txn/times.h"
 
+#define LANE_WINDOW (64ull << 10)
+
 /* pages not used cost nothing */
 uint32_t lane_queue_entries(const struct journal *j)
 {
@@ -143,13 +145,36 @@ int lane_queue_ready(struct journal *j, struct lane *lane)
 								    lane->queue_mask + 1ull));
 }
 
+/*
+ * What is retired soon after its commit leaves the ring empty again and again.  Then
+ * the next record goes to the front, which the processor still has in its caches,
+ * instead of through all of the ring: so many lanes find room there together.
+ * Looked at once in a while only, for it takes two fences.
+ */
+static void lane_rewind(struct journal *j, struct lane *lane)
+{
+	struct lane_shared *s = lane->s;
+	uint64_t window = min_u64(LANE_WINDOW, lane->ring_bytes / 4);
+
+	s->look_at = s->head_offset + window;
+	if (!s->head_offset || lane_reclaim(j, lane, UINT64_MAX) || s->head != s->tail)
+		return;
+	s->queue_head = s->queue_tail = 0;
+	if (lane_queue_ready(j, lane) || lane_wrap(j, lane) || lane_reclaim(j, lane, UINT64_MAX))
+		return;
+	s->look_at = window;
+}
+
 /* Make room at the head, as far as finished records allow. */
 static bool lane_room(struct journal *j, struct lane *lane, uint64_t need)
 {
-	uint64_t rest = lane->ring_bytes - lane->s->head_offset;
+	uint64_t rest;
 
+	if (lane->s->head_offset >= lane->s->look_at)
+		lane_rewind(j, lane);
 	if (lane_fits(lane, need))
 		return true;
+	rest = lane->ring_bytes - lane->s->head_offset;
 	if (lane_queue_ready(j, lane))
 		return false;
 	/* a sixteenth at a time: the tail is stored once for many commits */

@@ -75,7 +75,7 @@ static inline void lane_advance(struct lane *lane, uint64_t id, uint32_t transac
 	lane->s->head += bytes;
 	lane->s->head_offset += bytes;
 	if (lane->s->head_offset == lane->ring_bytes)
-		lane->s->head_offset = 0;
+		lane->s->head_offset = lane->s->look_at = 0;
 }
 
 /* bytes of its ring that are not free; about, where another holds it.  The holder's

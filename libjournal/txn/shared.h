@@ -87,6 +87,7 @@ struct lane_shared {
 	struct slots_from from;
 	uint64_t head; /* position */
 	uint64_t head_offset;
+	uint64_t look_at; /* from this offset on: whether the ring is empty (lane.c) */
 	uint64_t tail; /* as persisted */
 	uint32_t queue_head, queue_tail;
 	uint32_t queue_ready; /* entries that have memory */
