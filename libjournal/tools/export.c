@@ -19,7 +19,7 @@
 
 void export_free(struct export *export)
 {
-	free(export->data);
+	fetch_close(export->fetch);
 	free(export->doubtful);
 }
 
@@ -47,35 +47,19 @@ static int export_doubt(struct export *export, uint64_t id)
 	return 0;
 }
 
-static int export_read(struct export *export, const struct journal_entry *entry, size_t *got)
-{
-	if (entry->state == JOURNAL_LOST)
-		return -EBADMSG;
-	if (entry->bytes > export->room) {
-		uint8_t *data = realloc(export->data, entry->bytes);
-
-		if (!data)
-			return -ENOMEM;
-		export->data = data;
-		export->room = entry->bytes;
-	}
-	return journal_read(export->journal, entry->id, export->data, export->room, got);
-}
-
 /* Return: 0, also if it was refused and named, or negative: no use to go on */
-static int export_write(struct export *export, void *state, const struct journal_entry *entry,
-			size_t bytes)
+static int export_write(struct export *export, const struct fetched *fetched)
 {
 	char id[JOURNAL_ID_CHARS];
 	struct form_message message = {
-		.id = id, .data = export->data, .bytes = bytes,
-		.time_ns = entry->time_ns, .inexact = export->inexact,
+		.id = id, .data = fetched->data, .bytes = fetched->bytes,
+		.time_ns = fetched->entry.time_ns, .inexact = export->inexact,
 	};
 	const char *why = NULL;
 	int err;
 
-	journal_id_print(entry->id, id);
-	err = export->form->message(&export->sink, state, &message, &why);
+	journal_id_print(fetched->entry.id, id);
+	err = export->form->message(&export->sink, export->state, &message, &why);
 	if (err)
 		export->status = JNL_REFUSED;
 	if (err == -ENOMEM)
@@ -86,40 +70,72 @@ static int export_write(struct export *export, void *state, const struct journal
 	return 0;
 }
 
-static int export_one(struct export *export, void *state, const struct journal_entry *entry)
+static int export_one(struct export *export, const struct fetched *fetched)
 {
-	size_t got = 0;
-	int err = export_read(export, entry, &got);
+	int err;
 
-	switch (err) {
+	switch (fetched->error) {
 	case 0:
-		err = export_write(export, state, entry, got);
+		err = export_write(export, fetched);
 		break;
 	case -ENOMEM:
 		return export_give_up(export, strerror(ENOMEM));
 	default:
-		return export_doubt(export, entry->id);
+		return export_doubt(export, fetched->entry.id);
 	}
-	export->done += entry->bytes;
+	export->done += fetched->entry.bytes;
 	progress_report(&export->progress, export->done, export->total);
 	return err;
 }
 
 /* ---- all ---------------------------------------------------------------------- */
 
-static int export_first_look(struct export *export, void *state)
+/* What was asked for comes out until there is room for one of @bytes more; UINT64_MAX:
+ * all of it. */
+static int export_drain(struct export *export, uint64_t bytes)
+{
+	struct fetched fetched;
+	int err = 0;
+
+	while (!err && (bytes == UINT64_MAX || !fetch_has_room(export->fetch, bytes)) &&
+	       fetch_next(export->fetch, &fetched))
+		err = export_one(export, &fetched);
+	return err;
+}
+
+static int export_ask(struct export *export, const struct journal_entry *entry)
+{
+	int err;
+
+	if (entry->state == JOURNAL_LOST)
+		return export_doubt(export, entry->id);
+	err = export_drain(export, entry->bytes);
+	if (!err)
+		fetch_ask(export->fetch, entry);
+	return err;
+}
+
+static int export_first_look(struct export *export)
 {
 	struct journal_entry entry;
 	uint64_t after = 0;
 	int err;
 
 	while (!(err = journal_next(export->journal, after, &entry))) {
-		err = export_one(export, state, &entry);
+		err = export_ask(export, &entry);
 		if (err)
 			return err;
 		after = entry.id;
 	}
-	return err == -ENOENT ? 0 : export_give_up(export, journal_error(export->journal));
+	return err == -ENOENT ? export_drain(export, UINT64_MAX) :
+				export_give_up(export, journal_error(export->journal));
+}
+
+static int export_fetch(struct export *export)
+{
+	fetch_close(export->fetch);
+	export->fetch = fetch_open(export->journal);
+	return export->fetch ? 0 : export_give_up(export, strerror(ENOMEM));
 }
 
 static int export_reopen(struct export *export)
@@ -130,23 +146,30 @@ static int export_reopen(struct export *export)
 		export->status = JNL_REFUSED;
 		return -EIO;
 	}
+	fetch_close(export->fetch);
+	export->fetch = NULL;
 	(void)journal_close(export->journal);
 	export->journal = again;
-	return 0;
+	return export_fetch(export);
 }
 
 /* Those that are not there any more are retired. */
-static int export_look_again(struct export *export, void *state)
+static int export_look_again(struct export *export)
 {
 	size_t i, count = export->doubtful_count;
+	uint64_t *doubtful = export->doubtful;
 	struct journal_entry entry;
 	int err = export_reopen(export);
 
-	export->doubtful_count = 0; /* filled again from the start, never past i */
+	/* those that are in doubt still are noted anew */
+	export->doubtful = NULL;
+	export->doubtful_count = 0;
+	export->doubtful_room = 0;
 	for (i = 0; i < count && !err; i++)
-		if (!journal_lookup(export->journal, export->doubtful[i], &entry))
-			err = export_one(export, state, &entry);
-	return err;
+		if (!journal_lookup(export->journal, doubtful[i], &entry))
+			err = export_ask(export, &entry);
+	free(doubtful);
+	return err ? err : export_drain(export, UINT64_MAX);
 }
 
 static bool export_beside_writer(struct export *export)
@@ -156,14 +179,17 @@ static bool export_beside_writer(struct export *export)
 	return !journal_info(export->journal, &info) && info.in_use_pid;
 }
 
-static int export_looks(struct export *export, void *state)
+static int export_looks(struct export *export)
 {
-	int look, err = export_first_look(export, state);
+	int look, err = export_fetch(export);
+
+	if (!err)
+		err = export_first_look(export);
 
 	for (look = 0; look < EXPORT_LOOKS_MOST && !err && export->doubtful_count; look++) {
 		if (look >= EXPORT_LOOKS_LEAST && !export_beside_writer(export))
 			break;
-		err = export_look_again(export, state);
+		err = export_look_again(export);
 	}
 	return err;
 }
@@ -174,12 +200,16 @@ static void export_name_lost(struct export *export, uint64_t id)
 {
 	char text[JOURNAL_ID_CHARS];
 	struct journal_entry entry = { .id = id };
-	size_t got;
+	struct fetched fetched = { .error = -EBADMSG };
 	int err = journal_lookup(export->journal, id, &entry);
 
 	if (err)
 		return;
-	err = export_read(export, &entry, &got);
+	if (entry.state != JOURNAL_LOST) {
+		fetch_ask(export->fetch, &entry);
+		(void)fetch_next(export->fetch, &fetched);
+	}
+	err = fetched.error;
 	journal_id_print(id, text);
 	jnl_error("%s: %s", text, err == -EBADMSG || err == -ENOENT ? "COMMITTED_BUT_LOST" :
 		  strerror(-err));
@@ -207,10 +237,11 @@ int export_messages(struct export *export, void *state)
 	struct journal_info info;
 
 	export->status = JNL_DONE;
+	export->state = state;
 	if (!journal_info(export->journal, &info))
 		export->total = info.live_bytes;
 	progress_start(&export->progress, "exporting");
-	if (export_looks(export, state)) {
+	if (export_looks(export)) {
 		progress_end(&export->progress);
 		return JNL_REFUSED;
 	}

@@ -3,6 +3,7 @@
 #ifndef TOOLS_EXPORT_H
 #define TOOLS_EXPORT_H
 
+#include "fetch.h"
 #include "forms.h"
 #include "progress.h"
 
@@ -19,8 +20,8 @@ struct export {
 
 	struct sink sink;
 	struct journal *journal;
-	uint8_t *data;
-	size_t room;
+	struct fetch *fetch;
+	void *state; /* of the form */
 	uint64_t *doubtful;
 	size_t doubtful_count, doubtful_room;
 	struct progress progress;

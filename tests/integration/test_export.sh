@@ -328,8 +328,9 @@ retired_while_exporting() # retired_while_exporting KIND [shared]: beside one wh
 	done <"$scratch/ids"
 	[ "$(ls "$scratch/untar" | wc -l)" -lt 60 ] || wrong "nothing was used again"
 	[ $writer != 0 ] || return 0
-	# seen at once: 3 stay, and some were under way, in the pipe and in buffers
-	[ "$(ls "$scratch/untar" | wc -l)" -le 8 ] || wrong "$(ls "$scratch/untar")"
+	# seen at once: 3 stay, 20 had been asked for (2 MiB, tools/fetch.h), and some were in
+	# the pipe and in buffers
+	[ "$(ls "$scratch/untar" | wc -l)" -le 30 ] || wrong "$(ls "$scratch/untar")"
 	exec {held}>&-
 	wait $writer
 }
