@@ -6,6 +6,7 @@
 
 #include "txn/async.h"
 #include "txn/extent.h"
+#include "txn/holds.h"
 #include "txn/line.h"
 #include "txn/logs.h"
 #include "txn/segment.h"
@@ -132,8 +133,8 @@ static int gather_write(struct gather *g)
 		extent_end(g->j);
 		/* nothing refers to it yet */
 		if (error == LOG_OUT)
-			segment_release(g->j, g->extent[i].segment,
-					txn_group_count(g->entry[i]->txn));
+			holds_end(g->j, g->extent[i].segment,
+				  txn_group_count(g->entry[i]->txn));
 	}
 	return error;
 }

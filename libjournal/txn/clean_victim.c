@@ -26,6 +26,7 @@
 #include "format/summary.h"
 #include "txn/cell.h"
 #include "txn/clean.h"
+#include "txn/holds.h"
 #include "txn/segment.h"
 #include "txn/slots.h"
 #include "txn/stream.h"
@@ -371,7 +372,7 @@ static int clean_copy_whole(struct clean *c, uint32_t first, uint32_t end,
 	if (error)
 		return error;
 	/* a group's that do not live any more hold nothing */
-	segment_release(c->j, place.segment, meta->count - (end - first));
+	holds_end(c->j, place.segment, meta->count - (end - first));
 	for (; first < end; first++)
 		clean_copied(&c->all[first], &place, meta->bytes);
 	return 0;
@@ -439,6 +440,7 @@ static void clean_publish(struct clean *c)
 	for (i = 0; i < c->count; i++) {
 		if (!c->all[i].to)
 			continue;
+		holds_settle(j, &j->segments.all[where_segment(c->all[i].to)], 1);
 		if (clean_exchange(c, cell, &c->all[i]))
 			moved++;
 		else
@@ -456,7 +458,7 @@ static void clean_undo(struct clean *c)
 
 	for (i = 0; i < c->count; i++)
 		if (c->all[i].to)
-			segment_release(c->j, &c->j->segments.all[where_segment(c->all[i].to)], 1);
+			holds_end(c->j, &c->j->segments.all[where_segment(c->all[i].to)], 1);
 }
 
 /* Not worth it, or it cannot be: until more of it has died it counts as full. */

@@ -133,6 +133,7 @@ bool destage_move(struct journal *j, struct cell *cell, const struct destage_mov
 	bool moved;
 
 	cell_move(j, cell, (uint32_t)(line - j->lines));
+	holds_settle(j, move->segment, 1);
 	moved = atomic_load(&line->number) == move->number &&
 		atomic_compare_exchange_strong(&move->slot->where, &from, move->to);
 	if (moved && atomic_load(&line->claimed[move->at / 64]) >> (move->at & 63) & 1)
@@ -158,7 +159,7 @@ static void destage_undo(struct destage_run *run)
 	uint32_t i;
 
 	for (i = 0; i < run->count; i++)
-		segment_release(run->j, run->moves[i].segment, 1);
+		holds_end(run->j, run->moves[i].segment, 1);
 }
 
 /* Return: how far the tail is to move; @error: why no farther */

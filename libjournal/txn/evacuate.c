@@ -6,6 +6,7 @@
 
 #include "txn/cell.h"
 #include "txn/destage.h"
+#include "txn/holds.h"
 #include "txn/logs.h"
 #include "txn/read.h"
 #include "txn/segment.h"
@@ -30,7 +31,7 @@ static int evacuate_publish(struct evacuation *e)
 	uint32_t i;
 
 	for (i = 0; error == LOG_OUT && i < e->count; i++)
-		segment_release(j, e->moves[i].segment, 1);
+		holds_end(j, e->moves[i].segment, 1);
 	if (error)
 		e->count = 0;
 	if (error || !e->count)

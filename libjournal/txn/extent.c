@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "txn/head.h"
+#include "txn/holds.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
 #include "util/crc32c.h"
@@ -97,7 +98,7 @@ static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t
 		extent->offset = x->head->s->end;
 		x->head->s->end += bytes;
 		x->inflight++;
-		segment_hold(extent->segment, extent->segment == again ? 0 : meta->count);
+		holds_begin(j, extent->segment, extent->segment == again ? 0 : meta->count);
 	} else {
 		extents_rest(x);
 	}
@@ -174,7 +175,7 @@ int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 	do {
 		error = extent_write_once(j, meta, buffer, again, durable, segment, offset);
 		if (error == LOG_OUT && *segment != again)
-			segment_release(j, *segment, meta->count);
+			holds_end(j, *segment, meta->count);
 	} while (error == LOG_OUT);
 	return error;
 }

@@ -13,6 +13,7 @@
 #include "txn/extent.h"
 #include "txn/found.h"
 #include "txn/head.h"
+#include "txn/holds.h"
 #include "txn/join.h"
 #include "txn/lane.h"
 #include "txn/line.h"
@@ -120,10 +121,13 @@ static int journal_share(struct journal *j)
 
 static int journal_member(struct journal *j)
 {
+	int error = 0;
+
 	if (shared_is_shared(&j->shared_file))
-		return member_join(j);
-	member_alone(j);
-	return 0;
+		error = member_join(j);
+	else
+		member_alone(j);
+	return error ? error : holds_ready(j);
 }
 
 /* This process's own parts. */
@@ -504,6 +508,7 @@ static int journal_leave(struct journal *j)
 	if (!error)
 		pool_give(j, j->own);
 	if (!entry_leave(j->lock_fd)) {
+		holds_takeover(j, j->member - 1);
 		member_leave(j);
 		return error;
 	}

@@ -165,6 +165,7 @@ struct journal {
 	struct counters *counters;
 	struct cell *cells;
 	struct member *members;
+	_Atomic uint32_t *holds; /* this process's, by segment: holds.h */
 	_Atomic uint64_t *pool_lines;
 	_Atomic uint64_t *free_lines;
 	struct index index;

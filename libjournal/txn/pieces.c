@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "txn/segment.h"
+#include "txn/holds.h"
 
 static bool piece_sane(const struct journal *j, uint64_t where)
 {
@@ -76,5 +76,27 @@ void pieces_release(struct journal *j, const void *table, uint32_t pieces, uint3
 		segment = piece_segment(table, i, final);
 		if (segment != NO_SEGMENT)
 			segment_release(j, &j->segments.all[segment], 1);
+	}
+}
+
+void pieces_settle(struct journal *j, const void *table, uint32_t pieces, uint32_t final)
+{
+	uint32_t i, segment;
+
+	for (i = 0; i < pieces; i++) {
+		segment = piece_segment(table, i, final);
+		if (segment != NO_SEGMENT)
+			holds_settle(j, &j->segments.all[segment], 1);
+	}
+}
+
+void pieces_count(struct journal *j, const void *table, uint32_t pieces, uint32_t final)
+{
+	uint32_t i, segment;
+
+	for (i = 0; i < pieces; i++) {
+		segment = piece_segment(table, i, final);
+		if (segment != NO_SEGMENT)
+			holds_count(j, &j->segments.all[segment], 1);
 	}
 }

@@ -45,5 +45,8 @@ int piece_read(struct journal *j, uint64_t id, uint32_t index, uint64_t where,
  */
 void pieces_hold(struct journal *j, const void *table, uint32_t pieces, uint32_t final);
 void pieces_release(struct journal *j, const void *table, uint32_t pieces, uint32_t final);
+/* the final record is about to name them, or does not any more (holds.h) */
+void pieces_settle(struct journal *j, const void *table, uint32_t pieces, uint32_t final);
+void pieces_count(struct journal *j, const void *table, uint32_t pieces, uint32_t final);
 
 #endif

@@ -57,7 +57,7 @@ static void recover_supersede(struct recovery *r, uint32_t line, uint32_t slot,
 {
 	struct place place;
 
-	slot_take(entry, &place);
+	slot_take(r->j, entry, &place);
 	place_release(r->j, id_make(r->j->lines[line].number, slot), &place);
 }
 

@@ -58,7 +58,7 @@ static void retire_take(struct journal *j, uint32_t line, uint32_t slot, struct 
 
 	place->where = 0;
 	if (where_kind(atomic_load(&entry->where)) != WHERE_STAGE)
-		slot_take(entry, place);
+		slot_take(j, entry, place);
 }
 
 /*

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "txn/holds.h"
 #include "txn/join.h"
 #include "txn/journal_impl.h"
 #include "txn/lane.h"
@@ -54,6 +55,8 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 		return HEADS * notes_lines_bytes(j);
 	case SHARED_NOTES:
 		return HEADS * (uint64_t)notes_max(j) * sizeof(struct segment_note);
+	case SHARED_HOLDS:
+		return MEMBERS * holds_bytes(j);
 	case SHARED_MAP:
 		return j->bits_durable ? 0 : j->marker->bytes;
 	case SHARED_LINES:
@@ -124,6 +127,12 @@ void *shared_note_lines(struct journal *j, uint32_t index)
 struct segment_note *shared_notes(struct journal *j, uint32_t index)
 {
 	return (struct segment_note *)shared_at(j, SHARED_NOTES) + (size_t)index * notes_max(j);
+}
+
+_Atomic uint32_t *shared_holds(struct journal *j, uint32_t member)
+{
+	return (_Atomic uint32_t *)(void *)((uint8_t *)shared_at(j, SHARED_HOLDS) +
+					    member * holds_bytes(j));
 }
 
 /* what is not zero at first */
@@ -212,6 +221,11 @@ int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries)
 	if (!error)
 		s->queue_ready = to;
 	return error;
+}
+
+int shared_holds_ready(struct journal *j, uint32_t member)
+{
+	return shared_allocate_part(j, SHARED_HOLDS, holds_bytes(j), member, member + 1ull);
 }
 
 void *shared_map_at(struct journal *j)

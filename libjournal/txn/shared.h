@@ -216,6 +216,7 @@ enum shared_part {
 	SHARED_FREE_LINES, /* a bit for each: perhaps free.  line.use decides */
 	SHARED_QUEUES, /* from here on, memory comes when it is needed */
 	SHARED_NOTE_LINES, /* for each head */
+	SHARED_HOLDS, /* for each member: holds.h */
 	SHARED_LINES,
 	SHARED_SLOTS,
 	SHARED_NOTES, /* for each head */
@@ -321,6 +322,9 @@ struct staged *shared_queue(struct journal *j, uint32_t index);
 struct head_shared *shared_head(struct journal *j, uint32_t index);
 void *shared_note_lines(struct journal *j, uint32_t index);
 struct segment_note *shared_notes(struct journal *j, uint32_t index);
+_Atomic uint32_t *shared_holds(struct journal *j, uint32_t member);
+/* memory for the holds of @member; Return: 0 or -ENOMEM with the text */
+int shared_holds_ready(struct journal *j, uint32_t member);
 /* memory for @notes notes of head @index, and its lines; Return: 0 or -ENOMEM with
  * the text */
 int shared_notes_ready(struct journal *j, uint32_t index, uint32_t notes);

@@ -22,10 +22,8 @@ static void place_release_pieces(struct journal *j, uint64_t id, const struct pl
 
 void place_release(struct journal *j, uint64_t id, const struct place *place)
 {
-	enum where_kind kind = where_kind(place->where);
-
-	if (kind == WHERE_LOG && place->where & WHERE_MULTI)
+	if (where_kind(place->where) == WHERE_LOG && place->where & WHERE_MULTI)
 		place_release_pieces(j, id, place);
-	if (kind == WHERE_LOG || (kind == WHERE_LOST && place->where & WHERE_LOST_SEGMENT))
-		segment_release(j, &j->segments.all[where_segment(place->where)], 1);
+	if (place_holds(place))
+		holds_end(j, &j->segments.all[where_segment(place->where)], 1);
 }

@@ -3,7 +3,7 @@
 #ifndef TXN_SLOTS_H
 #define TXN_SLOTS_H
 
-#include "txn/journal_impl.h"
+#include "txn/holds.h"
 
 /* release: a reader of the transaction before that sees any of these sees, too,
  * that its where is gone or its line has moved on (found_look()) */
@@ -22,12 +22,21 @@ struct place {
 	uint32_t units;
 };
 
+/* in a segment; the other pieces of a large one stay named by its final record */
+static inline bool place_holds(const struct place *place)
+{
+	return where_kind(place->where) == WHERE_LOG ||
+	       (where_kind(place->where) == WHERE_LOST && place->where & WHERE_LOST_SEGMENT);
+}
+
 /* Whoever takes where away releases the segments.  Context: the claim, before the
  * retire bit is cleared: after that the slot may be another transaction's. */
-static inline void slot_take(struct slot *slot, struct place *place)
+static inline void slot_take(struct journal *j, struct slot *slot, struct place *place)
 {
 	place->units = atomic_load_explicit(&slot->units, memory_order_relaxed);
 	place->where = atomic_exchange(&slot->where, 0);
+	if (place_holds(place))
+		holds_count(j, &j->segments.all[where_segment(place->where)], 1);
 }
 
 /**

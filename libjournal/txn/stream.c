@@ -6,6 +6,7 @@
 
 #include "txn/checkpoint.h"
 #include "txn/head.h"
+#include "txn/holds.h"
 #include "txn/reserve.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
@@ -278,7 +279,7 @@ static int stream_add(struct stream *s, const struct stream_record *record,
 	if (error)
 		return error;
 	stream_place(s, record, place);
-	segment_hold(place->segment, transactions);
+	holds_begin(s->j, place->segment, transactions);
 	if (transactions)
 		count(s->j->counters, s->kind == HEAD_MOVED ? COUNT_MOVED_BYTES : COUNT_LOG_BYTES,
 		      record->meta.bytes);

@@ -9,7 +9,9 @@
  *  3. retires that it had claimed: ended;
  *  4. cells; not before 3: they keep lines whose bits are still to be cleared;
  *  5. heads: takeover_head.c;
- *  6. jobs; then its number is free.
+ *  6. what it held and no slot names: holds.h.  Not before 1 and 2, which may publish
+ *     what it had done;
+ *  7. jobs; then its number is free.
  */
 #include "txn/takeover.h"
 
@@ -19,6 +21,7 @@
 #include "txn/checkpoint.h"
 #include "txn/clean.h"
 #include "txn/clock.h"
+#include "txn/holds.h"
 #include "txn/line.h"
 #include "txn/member.h"
 #include "txn/slots.h"
@@ -47,7 +50,7 @@ static void place_drop(struct journal *j, uint32_t line, uint32_t slot)
 	struct place place = { 0 };
 
 	if (where_kind(atomic_load(&entry->where)) != WHERE_STAGE)
-		slot_take(entry, &place);
+		slot_take(j, entry, &place);
 	if (place.where)
 		place_release(j, id_make(j->lines[line].number, slot), &place);
 }
@@ -248,8 +251,12 @@ static int takeover_all(struct journal *j, uint32_t number)
 	takeover_cells(j, number);
 	error = takeover_heads(j, number);
 	if (!error)
-		takeover_jobs(j, number);
-	return error;
+		error = shared_holds_ready(j, number); /* it may have died before it had */
+	if (error)
+		return error;
+	holds_takeover(j, number);
+	takeover_jobs(j, number);
+	return 0;
 }
 
 /* Of all who find it dead, one takes over. */

@@ -2,8 +2,7 @@
 /*
  * A head whose holder died: its segment is read whole from the medium, as recovery
  * would, and sealed with what verifies.  A dead process has no write in flight.
- * What it held for transactions that never got a slot stays held: that costs a
- * segment until the next recovery, and nothing else.
+ * What it held for transactions that no slot names is another matter: holds.h.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -21,6 +21,7 @@
 
 #include "txn/clock.h"
 #include "txn/extent.h"
+#include "txn/holds.h"
 #include "txn/line.h"
 #include "txn/logs.h"
 #include "txn/pieces.h"
@@ -226,18 +227,36 @@ static int txn_flush_logs(struct journal_txn *txn)
 	return logs_out_say(txn->j, error);
 }
 
-/* Where the transaction is found: its final record. */
-static void txn_locate(struct journal_txn *txn, uint32_t segment, uint32_t offset,
+/* Where the transaction is found: its final record.  Its slots say so from here on, and
+ * what it holds is found by them. */
+static void txn_locate(struct journal_txn *txn, struct segment *segment, uint32_t offset,
 		       uint64_t flags)
 {
-	txn->where = where_log(segment, offset, txn->extent_count ? flags | WHERE_MULTI : flags);
+	struct journal *j = txn->j;
+
+	txn->where = where_log(segment->number, offset,
+			       txn->extent_count ? flags | WHERE_MULTI : flags);
 	txn->units = (uint32_t)(log_record_bytes(txn->fill) / 32);
+	holds_settle(j, segment, txn_group_count(txn));
+	pieces_settle(j, txn->extents, txn->extent_count, segment->number);
+	txn_fill_slots(txn, txn->where, txn->units);
 }
 
-static void txn_direct_prepared(struct journal_txn *txn, uint32_t segment, uint32_t offset)
+/* It was lost with its log, and is to go to another one. */
+static void txn_unlocate(struct journal_txn *txn)
+{
+	struct journal *j = txn->j;
+	struct segment *segment = &j->segments.all[where_segment(txn->where)];
+
+	txn_clear_slots(txn);
+	pieces_count(j, txn->extents, txn->extent_count, segment->number);
+	segment_release(j, segment, txn_group_count(txn));
+	txn->slots_taken = true;
+}
+
+static void txn_direct_prepared(struct journal_txn *txn, struct segment *segment, uint32_t offset)
 {
 	txn_locate(txn, segment, offset, WHERE_DIRECT);
-	txn_fill_slots(txn, txn->where, txn->units);
 	txn->prepared = true;
 }
 
@@ -263,11 +282,11 @@ static int txn_direct_prepare(struct journal_txn *txn)
 		if (error) {
 			/* sticky, or the others are given up with it */
 			if (segment != txn->last_segment)
-				segment_release(txn->j, segment, 1);
+				holds_end(txn->j, segment, 1);
 			return error;
 		}
 	}
-	txn_direct_prepared(txn, segment->number, offset);
+	txn_direct_prepared(txn, segment, offset);
 	return 0;
 }
 
@@ -286,7 +305,7 @@ int txn_direct_begin(struct journal_txn *txn, bool wait, struct extent *extent)
 
 void txn_direct_end(struct journal_txn *txn, const struct extent *extent)
 {
-	txn_direct_prepared(txn, extent->segment->number, extent->offset);
+	txn_direct_prepared(txn, extent->segment, extent->offset);
 }
 
 int txn_buffered_prepare(struct journal_txn *txn)
@@ -343,8 +362,7 @@ int txn_synced_append(struct journal_txn *txn, bool wait, uint64_t *ticket)
 		       stream_append_now(&txn->j->stream, &record, &place);
 	if (error)
 		return error;
-	txn_locate(txn, place.segment->number, place.offset, 0);
-	txn_fill_slots(txn, txn->where, txn->units);
+	txn_locate(txn, place.segment, place.offset, 0);
 	/* it is in the batch and will be durable, whatever happens to us */
 	txn->slots_taken = false;
 	*ticket = place.ticket;
@@ -364,9 +382,8 @@ static int txn_synced_commit(struct journal_txn *txn)
 		if (error != LOG_OUT)
 			break;
 		/* lost with its log: again, on another one, as what it is */
-		segment_release(txn->j, &txn->j->segments.all[where_segment(txn->where)],
-				txn_group_count(txn));
-		txn->slots_taken = lost = true;
+		txn_unlocate(txn);
+		lost = true;
 	}
 	if (lost && error)
 		return journal_say(txn->j, -EIO, LOG_OUT_UNDECIDED);
@@ -418,6 +435,8 @@ void txn_buffered_abort(struct journal_txn *txn)
 	if (txn->prepared) {
 		final = where_segment(txn->where);
 		segment_release(j, &j->segments.all[final], txn_group_count(txn));
+	} else {
+		pieces_settle(j, txn->extents, txn->extent_count, final);
 	}
 	pieces_release(j, txn->extents, txn->extent_count, final);
 	txn_free(txn);

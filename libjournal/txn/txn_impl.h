@@ -102,6 +102,8 @@ int txn_take_slots(struct journal_txn *txn);
  * @units: staged: of no use, each gets what a log record of its own has */
 void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units);
 /* slots that will not be committed, and say no more where anything is */
+/* they name nothing any more */
+void txn_clear_slots(struct journal_txn *txn);
 void txn_drop_slots(struct journal_txn *txn);
 
 static inline uint32_t txn_group_count(const struct journal_txn *txn)

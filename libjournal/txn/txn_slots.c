@@ -57,16 +57,21 @@ void txn_fill_slots(struct journal_txn *txn, uint64_t where, uint32_t units)
 			 txn->time_ns);
 }
 
-void txn_drop_slots(struct journal_txn *txn)
+void txn_clear_slots(struct journal_txn *txn)
 {
 	struct slot *slot = txn_slots(txn);
 	uint32_t i;
 
+	for (i = 0; i <= txn->count; i++)
+		atomic_store_explicit(&slot[i].where, 0, memory_order_release);
+}
+
+void txn_drop_slots(struct journal_txn *txn)
+{
 	if (!txn->slots_taken)
 		return;
 	/* before they are dead: then the line may be another's */
-	for (i = 0; i <= txn->count; i++)
-		atomic_store_explicit(&slot[i].where, 0, memory_order_release);
+	txn_clear_slots(txn);
 	line_dead(txn->j, txn->line, txn->number, txn->slot, txn_group_count(txn));
 	txn->slots_taken = false;
 }
