@@ -537,6 +537,24 @@ int journal_next(struct journal *journal, uint64_t after, struct journal_entry *
 int journal_read(struct journal *journal, uint64_t id, void *buffer, size_t bytes,
 		 size_t *got);
 
+/**
+ * struct journal_tags - what journal_txn_options gave, kept in the record
+ * @tag, @reference: 0 where none was given; a group's transactions have the group's
+ */
+struct journal_tags {
+	uint64_t tag;
+	uint64_t reference;
+};
+
+/**
+ * journal_tags() - tag and reference of one transaction
+ * @tags: receives them
+ * Context: reads and verifies its record: as journal_read(); of one in several pieces
+ * only the last.  journal_reads_next() has them of what is read anyway.
+ * Return: 0, -ENOENT, -EBADMSG, -EIO, -ENOMEM: as journal_read().
+ */
+int journal_tags(struct journal *journal, uint64_t id, struct journal_tags *tags);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

@@ -25,6 +25,7 @@ struct journal_reads; /* reads under way */
  * @data:   the whole payload, verified; the library's, to be read only, valid until
  *          the next journal_reads_next() or journal_reads_close().  NULL on an error
  * @bytes:  of @data
+ * @tags:   as from journal_tags(); 0 on an error
  * @error:  0, -ENOENT, -EBADMSG, -EIO or -ENOMEM, with the meaning that they have from
  *          journal_read(); journal_error() has the text
  */
@@ -33,6 +34,7 @@ struct journal_read_result {
 	uint64_t cookie;
 	const void *data;
 	size_t bytes;
+	struct journal_tags tags;
 	int error;
 };
 

@@ -175,12 +175,14 @@ int read_staged_meta(struct journal *j, const struct found *found, struct stage_
 	return 0;
 }
 
-int read_staged(struct journal *j, const struct found *found, uint8_t **copy,
-		const uint8_t **data)
+int read_staged(struct journal *j, struct found *found, uint8_t **copy, const uint8_t **data)
 {
 	struct stage_meta meta;
+	int error = read_staged_meta(j, found, &meta, copy, data);
 
-	return read_staged_meta(j, found, &meta, copy, data);
+	if (!error)
+		found->tags = (struct journal_tags){ meta.tag, meta.reference };
+	return error;
 }
 
 static int read_single(struct journal *j, const struct found *found, struct record *record,
@@ -210,7 +212,7 @@ static int read_piece(struct journal *j, const struct found *found, uint32_t ind
 }
 
 /* The final record says where the others are, and ends the payload. */
-int read_multi(struct journal *j, const struct found *found, uint8_t *buffer)
+int read_multi(struct journal *j, struct found *found, uint8_t *buffer)
 {
 	struct record final;
 	const uint8_t *table;
@@ -221,6 +223,7 @@ int read_multi(struct journal *j, const struct found *found, uint8_t *buffer)
 	if (!error && final.meta.total_bytes != found->bytes)
 		error = -EBADMSG;
 	if (!error) {
+		found->tags = (struct journal_tags){ final.meta.tag, final.meta.reference };
 		last = (uint64_t)(table - final.payload);
 		bytes = found->bytes - last;
 		for (i = 0; i + 1 < final.meta.extents && !error; i++)
@@ -234,7 +237,7 @@ int read_multi(struct journal *j, const struct found *found, uint8_t *buffer)
 	return error;
 }
 
-static int read_found(struct journal *j, const struct found *found, void *buffer)
+static int read_found(struct journal *j, struct found *found, void *buffer)
 {
 	struct record record = { .buffer = NULL };
 	const uint8_t *data = NULL;
@@ -283,7 +286,7 @@ int read_say(struct journal *j, uint64_t id, int error)
 }
 
 /* What is in NVRAM is read in less time than the clock takes: now and then. */
-static int read_timed(struct journal *j, const struct found *found, void *buffer)
+static int read_timed(struct journal *j, struct found *found, void *buffer)
 {
 	bool quick = where_kind(found->where) == WHERE_STAGE;
 	uint64_t began;

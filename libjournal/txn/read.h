@@ -33,6 +33,7 @@ struct found {
 	uint64_t where;
 	uint32_t bytes, units;
 	uint64_t time_ns;
+	struct journal_tags tags; /* once its record was read */
 };
 
 /* Return: 0, or -ENOENT no such transaction, or retired. */
@@ -43,13 +44,13 @@ void found_entry(const struct found *found, struct journal_entry *entry);
 int record_find(const struct found *found, const struct record *record, const uint8_t **data);
 /* The same of a staged one: @data lies in @copy, which is to be freed in any case.
  * Return: 0, -EBADMSG, -ENOMEM. */
-int read_staged(struct journal *j, const struct found *found, uint8_t **copy,
+int read_staged(struct journal *j, struct found *found, uint8_t **copy,
 		const uint8_t **data);
 /* and with what its record says of it */
 int read_staged_meta(struct journal *j, const struct found *found, struct stage_meta *meta,
 		     uint8_t **copy, const uint8_t **data);
 /* One in several pieces, to @buffer of @found->bytes.  Return: as record_read(). */
-int read_multi(struct journal *j, const struct found *found, uint8_t *buffer);
+int read_multi(struct journal *j, struct found *found, uint8_t *buffer);
 /* The text for a transaction that cannot be read.  Return: @error, or what it means
  * beside a writer. */
 int read_say(struct journal *j, uint64_t id, int error);

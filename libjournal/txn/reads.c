@@ -227,8 +227,10 @@ static void read_back(struct journal_reads *reads, struct read *read)
 				      &read->io, &record);
 	if (!error)
 		error = record_find(&read->found, &record, &read->data);
-	if (!error)
+	if (!error) {
+		read->found.tags = (struct journal_tags){ record.meta.tag, record.meta.reference };
 		times_some_end(reads->journal, JOURNAL_TIMED_READ, read->began);
+	}
 	if (error)
 		read_go(reads, read, error);
 	else
@@ -375,5 +377,6 @@ int journal_reads_next(struct journal_reads *reads, int timeout_ms,
 	}
 	result->data = read->data;
 	result->bytes = read->found.bytes;
+	result->tags = read->found.tags;
 	return 0;
 }
