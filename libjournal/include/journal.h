@@ -262,6 +262,10 @@ struct journal_open_options {
  * memory, and read no medium.  What a process that was killed had begun is taken
  * over by the others.
  *
+ * Of several logs one may be missing or unreadable: the rest is opened, what was on
+ * it alone is in state JOURNAL_LOST, and struct journal_info says so of that log
+ * (journal_medium.failed).  With all of them missing it is an error.
+ *
  * Durable: what recovery serves has been made durable before this returns.
  * Context: blocks; time is bounded by the markers plus the live data, for the
  * first; for those who join, by a few system calls.

@@ -24,7 +24,8 @@ extern "C" {
  * @survives: the class in force
  * @assumed:   @survives was asserted by the user, @evidence says what was found
  * @bytes:     size
- * @failed:    sticky failure
+ * @failed:    sticky failure; of one of several logs: it is out of use, or, with
+ *             @backend "none", was not there at open
  */
 struct journal_medium {
 	char name[256];

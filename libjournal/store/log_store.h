@@ -69,6 +69,7 @@ struct log_share {
 	uint32_t block_bytes;
 	uint64_t bytes;
 	uint32_t direct, device, sync_free;
+	uint32_t gone; /* errno: it is not there (log_gone.h) */
 	char evidence[256];
 	char routine[64];
 	_Atomic uint64_t flush[8];
@@ -106,6 +107,7 @@ struct log_store {
 				* than the physical sector, so that rewriting one
 				* block never endangers its neighbours */
 	bool read_only;
+	bool gone;             /* it is not there: log_gone.h */
 	enum journal_class class;
 	char evidence[256];
 	char routine[64];      /* how a write is made durable: "dsync", "none: ..." */

@@ -232,6 +232,23 @@ static void info_print_json(const struct journal_info *info)
 	json_object_put(object);
 }
 
+/* Return: whether some are lost with a log: then by id */
+static bool info_tell_lost(struct journal *journal, const struct journal_info *info,
+			   const char *dir)
+{
+	struct journal_entry entry = { 0 };
+	char id[JOURNAL_ID_CHARS];
+
+	if (!jnl_tell_lost(info, dir))
+		return false;
+	while (info->lost && !journal_next(journal, entry.id, &entry)) {
+		journal_id_print(entry.id, id);
+		if (entry.state == JOURNAL_LOST)
+			jnl_error("%s: COMMITTED_BUT_LOST", id);
+	}
+	return true;
+}
+
 int cmd_info(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
@@ -241,7 +258,8 @@ int cmd_info(int argc, char **argv)
 
 	arguments_dir(argc, argv,
 		      "Tell the geometry, media, durability class and evidence, persist routine, "
-		      "health and counters of the journal in DIR.",
+		      "health and counters of the journal in DIR."
+		      "\vExits 3 when a log is not there, and transactions are lost with it.",
 		      true, &arguments);
 	journal = jnl_open(arguments.dir, JOURNAL_RDONLY);
 	if (!journal)
@@ -254,6 +272,8 @@ int cmd_info(int argc, char **argv)
 		info_print_json(&info);
 	else
 		info_text(&info);
+	if (info_tell_lost(journal, &info, arguments.dir))
+		status = JNL_DAMAGE;
 	if (output_flush())
 		status = JNL_REFUSED;
 	return jnl_close(journal, status);

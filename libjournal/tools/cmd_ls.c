@@ -64,15 +64,13 @@ static int ls_entries(struct journal *journal, bool json)
 	return err == -ENOENT ? 0 : err;
 }
 
-/* What was lost together with its id cannot be listed, and must not be silent. */
-static void ls_unnamed(struct journal *journal, const char *dir)
+/* What was lost together with its id cannot be listed, and must not be silent; nor a
+ * log that is not there. */
+static bool ls_tell_lost(struct journal *journal, const char *dir)
 {
 	struct journal_info info;
 
-	if (journal_info(journal, &info) || !info.lost_unnamed)
-		return;
-	jnl_error("%s: %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with them", dir,
-		  info.lost_unnamed);
+	return !journal_info(journal, &info) && jnl_tell_lost(&info, dir);
 }
 
 int cmd_ls(int argc, char **argv)
@@ -83,7 +81,8 @@ int cmd_ls(int argc, char **argv)
 
 	arguments_dir(argc, argv,
 		      "List the live transactions of the journal in DIR: id, bytes, time, state "
-		      "(live, or lost: damaged on its medium) and where it is.",
+		      "(live, or lost: damaged on its medium) and where it is."
+		      "\vExits 3 when a log is not there, and some are lost with it.",
 		      true, &arguments);
 	journal = jnl_open(arguments.dir, JOURNAL_RDONLY);
 	if (!journal)
@@ -94,6 +93,7 @@ int cmd_ls(int argc, char **argv)
 	}
 	if (output_flush())
 		status = JNL_REFUSED;
-	ls_unnamed(journal, arguments.dir);
+	if (ls_tell_lost(journal, arguments.dir) && status == JNL_DONE)
+		status = JNL_DAMAGE;
 	return jnl_close(journal, status);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +43,24 @@ struct journal *jnl_open(const char *dir, unsigned int flags)
 	jnl_error("%s", journal_error(journal));
 	(void)journal_close(journal);
 	return NULL;
+}
+
+bool jnl_tell_lost(const struct journal_info *info, const char *dir)
+{
+	bool failed = false;
+
+	for (uint32_t i = 0; i < info->log_count; i++) {
+		if (!info->logs[i].failed)
+			continue;
+		failed = true;
+		jnl_error("%s: this log is out of use: %s", info->logs[i].name,
+			  strcmp(info->logs[i].backend, "none") ? "writing to it has failed" :
+								  info->logs[i].evidence);
+	}
+	if (info->lost_unnamed)
+		jnl_error("%s: %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with them",
+			  dir, info->lost_unnamed);
+	return failed && (info->lost || info->lost_unnamed);
 }
 
 int jnl_close(struct journal *journal, int status)

@@ -48,6 +48,10 @@ void jnl_error(const char *format, ...);
  */
 struct journal *jnl_open(const char *dir, unsigned int flags);
 
+/* On stderr: logs that are out of use, and how many are lost whose ids are lost with
+ * them.  Return: whether something is lost with a log. */
+bool jnl_tell_lost(const struct journal_info *info, const char *dir);
+
 /* journal_close() with its error told; Return: @status, or JNL_REFUSED */
 int jnl_close(struct journal *journal, int status);
 

@@ -189,6 +189,23 @@ void heads_leave(struct journal *j, uint32_t log)
 	}
 }
 
+int heads_name(struct journal *j)
+{
+	struct segment *segment;
+	uint32_t i;
+	int error = 0;
+
+	/* with a single log and no NVRAM there is no other medium */
+	if (j->log_count == 1 && !segment_digest_in_nvram(j))
+		return 0;
+	for (i = 0; i < HEADS && !error; i++) {
+		segment = head_segment(j, &j->heads[i]);
+		if (segment && j->heads[i].s->notes.notes)
+			error = segment_write_names(j, &j->heads[i], segment);
+	}
+	return error;
+}
+
 /*
  * Uses of segments are drawn in order.  One that was drawn before the first line
  * here and is not to be seen in its head yet has said so before (segment_take()).

@@ -51,6 +51,9 @@ int head_seal(struct journal *j, struct head *head);
  * where they can be: the log is out of use */
 void heads_leave(struct journal *j, uint32_t log);
 
+/* at a clean close: what is in the open segments has its names on another medium, too */
+int heads_name(struct journal *j);
+
 /* the oldest use of a segment that may still get stream records, for replay */
 uint64_t heads_oldest(struct journal *j);
 

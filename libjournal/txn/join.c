@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "backends.h"
+#include "store/log_gone.h"
 #include "txn/media.h"
 
 static bool join_not(struct message *why, const char *medium)
@@ -71,12 +72,28 @@ static int join_marker(struct journal *j, struct message *message)
 			   j->conf.assume_marker, j->require, &j->class_marker, message);
 }
 
+/* It was not there when the first one opened, and is out of use for all. */
+static int join_gone(struct journal *j, uint32_t log, struct message *message)
+{
+	const struct log_share *share = &j->shared->common.logs[log];
+
+	j->log_count = log + 1;
+	if (log_store_gone(-(int)share->gone, share->evidence, share->bytes, share->block_bytes,
+			   j->read_only, &j->logs[log]))
+		return message_set(message, -ENOMEM, "no memory");
+	return 0;
+}
+
 static int join_log(struct journal *j, uint32_t log, unsigned int flags,
 		    struct message *message)
 {
 	struct shared_common *c = &j->shared->common;
 	enum journal_class class;
-	int error = backend_join_log(j->conf.logs[log],
+	int error;
+
+	if (c->logs[log].gone)
+		return join_gone(j, log, message);
+	error = backend_join_log(j->conf.logs[log],
 				     (j->read_only ? LOG_RDONLY : 0) |
 					     (flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
 				     &c->logs[log], &j->logs[log], message);

@@ -18,6 +18,7 @@
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/list.h"
+#include "txn/logs.h"
 #include "txn/media.h"
 #include "txn/member.h"
 #include "txn/open_impl.h"
@@ -216,6 +217,8 @@ static int journal_first(struct journal *j, const struct journal_open_options *o
 	if (!j->read_only)
 		shared_sweep(j);
 	error = journal_share(j);
+	if (!error)
+		logs_begin(j);
 	if (!error)
 		error = journal_member(j);
 	if (!error)
@@ -480,7 +483,9 @@ static int journal_end(struct journal *j)
 	/* all others are gone; some of them may have been killed */
 	takeover_sweep(j, 0);
 	journal_end_pool(j);
-	error = journal_store_clean(j);
+	error = heads_name(j);
+	if (!error)
+		error = journal_store_clean(j);
 	return error ? error : checkpoint(j);
 }
 

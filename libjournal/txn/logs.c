@@ -17,6 +17,14 @@ bool logs_left(const struct journal *j)
 	return false;
 }
 
+void logs_begin(struct journal *j)
+{
+	uint32_t log;
+
+	for (log = 0; log < j->log_count; log++)
+		atomic_store(&j->shared->log_failed[log], j->logs[log]->failed);
+}
+
 static void logs_withdraw(struct journal *j, uint32_t log)
 {
 	uint32_t number;

@@ -30,6 +30,14 @@ bool logs_left(const struct journal *j);
  */
 int logs_fail(struct journal *j, uint32_t log, int error);
 
+/* at open, before recovery: those that are not there are out of use */
+void logs_begin(struct journal *j);
+/* it was not even there at open */
+static inline bool logs_gone(const struct journal *j, uint32_t log)
+{
+	return j->logs[log]->gone;
+}
+
 /* Return: 0, LOG_OUT, or the sticky failure */
 int logs_write(struct journal *j, uint32_t log, struct log_io *io, uint32_t count, bool durable);
 int logs_flush(struct journal *j, uint32_t log);

@@ -8,6 +8,7 @@
 
 #include "backends.h"
 #include "store/evidence.h"
+#include "store/log_gone.h"
 #include "txn/found.h"
 #include "txn/make_impl.h"
 #include "txn/rescue_store.h"
@@ -137,13 +138,14 @@ static int media_log_super(struct journal *j, uint32_t log, struct message *mess
 	return 0;
 }
 
-/* All logs are of one journal and of one shape. */
-static int media_log_fits(struct journal *j, uint32_t log, struct message *message)
+/* All logs are of one journal and of one shape, that of @first. */
+static int media_log_fits(struct journal *j, uint32_t log, uint32_t first,
+			  struct message *message)
 {
-	const struct log_geometry *g = &j->log_geometry[log], *first = &j->log_geometry[0];
+	const struct log_geometry *g = &j->log_geometry[log], *as = &j->log_geometry[first];
 	const char *path = j->conf.logs[log];
 
-	if (j->rescue_lines && !log)
+	if (j->rescue_lines && log == first)
 		j->geometry.nonce = g->nonce;
 	if (memcmp(g->uuid, j->conf.uuid, 16) || g->nonce != j->geometry.nonce)
 		return message_set(message, -EXDEV, "%s: belongs to another journal (uuid)",
@@ -152,10 +154,10 @@ static int media_log_fits(struct journal *j, uint32_t log, struct message *messa
 		return message_set(message, -EUCLEAN, "%s: is log %u of %u, but journal.conf has "
 				   "it as %u of %u", path, g->log + 1, g->logs, log + 1,
 				   j->conf.log_count);
-	if (g->segment_bytes != first->segment_bytes || g->segments != first->segments ||
-	    g->digest_bytes != first->digest_bytes || g->block_bytes != first->block_bytes)
-		return message_set(message, -EUCLEAN, "%s: its geometry is not that of the first "
-				   "log", path);
+	if (g->segment_bytes != as->segment_bytes || g->segments != as->segments ||
+	    g->digest_bytes != as->digest_bytes || g->block_bytes != as->block_bytes)
+		return message_set(message, -EUCLEAN, "%s: its geometry is not that of the other "
+				   "logs", path);
 	if (g->block_bytes < j->logs[log]->block_bytes)
 		return message_set(message, -EUCLEAN, "%s: the medium wants blocks of %u bytes, "
 				   "the journal was formatted with %u", path,
@@ -166,7 +168,6 @@ static int media_log_fits(struct journal *j, uint32_t log, struct message *messa
 static int media_open_log(struct journal *j, uint32_t log, unsigned int flags,
 			  struct message *message)
 {
-	enum journal_class class;
 	int error = backend_open_log(j->conf.logs[log],
 				     (j->read_only ? LOG_RDONLY : 0) |
 					     (flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
@@ -174,27 +175,86 @@ static int media_open_log(struct journal *j, uint32_t log, unsigned int flags,
 
 	if (error)
 		return error;
-	j->log_count = log + 1;
 	error = media_log_super(j, log, message);
-	if (!error)
-		error = media_log_fits(j, log, message);
+	if (error) {
+		log_store_close(j->logs[log]);
+		j->logs[log] = NULL;
+	}
+	return error;
+}
+
+/*
+ * The disk is gone, or what was on it, and not only out of our reach: the rest is
+ * opened without it.  What is refused to us (-EACCES), or is another journal's,
+ * would be there for somebody else, or for us if we were told right.
+ */
+static bool media_log_is_gone(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ENXIO || error == -ENODEV ||
+	       error == -ENOMEDIUM || error == -EIO || error == -ESTALE || error == -EUCLEAN;
+}
+
+static int media_log_gone(struct journal *j, uint32_t log, uint32_t like, int error,
+			  const char *why, struct message *message)
+{
+	struct log_geometry *g = &j->log_geometry[log];
+
+	*g = j->log_geometry[like];
+	g->log = log;
+	if (log_store_gone(error, why, g->bytes, g->block_bytes, j->read_only, &j->logs[log]))
+		return message_set(message, -ENOMEM, "no memory");
+	found_damage(j, 0, "%s: what is on this log alone is lost", why);
+	return 0;
+}
+
+static int media_log_settle(struct journal *j, uint32_t log, uint32_t first,
+			    struct message *message)
+{
+	enum journal_class class;
+	int error = media_log_fits(j, log, first, message);
+
 	if (!error)
 		error = media_class(j->conf.logs[log], j->logs[log]->class,
 				    j->logs[log]->evidence, j->conf.assume_log, j->require,
 				    &class, message);
-	if (!error && (!log || class < j->class_log))
+	if (!error && (log == first || class < j->class_log))
 		j->class_log = class;
+	return error;
+}
+
+/* As many as are there; with none, what the first one said. */
+static int media_open_logs(struct journal *j, unsigned int flags, struct message *message)
+{
+	struct message why[JOURNAL_LOGS_MAX];
+	int gone[JOURNAL_LOGS_MAX] = { 0 }, error = 0;
+	uint32_t log, count = j->conf.log_count, first = count;
+
+	j->log_count = count;
+	for (log = 0; log < count; log++) {
+		gone[log] = media_open_log(j, log, flags, &why[log]);
+		if (!gone[log] && first == count)
+			first = log;
+		if (gone[log] && !media_log_is_gone(gone[log]))
+			return message_set(message, gone[log], "%s", why[log].text);
+	}
+	if (first == count)
+		return message_set(message, gone[0], "%s", why[0].text);
+	for (log = first; log < count && !error; log++)
+		if (!gone[log])
+			error = media_log_settle(j, log, first, message);
+	for (log = 0; log < count && !error; log++)
+		if (gone[log])
+			error = media_log_gone(j, log, first, gone[log], why[log].text, message);
 	return error;
 }
 
 int media_open(struct journal *j, unsigned int flags,
 	       struct message *message)
 {
-	uint32_t log;
 	int error = j->rescue_lines ? 0 : media_open_marker(j, message);
 
-	for (log = 0; log < j->conf.log_count && !error; log++)
-		error = media_open_log(j, log, flags, message);
+	if (!error)
+		error = media_open_logs(j, flags, message);
 	if (!error && j->rescue_lines)
 		error = media_open_no_marker(j, message);
 	if (error)

@@ -22,6 +22,18 @@ static uint32_t recover_threads(const struct journal_open_options *o)
 	return (uint32_t)min_u64(cpus > 0 ? (uint64_t)cpus : 1, THREADS_MAX);
 }
 
+/* A clean close left some word of where a line goes on; a writer erases them all. */
+static bool recover_was_closed(struct journal *j)
+{
+	uint64_t value;
+	uint32_t i;
+	bool closed = !word_unseal(state_media(j)->shared_clean, &value);
+
+	for (i = 0; i < j->lane_count && !closed; i++)
+		closed = !word_unseal(lane_media(j, i)->clean, &value);
+	return closed && !j->marker->fell_back;
+}
+
 static int recover_state(struct recovery *r)
 {
 	struct journal *j = r->j;
@@ -33,6 +45,7 @@ static int recover_state(struct recovery *r)
 			     "media stands in", j->conf.marker);
 	}
 	r->replay_seq = get_le64(state_media(j)->replay_seq);
+	r->closed = recover_was_closed(j);
 	j->shared->incarnation = r->incarnation;
 	return 0;
 }

@@ -39,6 +39,8 @@ struct segment_scan {
 	bool whole;                  /* to be read whole */
 	bool unreadable;             /* blocks of it are */
 	bool header_bad;             /* only its digest says what it is */
+	bool gone;                   /* its log is not there */
+	bool open;                   /* it was not sealed */
 	struct summary_head *digest; /* sealed: with its lines */
 	struct scanned *records;
 	uint32_t count, room;
@@ -52,6 +54,7 @@ struct recovery {
 	atomic_bool no_memory;      /* something could not be looked at */
 	uint64_t replay_seq;
 	uint64_t incarnation;
+	bool closed; /* the last one to have it open left everything in order */
 	uint32_t threads;
 	uint64_t lost; /* entered as lost, whether or not a copy turned up */
 	uint16_t *moves; /* of the copy that is known, by slot; NULL: none was ever moved */
@@ -92,7 +95,7 @@ struct recover_copy {
 bool recover_insert(struct recovery *r, uint32_t line, uint32_t slot,
 		    const struct recover_copy *copy);
 /* acknowledged and not readable, unless a copy turns up; Context: r->lock */
-enum recover_why { WHY_PAYLOAD, WHY_EXTENT, WHY_STAGE, WHY_BIT, WHY_RECORD };
+enum recover_why { WHY_PAYLOAD, WHY_EXTENT, WHY_STAGE, WHY_BIT, WHY_RECORD, WHY_LOG };
 /* @segment: where its damaged record is, or NO_SEGMENT */
 void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why,
 		  uint32_t segment);

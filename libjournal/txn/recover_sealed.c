@@ -241,7 +241,7 @@ static int sealed_live(struct sealed *s, const struct summary_head *digest,
 	return 0;
 }
 
-void recover_named(struct recovery *r, uint32_t segment)
+static void recover_named_why(struct recovery *r, uint32_t segment, enum recover_why why)
 {
 	const struct segment_scan *scan = &r->scans[segment];
 	const struct summary_line *lines = (const struct summary_line *)(scan->digest + 1);
@@ -255,9 +255,40 @@ void recover_named(struct recovery *r, uint32_t segment)
 			if (get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1 &&
 			    recover_may_live(r, get_le32(lines[i].line),
 					     get_le64(lines[i].epoch), slot))
-				recover_lose(r, get_le32(lines[i].line), slot, WHY_RECORD,
-					     segment);
+				recover_lose(r, get_le32(lines[i].line), slot, why, segment);
 	pthread_mutex_unlock(&r->lock);
+}
+
+void recover_named(struct recovery *r, uint32_t segment)
+{
+	recover_named_why(r, segment, WHY_RECORD);
+}
+
+/*
+ * Its log is not there: all that its second digest names is lost, unless a copy turns
+ * up.  After a crash the digest of an open one does not name all, and without durable
+ * bits some of what was retired through it is not known to be.
+ */
+static void sealed_gone(struct recovery *r, uint32_t segment)
+{
+	const struct segment_scan *scan = &r->scans[segment];
+	const char *name = r->j->conf.logs[segment_log(r->j, segment)];
+
+	if (scan->digest)
+		recover_named_why(r, segment, WHY_LOG);
+	if (r->closed)
+		return;
+	if (scan->open && scan->kind == LOG_STREAM) {
+		found_damage(r->j, 0, "%s: segment %u was being written: what was in it last is "
+			     "lost, without a name", name, segment);
+		pthread_mutex_lock(&r->lock);
+		r->j->recovered.lost_unnamed++;
+		pthread_mutex_unlock(&r->lock);
+	}
+	if (!r->j->bits_durable && scan->kind == LOG_STREAM && scan->seq >= r->replay_seq &&
+	    (scan->open || get_le32(scan->digest->retires)))
+		found_damage(r->j, 0, "%s: segment %u had records of what was retired last: some "
+			     "of it may be back", name, segment);
 }
 
 /* Its table is damaged: read it whole, and miss what is not found. */
@@ -282,10 +313,15 @@ int recover_sealed(struct recovery *r, uint32_t segment)
 {
 	const struct summary_head *digest = r->scans[segment].digest;
 	struct sealed s = { .r = r, .segment = segment };
-	uint32_t candidates = sealed_candidates(r, digest);
 	struct summary_entry *table;
+	uint32_t candidates;
 	int error;
 
+	if (r->scans[segment].gone) {
+		sealed_gone(r, segment);
+		return 0;
+	}
+	candidates = sealed_candidates(r, digest);
 	if (!candidates)
 		return 0; /* nothing live: nothing more of it is read */
 	s.wanted = malloc(candidates * sizeof(*s.wanted));

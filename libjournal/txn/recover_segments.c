@@ -84,10 +84,23 @@ static void segment_from_digest(struct segment_scan *scan, struct summary_head *
 {
 	scan->seq = get_le64(digest->seq);
 	scan->kind = get_le16(digest->kind);
-	if (get_le16(digest->sealed))
+	scan->open = !get_le16(digest->sealed);
+	/* of one that is open it names what was there at a close: good for nothing
+	 * while the segment itself is there */
+	if (!scan->open || scan->gone)
 		scan->digest = digest;
 	else
 		free(digest);
+}
+
+static bool segment_second_is_gone(struct journal *j, uint32_t segment)
+{
+	uint32_t log;
+
+	if (segment_digest_in_nvram(j))
+		return false;
+	(void)segment_digest_offset(j, segment, &log);
+	return logs_gone(j, log);
 }
 
 /*
@@ -102,7 +115,7 @@ static void segment_second(struct recovery *r, uint32_t segment, bool header_goo
 	const char *name = j->conf.logs[segment_log(j, segment)];
 
 	if (!second || get_le64(second->seq) < scan->seq) {
-		if (j->found && first && !second)
+		if (j->found && first && !second && !segment_second_is_gone(j, segment))
 			found_remark(j, 0, "%s: segment %u: the second copy of its digest does "
 				     "not verify", name, segment);
 		free(second);
@@ -110,10 +123,11 @@ static void segment_second(struct recovery *r, uint32_t segment, bool header_goo
 	}
 	if (!header_good || get_le64(second->seq) > scan->seq) {
 		scan->header_bad = true;
-		found_damage(j, 0, "%s: segment %u: its header is damaged, the second copy of "
-			     "its digest stands in", name, segment);
+		if (!scan->gone)
+			found_damage(j, 0, "%s: segment %u: its header is damaged, the second "
+				     "copy of its digest stands in", name, segment);
 	}
-	if (get_le16(second->sealed) && !first)
+	if (get_le16(second->sealed) && !first && !scan->gone)
 		found_damage(j, 0, "%s: segment %u: the digest at its end is damaged, the "
 			     "second copy stands in", name, segment);
 	segment_from_digest(scan, second);
@@ -132,6 +146,7 @@ static void segment_look(struct recovery *r, uint32_t segment, const void *heade
 			   meta.segment == segment;
 	struct summary_head *first, *second = NULL;
 
+	scan->gone = logs_gone(j, log);
 	first = digest_load(r, segment, log, base + j->segment_bytes - j->digest_bytes,
 			    digest_head);
 	if (first && header_good && get_le64(first->seq) != meta.seq) {
@@ -185,6 +200,18 @@ static int segments_look(struct recovery *r, uint32_t log, uint32_t from, uint32
 	return 0;
 }
 
+/* Neither the log is there, nor the one with the second digests. */
+static void segments_nameless(struct recovery *r, uint32_t log)
+{
+	struct journal *j = r->j;
+
+	if (!logs_gone(j, log) || !segment_second_is_gone(j, log))
+		return;
+	found_damage(j, 0, "%s: what was on it is lost, without a name: the log with the list of "
+		     "it is not there either", j->conf.logs[log]);
+	j->recovered.lost_unnamed++;
+}
+
 static int segments_look_all(struct recovery *r)
 {
 	struct journal *j = r->j;
@@ -199,6 +226,8 @@ static int segments_look_all(struct recovery *r)
 			count = (uint32_t)min_u64(BATCH_SEGMENTS, segments - from);
 			error = segments_look(r, log, from, count, buffer);
 		}
+	for (log = 0; log < j->log_count; log++)
+		segments_nameless(r, log);
 	free(buffer);
 	return error;
 }
@@ -232,9 +261,9 @@ static void segments_order(struct recovery *r)
 		segment->kind = (uint32_t)scan->kind;
 		segment->seed = log_seed(j->geometry.nonce, i, scan->seq);
 		/* a checkpoint knows nothing of what came after it */
-		scan->whole = !scan->digest ||
-			      (!j->bits_durable && scan->kind == LOG_STREAM &&
-			       scan->seq >= r->replay_seq);
+		scan->whole = !scan->gone &&
+			      (!scan->digest || (!j->bits_durable && scan->kind == LOG_STREAM &&
+						 scan->seq >= r->replay_seq));
 	}
 	qsort_r(r->order, r->order_count, sizeof(*r->order), order_by_seq, r);
 }
@@ -329,8 +358,8 @@ static struct head *segment_goes_on(struct recovery *r, uint32_t number, struct 
 	const struct segment_scan *scan = &r->scans[number];
 	bool *kind = &so_far->kind[scan->kind == LOG_STREAM];
 
-	if (scan->digest || scan->header_bad || scan->unreadable || segment_torn(scan) ||
-	    (so_far->heads >= so_far->most && *kind))
+	if (scan->digest || scan->gone || scan->header_bad || scan->unreadable ||
+	    segment_torn(scan) || (so_far->heads >= so_far->most && *kind))
 		return NULL;
 	*kind = true;
 	return &r->j->heads[so_far->heads++];
@@ -342,6 +371,12 @@ static int segment_settle(struct recovery *r, uint32_t number, struct head *head
 	const struct summary_head *digest = r->scans[number].digest;
 	int error;
 
+	if (r->scans[number].gone) {
+		/* nothing is written, neither there nor to its second digest: it may be
+		 * back at the next open */
+		segment_sealed(j, &j->segments.all[number]);
+		return 0;
+	}
 	if (digest) {
 		segment_filled(j, &j->segments.all[number], get_le32(digest->end),
 			       get_le32(digest->entries));

@@ -132,7 +132,8 @@ int segment_write_header(struct journal *j, struct segment *segment)
 }
 
 static void summary_encode(struct journal *j, const struct head *from, struct segment *segment,
-			   uint32_t table_bytes, uint32_t table_room, uint8_t *buffer)
+			   bool sealed, uint32_t table_bytes, uint32_t table_room,
+			   uint8_t *buffer)
 {
 	const struct segment_notes *notes = &from->notes;
 	struct summary_head *head = (struct summary_head *)(buffer + table_room);
@@ -140,7 +141,7 @@ static void summary_encode(struct journal *j, const struct head *from, struct se
 	notes_encode(notes, (struct summary_line *)(head + 1), (struct summary_entry *)buffer);
 	/* the last ones are not, when the log went out of use while they were written */
 	segment_head(segment, from->s->end, from->s->durable_record_seq, head);
-	head->sealed = put_le16(1);
+	head->sealed = put_le16(sealed);
 	head->lines = put_le32(notes->counts->lines);
 	head->entries = put_le32(table_bytes / (uint32_t)sizeof(struct summary_entry));
 	head->table_offset =
@@ -168,7 +169,7 @@ int segment_write_summary(struct journal *j, const struct head *from, struct seg
 
 	if (!buffer)
 		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
-	summary_encode(j, from, segment, table_bytes, table_room, buffer);
+	summary_encode(j, from, segment, true, table_bytes, table_room, buffer);
 	segment_filled(j, segment, from->s->end,
 		       table_bytes / (uint32_t)sizeof(struct summary_entry));
 	if (table_room)
@@ -178,6 +179,21 @@ int segment_write_summary(struct journal *j, const struct head *from, struct seg
 	/* out of use: with the second one alone, what is in it has its names at least */
 	if (!error || error == LOG_OUT)
 		error = segment_write_second(j, segment, buffer + table_room, j->digest_bytes);
+	free(buffer);
+	return error;
+}
+
+int segment_write_names(struct journal *j, const struct head *from, struct segment *segment)
+{
+	uint32_t table_bytes = notes_table_bytes(&from->notes);
+	uint32_t table_room = (uint32_t)round_up(table_bytes, j->block_bytes);
+	uint8_t *buffer = seal_buffer(round_up(table_room, 4096) + j->digest_bytes);
+	int error;
+
+	if (!buffer)
+		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
+	summary_encode(j, from, segment, false, table_bytes, table_room, buffer);
+	error = segment_write_second(j, segment, buffer + table_room, j->digest_bytes);
 	free(buffer);
 	return error;
 }

@@ -9,6 +9,10 @@
 int segment_write_header(struct journal *j, struct segment *segment);
 
 /* table and digest of @from's segment, and the digest's second copy; durable on return */
+/* what is in the open segment of @from now, in the second digest alone: for the case that
+ * its log is not there any more at the next open */
+int segment_write_names(struct journal *j, const struct head *from, struct segment *segment);
+
 int segment_write_summary(struct journal *j, const struct head *from,
 			  struct segment *segment);
 
