@@ -9,6 +9,9 @@
 #ifndef FORMAT_FEATURES_H
 #define FORMAT_FEATURES_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define FORMAT_VERSION 0u
 
 #define FORMAT_COMPAT_KNOWN    0ull
@@ -19,5 +22,26 @@
 #define FORMAT_INCOMPAT_COMMITS 1ull
 #define MARKER_INCOMPAT_KNOWN   FORMAT_INCOMPAT_COMMITS
 #define LOG_INCOMPAT_KNOWN      0ull
+
+enum feature_medium { FEATURE_MARKER, FEATURE_LOG };
+enum feature_mask { FEATURE_COMPAT, FEATURE_RO_COMPAT, FEATURE_INCOMPAT, FEATURE_MASKS };
+
+/**
+ * struct feature - a bit of a mask
+ * @upgrade: jnl upgrade turns it on where it is off: a medium without it is older, and
+ *           means the same with it.  Else it says what the medium is, or has
+ * @what:    for people
+ */
+struct feature {
+	const char *name;
+	enum feature_medium medium;
+	enum feature_mask mask;
+	uint64_t bit;
+	bool upgrade;
+	const char *what;
+};
+
+/* every bit of the masks above; ends with one that has no name */
+extern const struct feature features[];
 
 #endif

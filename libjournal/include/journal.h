@@ -575,6 +575,8 @@ int journal_tags(struct journal *journal, uint64_t id, struct journal_tags *tags
 #include "journal_maintain.h"
 /* how long calls took: journal_times() */
 #include "journal_times.h"
+/* to the newest format: journal_upgrade() */
+#include "journal_upgrade.h"
 /* another marker medium: journal_set_marker(), journal_rescue() */
 #include "journal_marker.h"
 

@@ -21,6 +21,7 @@ static const struct jnl_command commands[] = {
 	{ "serve", cmd_serve, "work in the background, and numbers for Prometheus" },
 	{ "set-marker", cmd_set_marker, "move to another marker medium, to NVRAM or back" },
 	{ "rescue", cmd_rescue, "open what is left when NVRAM is dead, missing or replaced" },
+	{ "upgrade", cmd_upgrade, "bring it to the newest format" },
 	{ "destroy", cmd_destroy, "wipe and remove a journal, and what is in it" },
 };
 

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "format/features.h"
+
+const struct feature features[] = {
+	{ "commits", FEATURE_MARKER, FEATURE_INCOMPAT, FORMAT_INCOMPAT_COMMITS, false,
+	  "commit maps of a checkpointed medium name transactions" },
+	{ 0 },
+};
