@@ -214,8 +214,10 @@ static struct segment *segment_pop(struct journal *j, struct head *head, bool re
 			continue;
 		}
 		use = atomic_load(&segment->use);
-		/* who is killed after this leaves a note of what it opened */
-		atomic_store(&head->s->opening, segment->number + 1);
+		/* who is killed after this leaves a note of what it opened, and in which turn:
+		 * given back, it may be another's before the note is gone */
+		atomic_store(&head->s->opening,
+			     ((use >> 32) + 1) << 32 | (segment->number + 1));
 		if (segment_state_of(use) == SEGMENT_FREE &&
 		    atomic_compare_exchange_strong(&segment->use, &use,
 						   segment_use((use >> 32) + 1, SEGMENT_OPEN, 0)))

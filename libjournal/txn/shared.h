@@ -173,9 +173,10 @@ struct notes_counts {
 struct head_shared {
 	_Atomic uint32_t lease;   /* who */
 	_Atomic uint32_t segment; /* number + 1; 0: none */
-	_Atomic uint32_t opening; /* number + 1 of the one that is being opened for it */
 	_Atomic uint32_t kind;    /* enum head_kind; stored before segment is */
-	_Atomic uint64_t closing; /* turn << 32 | number + 1 of the one that is being left */
+	/* turn << 32 | number + 1 of the one that is being opened for it, in the turn that
+	 * it then has, and of the one that is being left */
+	_Atomic uint64_t opening, closing;
 	_Atomic uint64_t floor; /* while it draws a use: no lower one than this */
 	uint32_t end;           /* next free byte of the segment, on a block */
 	struct notes_counts notes;

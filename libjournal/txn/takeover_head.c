@@ -17,21 +17,28 @@ static struct segment *noted(struct journal *j, uint32_t number_plus_one)
 	return number_plus_one ? &j->segments.all[number_plus_one - 1] : NULL;
 }
 
-/* It was being opened for the head: nothing is in it yet. */
+/*
+ * It was being opened for the head: nothing is in it yet.  Who took over before us, and
+ * died of it, may have given it back already; in a later turn it is another's.
+ */
 static void head_opening(struct journal *j, struct head *head)
 {
-	struct segment *segment = noted(j, atomic_load(&head->s->opening));
-	uint64_t bit;
+	uint64_t opening = atomic_load(&head->s->opening), bit, use;
+	struct segment *segment = noted(j, (uint32_t)opening);
+	uint32_t turn = (uint32_t)(opening >> 32);
 
 	if (!segment || segment == head_segment(j, head))
 		return;
 	bit = 1ull << (segment->number & 63);
-	switch (segment_state_of(atomic_load(&segment->use))) {
+	use = atomic_load(&segment->use);
+	switch (segment_state_of(use)) {
 	case SEGMENT_OPEN:
-		segment_give_back(j, segment);
+		if ((uint32_t)(use >> 32) == turn)
+			segment_give_back(j, segment);
 		break;
 	case SEGMENT_FREE: /* taken from those on offer, and no further */
-		if (!(atomic_load(&j->free_segments[segment->number / 64]) & bit))
+		if ((uint32_t)(use >> 32) + 1 == turn &&
+		    !(atomic_load(&j->free_segments[segment->number / 64]) & bit))
 			segment_give_back(j, segment);
 		break;
 	default:

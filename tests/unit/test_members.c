@@ -14,6 +14,7 @@
 #include "lib/bed.h"
 #include "lib/child.h"
 #include "txn/member.h"
+#include "txn/segment.h"
 #include "txn/takeover.h"
 #include "util/math.h"
 
@@ -123,6 +124,38 @@ static void a_line_that_moved_on_is_not_taken(enum bed_medium medium)
 	model_verify(&model, bed.j);
 	model_verify_reopened(&model, &bed);
 	model_free(&model);
+	bed_remove(&bed);
+}
+
+/*
+ * A dead one was opening a segment.  Who takes over gives it back, and dies, or has no
+ * memory for the rest: by the time the next one comes a living one may have it.
+ */
+static void a_segment_given_back_is_another_s(enum bed_medium medium)
+{
+	struct segment *segment, *again;
+	struct head *dead, *living;
+	struct bed bed;
+
+	bed_make(&bed, medium, 0, 0);
+	dead = &bed.j->heads[HEADS - 1];
+	living = &bed.j->heads[HEADS - 2];
+	atomic_store(&dead->s->lease, 5 + 1);
+	atomic_store(&living->s->lease, bed.j->member);
+	assert_int_equal(segment_take(bed.j, dead, LOG_STREAM, false, &segment), 0);
+	segment_give_back(bed.j, segment);
+	atomic_store(&bed.j->shared->segment_hint, segment->number);
+	assert_int_equal(segment_take(bed.j, living, LOG_STREAM, false, &again), 0);
+	assert_ptr_equal(again, segment);
+	dies(bed.j, 5, MEMBER_ALIVE);
+	takeover_sweep(bed.j, 0);
+	assert_int_equal(member_state_of(bed.j, 5), MEMBER_FREE);
+	assert_int_equal(segment_state_of(atomic_load(&segment->use)), SEGMENT_OPEN);
+	/* its own is given back */
+	atomic_store(&living->s->lease, 5 + 1);
+	dies(bed.j, 5, MEMBER_ALIVE);
+	takeover_sweep(bed.j, 0);
+	assert_int_equal(segment_state_of(atomic_load(&segment->use)), SEGMENT_FREE);
 	bed_remove(&bed);
 }
 
@@ -249,6 +282,8 @@ int main(void)
 		  SHARED_MEDIA },
 		{ "P7: a line that moved on is not taken", a_line_that_moved_on_is_not_taken,
 		  1u << BED_PMEM },
+		{ "P7: a segment given back is another's", a_segment_given_back_is_another_s,
+		  SHARED_MEDIA },
 		{ "P7: nothing stays with the dead", nothing_stays_with_the_dead, SHARED_MEDIA },
 		{ "another handle's end is not ours", another_handles_end_is_not_ours,
 		  SHARED_MEDIA },
