@@ -134,7 +134,9 @@ static void entry_give(struct journal_async *a, struct async_entry *entry)
 {
 	entry->next = a->free;
 	a->free = entry;
-	a->outstanding--;
+	/* with nothing left to come all who wait must see that */
+	if (!--a->outstanding && a->waiting)
+		async_signal(a);
 }
 
 /* It goes to the log, which is to have room, and the markers a slot for it. */
@@ -233,18 +235,23 @@ static int async_quiet(struct journal_async *a)
 {
 	uint64_t value;
 
+	if (!a->outstanding && a->waiting)
+		return -ENODATA; /* the last who waits quiets it */
 	if (a->signaled)
 		(void)!read(a->fd, &value, sizeof(value));
 	a->signaled = false;
 	return a->outstanding ? -ETIMEDOUT : -ENODATA;
 }
 
-static int async_take(struct journal_async *a, struct journal_completion *completion)
+/* @waits: whether the caller has waited, and whether he is to wait now */
+static int async_take(struct journal_async *a, struct journal_completion *completion,
+		      int left_ms, bool *waits)
 {
 	struct async_entry *entry;
 	int error = 0;
 
 	pthread_mutex_lock(&a->lock);
+	a->waiting -= *waits;
 	/* a batch has become free since, perhaps: it fills while the other is written */
 	async_bring_now(a);
 	entry = async_pop(&a->complete);
@@ -255,11 +262,13 @@ static int async_take(struct journal_async *a, struct journal_completion *comple
 	} else {
 		error = async_quiet(a);
 	}
+	*waits = error == -ETIMEDOUT && left_ms;
+	a->waiting += *waits;
 	pthread_mutex_unlock(&a->lock);
 	return error;
 }
 
-static int left_ms(int timeout_ms, uint64_t begin_ns)
+static int async_left_ms(int timeout_ms, uint64_t begin_ns)
 {
 	uint64_t gone_ms;
 
@@ -274,15 +283,16 @@ int journal_async_next(struct journal_async *a, int timeout_ms,
 {
 	uint64_t begin_ns = timeout_ms > 0 ? clock_monotonic_ns() : 0;
 	struct pollfd wait = { .fd = a->fd, .events = POLLIN };
-	int error, left;
+	int error, left = timeout_ms;
+	bool waits = false;
 
 	if (journal_is_childs(a->j))
 		return journal_childs(a->j);
 	for (;;) {
-		error = async_take(a, completion);
-		left = left_ms(timeout_ms, begin_ns);
-		if (error != -ETIMEDOUT || !left)
+		error = async_take(a, completion, left, &waits);
+		if (!waits)
 			return error;
 		(void)poll(&wait, 1, left);
+		left = async_left_ms(timeout_ms, begin_ns);
 	}
 }

@@ -46,6 +46,7 @@ struct async_list {
  * @brought:  told when nobody is bringing any more
  * @fd:       an eventfd; @signaled: it is readable
  * @outstanding: submitted, and not yet given back
+ * @waiting: threads that wait for a completion
  * @queued, @batched, @complete: oldest first
  * @queued_bytes: of payload
  * @bringing: somebody has taken some of @queued, and no one else may overtake
@@ -58,7 +59,7 @@ struct journal_async {
 	pthread_cond_t work, brought;
 	int fd;
 	bool signaled, bringing, sleeping, closing;
-	unsigned int depth, outstanding;
+	unsigned int depth, outstanding, waiting;
 	struct async_entry *all, *free;
 	struct async_list queued, batched, complete;
 	uint64_t queued_bytes;
@@ -102,6 +103,8 @@ void async_bring_now(struct journal_async *a);
  * Return: 0, or why it is aborted. */
 int async_bring_alone(struct journal_async *a, struct async_entry *entry);
 void async_wake(struct journal_async *a);
+/* the eventfd is readable until somebody finds nothing */
+void async_signal(struct journal_async *a);
 
 /* the worker: pthread_create()'s routine */
 void *async_worker(void *context);

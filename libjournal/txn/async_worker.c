@@ -18,12 +18,20 @@
 
 /* ---- completing ------------------------------------------------------------- */
 
-/* The eventfd stays readable until somebody finds nothing: so who takes what he has
- * just submitted makes no system call. */
-void async_complete(struct journal_async *a, struct async_entry *entry, int error)
+void async_signal(struct journal_async *a)
 {
 	const uint64_t one = 1;
 
+	if (a->signaled)
+		return;
+	a->signaled = true;
+	/* cannot fail: the counter is at most 1 */
+	(void)!write(a->fd, &one, sizeof(one));
+}
+
+/* Who takes what he has just submitted makes no system call. */
+void async_complete(struct journal_async *a, struct async_entry *entry, int error)
+{
 	entry->completion.error = error;
 	if (!error && entry->began_ns)
 		times_end(a->j, txn_timed(&entry->completion.receipt), entry->began_ns);
@@ -32,11 +40,7 @@ void async_complete(struct journal_async *a, struct async_entry *entry, int erro
 		a->why = *journal_message(a->j);
 	}
 	async_push(&a->complete, entry);
-	if (a->signaled)
-		return;
-	a->signaled = true;
-	/* cannot fail: the counter is at most 1 */
-	(void)!write(a->fd, &one, sizeof(one));
+	async_signal(a);
 }
 
 void async_wake(struct journal_async *a)

@@ -520,6 +520,42 @@ static void killed(enum bed_medium medium)
 	munmap(told, sizeof(*told));
 }
 
+/* ---- one takes what another waits for ------------------------------------------ */
+
+static void *waits_for_all(void *context)
+{
+	struct journal_completion done;
+	int error;
+
+	while (!(error = journal_async_next(context, -1, &done)))
+		;
+	return (void *)(intptr_t)error;
+}
+
+/* With nothing outstanding nobody waits, whoever has taken the last one. */
+static void nobody_waits_for_nothing(enum bed_medium medium)
+{
+	struct journal_completion done;
+	struct journal_async *async;
+	struct model model;
+	struct bed bed;
+	pthread_t waiter;
+	void *result;
+
+	begin(&bed, &model, medium);
+	async = async_of(&bed, 0);
+	for (uint64_t i = 0; i < 300; i++) {
+		assert_int_equal(journal_submit(async, txn_of(bed.j, 1, i), i), 0);
+		assert_int_equal(pthread_create(&waiter, NULL, waits_for_all, async), 0);
+		while (journal_async_next(async, 0, &done) != -ENODATA)
+			;
+		assert_int_equal(pthread_join(waiter, &result), 0);
+		assert_int_equal((intptr_t)result, -ENODATA);
+	}
+	assert_int_equal(journal_async_close(async), 0);
+	end(&bed, &model);
+}
+
 #define BED_MOST      (BED_ALL & ~(1u << BED_MSYNC))
 #define BED_PROCESSES ((1u << BED_FILE) | (1u << BED_PMEM))
 
@@ -535,6 +571,7 @@ int main(void)
 		{ "refusals", refusals, BED_PROCESSES },
 		{ "forked", forked, BED_PROCESSES },
 		{ "threads", threads, BED_PROCESSES },
+		{ "nobody_waits_for_nothing", nobody_waits_for_nothing, 1u << BED_FILE },
 		{ "p7_killed", killed, BED_PROCESSES },
 	};
 
