@@ -346,6 +346,42 @@ static void counts_what_it_does(void **state)
 	assert_int_equal(counters->bytes_read, UNIT);
 }
 
+#define FLUSHES 50u
+
+static void *flushes(void *context)
+{
+	struct worker *worker = context;
+
+	for (unsigned int i = 0; i < FLUSHES; i++)
+		worker->failures += log_store_flush(worker->store) != 0;
+	return NULL;
+}
+
+/* Each that is asked for is sent, or another's has served it. */
+static void counts_flushes_that_others_serve(void **state)
+{
+	PLACE;
+	struct log_store *store = create(place);
+	struct worker workers[THREADS];
+	pthread_t threads[THREADS];
+	uint64_t wanted = THREADS * FLUSHES;
+
+	assert_int_equal(write_at(store, place->buffer, 0, 1, true), 0);
+	if (store->counters.unsynced)
+		wanted = 0; /* there is nothing to flush */
+	for (unsigned int i = 0; i < THREADS; i++) {
+		workers[i] = (struct worker){ store, i, 0 };
+		assert_int_equal(pthread_create(&threads[i], NULL, flushes, &workers[i]), 0);
+	}
+	for (unsigned int i = 0; i < THREADS; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_int_equal(workers[i].failures, 0);
+	}
+	assert_int_equal(log_counted(store, flushes) + log_counted(store, merged), wanted);
+	if (wanted)
+		assert_true(log_counted(store, flushes) > 0);
+}
+
 static void a_durable_batch_is_synced_once(void **state)
 {
 	PLACE;
@@ -439,6 +475,7 @@ static const struct {
 	TEST(a_size_must_make_sense),       TEST(data_comes_back_in_any_order),
 	TEST(batches_go_from_any_buffer),   TEST(sixteen_threads_at_once),
 	TEST(counts_what_it_does),          TEST(read_only_writes_nothing),
+	TEST(counts_flushes_that_others_serve),
 	TEST(lends_buffers_of_its_own),     TEST(misuse_is_asserted),
 	TEST(a_durable_batch_is_synced_once),
 };

@@ -58,6 +58,7 @@ static void take_counters(struct fault_log *filter)
 	struct log_counters *inner = &filter->inner->counters;
 
 	atomic_store(&own->flushes, atomic_load(&inner->flushes));
+	atomic_store(&own->merged, atomic_load(&inner->merged));
 	atomic_store(&own->dsyncs, atomic_load(&inner->dsyncs));
 	atomic_store(&own->unsynced, atomic_load(&inner->unsynced));
 	atomic_store(&own->async, atomic_load(&inner->async));

@@ -21,6 +21,7 @@
 #include "format/marker.h"
 #include "format/super.h"
 #include "lib/bed.h"
+#include "lib/fault_log.h"
 #include "txn/upgrade.h"
 
 #define NEW_BIT (1ull << 40)
@@ -34,6 +35,33 @@ static const struct feature newer[] = {
 };
 
 static char told[4096];
+
+/* ---- the power goes ----------------------------------------------------------------------- */
+
+int __real_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message);
+int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message);
+
+/* at this write of the log that is opened next; 0: never */
+static uint64_t cut_at, cut_seed;
+
+int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
+			    const struct journal_progress *progress, struct log_store **store,
+			    struct message *message)
+{
+	int error = __real_backend_open_log(path, flags, bytes, progress, store, message);
+
+	if (error || !cut_at)
+		return error;
+	*store = fault_log_wrap(*store);
+	assert_non_null(*store);
+	fault_log_hold(*store);
+	fault_log_cut_at(*store, cut_at, FAULT_LOG_MIXED, cut_seed);
+	return 0;
+}
 
 static void tell(void *context, const char *medium, const char *what)
 {
@@ -261,6 +289,39 @@ static void a_crash_leaves_a_good_copy(enum bed_medium medium)
 	crashed(medium, true);
 }
 
+/* Whatever a power cut leaves of any of its writes, also while a copy is damaged. */
+static void cut_there(enum bed_medium medium, unsigned int bad, uint64_t nth, uint64_t seed)
+{
+	struct log_super log[LOG_SUPERS];
+	unsigned int changes;
+	struct scene s;
+
+	scene_make(&s, medium);
+	memcpy(log, s.log, sizeof(log));
+	if (bad < LOG_SUPERS)
+		log[bad].nonce = 1;
+	of_log(&s.bed, true, log);
+	cut_at = nth;
+	cut_seed = seed;
+	assert_int_equal(upgrade(&s.bed, newer, false, &changes), -EIO);
+	cut_at = 0;
+	bed_open(&s.bed, NULL);
+	model_verify(&s.model, s.bed.j);
+	bed_close(&s.bed);
+	assert_int_equal(upgrade(&s.bed, newer, false, &changes), 0);
+	supers_are(&s, NEW_BIT);
+	scene_is_whole(&s);
+	scene_remove(&s);
+}
+
+static void the_power_goes_at_any_write(enum bed_medium medium)
+{
+	for (unsigned int bad = 0; bad <= LOG_SUPERS; bad++)
+		for (uint64_t nth = 1; nth <= 2; nth++)
+			for (uint64_t seed = 1; seed <= 2; seed++)
+				cut_there(medium, bad, nth, seed);
+}
+
 /* Markers are done, and the log is not. */
 static void a_crash_between_two_media(enum bed_medium medium)
 {
@@ -394,6 +455,7 @@ int main(void)
 		{ "there is nothing newer", there_is_nothing_newer, BED_ALL },
 		{ "a newer feature is turned on", a_newer_feature_is_turned_on, BED_ALL },
 		{ "a crash leaves a good copy", a_crash_leaves_a_good_copy, FILE_AND_PMEM },
+		{ "the power goes at any write", the_power_goes_at_any_write, 1u << BED_FILE },
 		{ "a crash between two media", a_crash_between_two_media, FILE_AND_PMEM },
 		{ "a damaged copy is written anew", a_damaged_copy_is_written_anew, FILE_AND_PMEM },
 		{ "what is newer is refused", what_is_newer_is_refused, FILE_AND_PMEM },
