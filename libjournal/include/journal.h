@@ -577,6 +577,8 @@ int journal_tags(struct journal *journal, uint64_t id, struct journal_tags *tags
 #include "journal_times.h"
 /* to the newest format: journal_upgrade() */
 #include "journal_upgrade.h"
+/* whether NVRAM is trusted: journal_health() */
+#include "journal_health.h"
 /* another marker medium: journal_set_marker(), journal_rescue() */
 #include "journal_marker.h"
 

@@ -26,6 +26,7 @@ extern "C" {
  * @bytes:     size
  * @failed:    sticky failure; of one of several logs: it is out of use, or, with
  *             @backend "none", was not there at open
+ * @distrust:  NVRAM: why it is not trusted any more (journal_health()); empty: it is
  */
 struct journal_medium {
 	char name[256];
@@ -36,6 +37,7 @@ struct journal_medium {
 	int assumed;
 	uint64_t bytes;
 	int failed;
+	char distrust[128];
 };
 
 /**
@@ -78,6 +80,10 @@ struct journal_info {
 	uint64_t staged_live;     /* at risk if NVRAM dies: transactions */
 	uint64_t staged_live_bytes;
 	uint64_t staged_oldest_time_ns; /* 0: none */
+	uint32_t abandoned;       /* 1: NVRAM was given up; commits are synced */
+	uint64_t distrusted_time_ns; /* since when it is not trusted; 0: it is */
+	uint64_t evacuated;       /* brought from NVRAM to the log then */
+	uint64_t evacuated_lost;  /* could not be read any more then */
 
 	/* since the first of those who have it open opened it, of all processes, also of
 	 * those that are gone */

@@ -181,10 +181,12 @@ static void file_share(struct marker_store *store, struct marker_share *share, v
 {
 	struct marker_file *f = (struct marker_file *)store;
 
-	memcpy(map, store->map, store->bytes);
-	(void)munmap(store->map, store->bytes);
-	store->map = map;
-	f->map_is_own = false;
+	if (map) {
+		memcpy(map, store->map, store->bytes);
+		(void)munmap(store->map, store->bytes);
+		store->map = map;
+		f->map_is_own = false;
+	}
 	share->drawn = f->own.drawn;
 	share->in_force = f->own.in_force;
 	for (unsigned int i = 0; i < CHECKPOINT_SLOTS; i++)

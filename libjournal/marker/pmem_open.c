@@ -40,8 +40,27 @@ static void pmem_share(struct marker_store *store, struct marker_share *share, v
 	share->kind = ((struct marker_pmem *)store)->kind;
 }
 
+/* As at open: what its class rests on; and that it is there for the next open. */
+static int pmem_health(struct marker_store *store, struct message *why)
+{
+	struct marker_pmem *pmem = (struct marker_pmem *)store;
+	struct pmem_evidence evidence;
+	struct stat st;
+
+	if (fstat(pmem->medium.fd, &st))
+		return message_errno(why, -errno, "the medium");
+	if (!st.st_nlink)
+		return message_set(why, -ENODEV, "the medium was removed");
+	if (pmem->kind != PMEM_DAX)
+		return 0;
+	pmem_evidence_read("/sys", S_ISCHR(st.st_mode),
+			   S_ISCHR(st.st_mode) ? st.st_rdev : st.st_dev, &evidence);
+	return evidence.class >= store->class ? 0 : message_set(why, -EIO, "%s", evidence.text);
+}
+
 static const struct marker_store_ops pmem_ops = {
 	.backend = "pmem",
+	.health = pmem_health,
 	.share = pmem_share,
 	.close = pmem_close,
 };

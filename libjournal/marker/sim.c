@@ -2,10 +2,12 @@
 #include "marker/sim.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "marker/medium.h"
 #include "store/dirty.h"
@@ -17,6 +19,7 @@ struct marker_sim {
 	struct marker_store store;
 	struct medium medium;
 	uint64_t *image;      /* the file, mapped */
+	char path[PATH_MAX];
 	struct dirty dirty;
 	bool dirty_made;
 	pthread_mutex_t lock; /* one fence at a time; protects all below */
@@ -192,8 +195,20 @@ static void sim_close(struct marker_store *store)
 	free(sim);
 }
 
+/* A battery that can be taken out from outside. */
+static int sim_health(struct marker_store *store, struct message *why)
+{
+	char path[PATH_MAX];
+	int wrote = snprintf(path, sizeof(path), "%s.sick", sim_of(store)->path);
+
+	if (wrote < 0 || wrote >= (int)sizeof(path) || access(path, F_OK))
+		return 0;
+	return message_set(why, -EIO, "%s is there", path);
+}
+
 static const struct marker_store_ops sim_ops = {
 	.backend = "sim",
+	.health = sim_health,
 	.close = sim_close,
 };
 
@@ -280,6 +295,7 @@ int marker_sim_open(const char *path, unsigned int flags, uint64_t bytes,
 	if (error)
 		return message_errno(message, error, "%s", path);
 	sim->store.read_only = flags & MARKER_RDONLY;
+	(void)snprintf(sim->path, sizeof(sim->path), "%s", path);
 	error = medium_open(path, flags, &sim->medium, message);
 	if (!error) {
 		error = sim_load(sim, flags, bytes, message);

@@ -4,6 +4,7 @@
  * durable; the map is memory of this process.  A fence brings the lines that
  * its thread flushed or copied to the file, nothing else does: whoever forgets
  * a flush or a fence loses the store when the process dies.
+ * It is not to be trusted (marker_store_health()) while there is a file PATH.sick.
  */
 #ifndef MARKER_SIM_H
 #define MARKER_SIM_H

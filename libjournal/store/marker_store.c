@@ -82,6 +82,14 @@ void marker_store_share(struct marker_store *store, struct marker_share *share, 
 	marker_store_check(store);
 }
 
+int marker_store_health(struct marker_store *store, struct message *why)
+{
+	int error = store->ops->health ? store->ops->health(store, why) : 0;
+
+	JASSERT(error <= 0);
+	return error;
+}
+
 void marker_store_close(struct marker_store *store)
 {
 	if (!store)

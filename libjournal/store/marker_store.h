@@ -99,9 +99,13 @@ struct marker_store_ops {
 	/* @who is dead: nobody waits for it.  May be done twice. */
 	void (*forget)(struct marker_store *store, uint32_t who);
 	/* NULL: not to be shared.  Fill in @share and use it from here on; a
-	 * checkpointed store moves its map to @map, which others have mapped too.
+	 * checkpointed store moves its map to @map, which others have mapped too (NULL: it
+	 * keeps its own, and nobody else looks at it).
 	 * Both stay until the store is closed. */
 	void (*share)(struct marker_store *store, struct marker_share *share, void *map);
+	/* NULL: nothing can be known.  Whether what the medium's class rests on still holds.
+	 * Return: 0, or negative errno with the reason in @why.  Any thread, any time. */
+	int (*health)(struct marker_store *store, struct message *why);
 	/* unmap and free; nothing becomes durable by it */
 	void (*close)(struct marker_store *store);
 };
@@ -168,6 +172,8 @@ struct marker_generations marker_store_generations(const struct marker_store *st
 void marker_store_forget(struct marker_store *store, uint32_t who);
 bool marker_store_can_share(const struct marker_store *store);
 void marker_store_share(struct marker_store *store, struct marker_share *share, void *map);
+/* whether the medium is to be trusted; Return: 0 or negative errno with the reason */
+int marker_store_health(struct marker_store *store, struct message *why);
 void marker_store_close(struct marker_store *store);
 /* called by a backend once its store is filled in: asserts the contract */
 void marker_store_check(const struct marker_store *store);

@@ -42,7 +42,8 @@ static const struct info_number info_now[] = {
 	INFO_NUMBER(segments_free), INFO_NUMBER(lines_free), INFO_NUMBER(stage_used_bytes),
 	INFO_NUMBER(staged_live),
 	INFO_NUMBER(staged_live_bytes), INFO_TIME("staged_oldest_time", staged_oldest_time_ns),
-	{ 0 },
+	INFO_NUMBER(abandoned), INFO_TIME("distrusted_time", distrusted_time_ns),
+	INFO_NUMBER(evacuated), INFO_NUMBER(evacuated_lost), { 0 },
 };
 
 static const struct info_number info_counters[] = {
@@ -97,8 +98,11 @@ static void info_medium_text(const char *what, const struct journal_medium *medi
 	       medium->assumed ? " (asserted by the user)" : "");
 	printf("  evidence: %s\n", medium->evidence);
 	printf("  bytes: %" PRIu64 "\n", medium->bytes);
-	printf("  health: %s\n", medium->failed ? strerror(medium->failed < 0 ? -medium->failed :
-							 medium->failed) : "good");
+	if (medium->distrust[0])
+		printf("  distrust: %s\n", medium->distrust);
+	printf("  health: %s\n", medium->distrust[0] ? "not trusted" :
+	       !medium->failed		   ? "good" :
+			strerror(medium->failed < 0 ? -medium->failed : medium->failed));
 }
 
 static void info_head_text(const struct journal_info *info)
@@ -169,6 +173,7 @@ static struct json_object *info_medium_json(const struct journal_medium *medium)
 	info_add_text(object, "evidence", medium->evidence);
 	info_add_number(object, "bytes", medium->bytes);
 	json_object_object_add(object, "failed", json_object_new_boolean(medium->failed));
+	info_add_text(object, "distrust", medium->distrust);
 	return object;
 }
 

@@ -31,7 +31,7 @@ struct serve {
 	sigset_t stops;
 	uint64_t look_ns; /* when to look again */
 	uint64_t lost;    /* that was told of */
-	bool metrics_bad, memory_bad, full;
+	bool metrics_bad, memory_bad, full, abandoned;
 	unsigned int stuck; /* rounds in a row in which a lane could not be destaged */
 };
 
@@ -142,6 +142,10 @@ static void serve_tell_health(struct serve *s, const struct journal_info *info)
 	if (full && !s->full)
 		jnl_error("%s: the log is nearly full: %" PRIu32 " of %" PRIu32
 			  " segments are free", s->dir, info->segments_free, info->segments);
+	if (info->abandoned && !s->abandoned)
+		jnl_error("%s: %s is not trusted any more and was given up: %s", s->dir,
+			  info->marker.name, info->marker.distrust);
+	s->abandoned = info->abandoned;
 	s->lost = lost;
 	s->full = full;
 }

@@ -6,6 +6,7 @@
 
 #include "txn/async.h"
 #include "txn/extent.h"
+#include "txn/health.h"
 #include "txn/holds.h"
 #include "txn/line.h"
 #include "txn/logs.h"
@@ -93,12 +94,14 @@ static void settle(struct journal_async *a)
 	else if (error)
 		error = journal_fail(a->j, error); /* with the text */
 	pthread_mutex_lock(&a->lock);
-	while (a->batched.first && a->batched.first->ticket <= ticket) {
-		entry = async_pop(&a->batched);
-		if (!error)
-			publish(a->j, entry);
-		async_complete(a, entry, error);
-	}
+	for (entry = a->batched.first; !error && entry && entry->ticket <= ticket;
+	     entry = entry->next)
+		publish(a->j, entry);
+	/* once all are in the index: P14 */
+	if (!error && health_is_lost(a->j))
+		error = health_switch(a->j);
+	while (a->batched.first && a->batched.first->ticket <= ticket)
+		async_complete(a, async_pop(&a->batched), error);
 }
 
 /* ---- the direct path ------------------------------------------------------------ */
@@ -154,7 +157,7 @@ static int gather_bits(struct gather *g)
 	}
 	/* The durable point of all: their bits before the acknowledgements; the extents
 	 * were durable before any bit was stored. */
-	error = nv_fence(g->j->marker);
+	error = health_fence(g->j);
 	return error ? journal_fail(g->j, error) : 0;
 }
 
@@ -191,6 +194,10 @@ static void gather_commit(struct gather *g)
 			gather_publish(g, i);
 		entry->txn = NULL;
 	}
+	/* once all are in the index: P14 */
+	error = !error && health_is_lost(g->j) ? health_list(g->j) : 0;
+	for (i = 0; error && i < g->count; i++)
+		g->error[i] = error;
 }
 
 static bool entry_gathers(const struct async_entry *entry)

@@ -7,13 +7,16 @@
 
 #include "txn/clock.h"
 #include "txn/head.h"
+#include "txn/health.h"
 #include "txn/segment.h"
+#include "txn/stand_in.h"
 #include "txn/takeover.h"
 
 /* What of the map has ever been used: lines are taken lowest first. */
 static uint64_t checkpoint_bytes(struct journal *j)
 {
-	return marker_line_offset(&j->geometry, j->shared->lines_used);
+	return marker_line_offset(j->bits_durable ? &j->stand_in_geometry : &j->geometry,
+				  j->shared->lines_used);
 }
 
 /*
@@ -86,10 +89,13 @@ static int checkpoint_write(struct journal *j)
 	 * before it was appended, so the map holds it (retire.c).  A fence: another's
 	 * checkpoint may get this word, and must get those bits, which it copies
 	 * later.  A late one may lower the word: then more is replayed. */
-	(void)nv_fence(j->marker);
-	nv_store8(j->marker, (uint64_t *)&state_media(j)->replay_seq,
-		  (uint64_t)put_le64(replay));
-	error = marker_store_checkpoint(j->marker, checkpoint_bytes(j), j->member);
+	(void)nv_fence(checkpoint_store(j));
+	if (j->bits_durable)
+		atomic_store(&j->shared->replay_seq, replay);
+	else
+		nv_store8(j->marker, (uint64_t *)&state_media(j)->replay_seq,
+			  (uint64_t)put_le64(replay));
+	error = marker_store_checkpoint(checkpoint_store(j), checkpoint_bytes(j), j->member);
 	if (error == -EAGAIN)
 		return error;
 	if (error)
@@ -125,7 +131,7 @@ static void checkpoint_release(struct journal *j, uint64_t turn)
 /* whether all that had been stored when @drawn was the last generation is durable */
 static bool checkpoint_covers(const struct journal *j, uint64_t drawn)
 {
-	return marker_store_generations(j->marker).in_force > drawn;
+	return marker_store_generations(checkpoint_store(j)).in_force > drawn;
 }
 
 /* one who waits for the job */
@@ -179,9 +185,14 @@ int checkpoint_try(struct journal *j)
 	uint64_t drawn;
 	int error;
 
-	if (j->bits_durable)
+	if (health_bits_durable(j))
 		return 0;
 	pthread_mutex_lock(&j->lines_lock);
+	error = j->bits_durable ? stand_in_open(j) : 0;
+	if (error) {
+		pthread_mutex_unlock(&j->lines_lock);
+		return journal_fail(j, error);
+	}
 	/*
 	 * What is pending before a generation is drawn is in the map that is copied
 	 * after, of that generation and of all higher ones.  So it may be freed, no
@@ -189,7 +200,7 @@ int checkpoint_try(struct journal *j)
 	 * use has changed.
 	 */
 	segments_note_pending(j);
-	drawn = marker_store_generations(j->marker).drawn;
+	drawn = marker_store_generations(checkpoint_store(j)).drawn;
 	error = checkpoint_after(j, drawn);
 	if (!error)
 		segments_free_pending(j);
@@ -208,9 +219,9 @@ void checkpoint_forget(struct journal *j, uint32_t who)
 {
 	uint64_t word = atomic_load(&j->shared->checkpointer);
 
-	if (j->bits_durable)
+	if (!checkpoint_store(j))
 		return;
-	marker_store_forget(j->marker, who);
+	marker_store_forget(checkpoint_store(j), who);
 	if ((uint32_t)word == who)
 		checkpoint_release(j, word);
 }
@@ -238,9 +249,12 @@ int incarnation_set(struct journal *j, uint64_t incarnation)
 /* Context: lines_lock. */
 static int incarnation_checkpoint(struct journal *j)
 {
-	uint64_t drawn = marker_store_generations(j->marker).drawn;
-	int error;
+	uint64_t drawn;
+	int error = j->bits_durable ? stand_in_open(j) : 0;
 
+	if (error)
+		return error;
+	drawn = marker_store_generations(checkpoint_store(j)).drawn;
 	do
 		error = checkpoint_after(j, drawn);
 	while (error == -EAGAIN);
@@ -256,8 +270,8 @@ int incarnation_raise(struct journal *j, uint64_t incarnation)
 		return error;
 	/* before any id or sequence of the new incarnation can be in a record: they
 	 * are other threads' too, whose fences do not wait for our store */
-	if (j->bits_durable)
-		error = nv_fence(j->marker);
+	if (health_bits_durable(j))
+		error = health_fence(j);
 	else
 		error = incarnation_checkpoint(j);
 	if (error)

@@ -59,7 +59,7 @@ static int class_parse(const char *text, enum journal_class *class)
 	return -EINVAL;
 }
 
-static int conf_marker(struct conf *conf, const char *dir, const char *value,
+static int conf_marker(char out[PATH_MAX], const char *dir, const char *value,
 		       struct message *message)
 {
 	const char *colon = strchr(value, ':');
@@ -71,8 +71,8 @@ static int conf_marker(struct conf *conf, const char *dir, const char *value,
 	error = conf_path(dir, colon + 1, path, message);
 	if (error)
 		return error;
-	return snprintf(conf->marker, sizeof(conf->marker), "%.*s:%s", (int)(colon - value),
-			value, path) < (int)sizeof(conf->marker) ?
+	return snprintf(out, PATH_MAX, "%.*s:%s", (int)(colon - value), value, path) <
+			       PATH_MAX ?
 		       0 :
 		       -EINVAL;
 }
@@ -109,7 +109,9 @@ static int conf_set(struct conf *conf, const char *dir, const char *key, const c
 	if (!strcmp(key, "uuid"))
 		return conf_uuid(conf, value);
 	if (!strcmp(key, "marker"))
-		return conf_marker(conf, dir, value, message);
+		return conf_marker(conf->marker, dir, value, message);
+	if (!strcmp(key, "return-to"))
+		return conf_marker(conf->return_to, dir, value, message);
 	if (!strcmp(key, "log"))
 		return conf_log(conf, dir, value, message);
 	if (!strcmp(key, "require"))
@@ -233,6 +235,8 @@ static int conf_check_paths(const char *dir, const struct conf *conf, struct mes
 	const char *path = strchr(conf->marker, ':') + 1;
 	uint32_t i;
 
+	if (conf->return_to[0] && !conf_printable(dir, strchr(conf->return_to, ':') + 1))
+		path = conf->return_to;
 	for (i = 0; conf_printable(dir, path); i++) {
 		if (i == conf->log_count)
 			return 0;
@@ -242,17 +246,22 @@ static int conf_check_paths(const char *dir, const struct conf *conf, struct mes
 			   "its end, cannot be kept in " CONF_NAME, path);
 }
 
+static void conf_print_uri(FILE *file, const char *dir, const char *key, const char *uri)
+{
+	const char *path = strchr(uri, ':') + 1;
+
+	fprintf(file, "%s = %.*s%s\n", key, (int)(path - uri), uri, conf_relative(dir, path));
+}
+
 static int conf_print(FILE *file, const char *dir, const struct conf *conf)
 {
-	const char *path = strchr(conf->marker, ':') + 1;
 	char uuid[37];
 	uint32_t i;
 
 	uuid_print(conf->uuid, uuid);
 	fprintf(file, "# A journal of libjournal: see jnl(1).\nformat = %u\nuuid = %s\n",
 		FORMAT_VERSION, uuid);
-	fprintf(file, "marker = %.*s%s\n", (int)(path - conf->marker), conf->marker,
-		conf_relative(dir, path));
+	conf_print_uri(file, dir, "marker", conf->marker);
 	for (i = 0; i < conf->log_count; i++)
 		fprintf(file, "log = %s\n", conf_relative(dir, conf->logs[i]));
 	fprintf(file, "require = %s\n", journal_class_name(conf->require));
@@ -260,6 +269,8 @@ static int conf_print(FILE *file, const char *dir, const struct conf *conf)
 		fprintf(file, "assume-marker = %s\n", journal_class_name(conf->assume_marker));
 	if (conf->assume_log)
 		fprintf(file, "assume-log = %s\n", journal_class_name(conf->assume_log));
+	if (conf->return_to[0])
+		conf_print_uri(file, dir, "return-to", conf->return_to);
 	return fflush(file) || fsync(fileno(file)) ? -errno : 0;
 }
 
@@ -276,28 +287,45 @@ static int conf_replace(const char *dir, const char *temporary, const char *path
 	return error;
 }
 
-int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
-	       struct message *message)
+/* A name of its own for each who writes: one that is written by two is neither's. */
+static int conf_temporary(const char *dir, char temporary[PATH_MAX], FILE **file,
+			  struct message *message)
+{
+	int fd, error = conf_path(dir, CONF_NAME ".new-XXXXXX", temporary, message);
+
+	if (error)
+		return error;
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return message_errno(message, -errno, "%s", temporary);
+	*file = fdopen(fd, "w");
+	if (*file)
+		return 0;
+	close(fd);
+	unlink(temporary);
+	return message_errno(message, -ENOMEM, "%s", temporary);
+}
+
+static int conf_write_as(const char *dir, const struct conf *conf, unsigned int mode, gid_t group,
+			 struct message *message)
 {
 	char path[PATH_MAX], temporary[PATH_MAX];
-	FILE *file;
-	int fd, error = conf_check_paths(dir, conf, message);
+	FILE *file = NULL;
+	int error = conf_check_paths(dir, conf, message);
 
 	if (!error)
 		error = conf_path(dir, CONF_NAME, path, message);
 	if (!error)
-		error = conf_path(dir, CONF_NAME ".new", temporary, message);
+		error = conf_temporary(dir, temporary, &file, message);
 	if (error)
 		return error;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-	if (fd < 0)
-		return message_errno(message, -errno, "%s", temporary);
-	file = fdopen(fd, "w");
-	if (!file) {
-		close(fd);
-		return message_errno(message, -ENOMEM, "%s", temporary);
-	}
-	error = conf_print(file, dir, conf);
+	/* who may not give it away keeps his own group: the owner's access counts */
+	if (group != (gid_t)-1 && fchown(fileno(file), (uid_t)-1, group))
+		mode &= ~0070u;
+	if (fchmod(fileno(file), mode))
+		error = -errno;
+	if (!error)
+		error = conf_print(file, dir, conf);
 	if (fclose(file) && !error)
 		error = -errno;
 	if (!error)
@@ -305,4 +333,23 @@ int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
 	if (error)
 		unlink(temporary);
 	return error ? message_errno(message, error, "%s", path) : 0;
+}
+
+int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
+	       struct message *message)
+{
+	return conf_write_as(dir, conf, mode, (gid_t)-1, message);
+}
+
+int conf_rewrite(const char *dir, const struct conf *conf, struct message *message)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int error = conf_path(dir, CONF_NAME, path, message);
+
+	if (error)
+		return error;
+	if (stat(path, &st))
+		return message_errno(message, -errno, "%s", path);
+	return conf_write_as(dir, conf, st.st_mode & 0777, st.st_gid, message);
 }

@@ -10,6 +10,7 @@
  *   require = power         class below which the journal is not opened
  *   assume-marker = power   optional: asserted by the user
  *   assume-log = power      optional: asserted by the user
+ *   return-to = pmem:...    optional: NVRAM that was abandoned, to be tried again
  */
 #ifndef TXN_CONF_H
 #define TXN_CONF_H
@@ -30,6 +31,7 @@ struct conf {
 	char marker[PATH_MAX]; /* URI with an absolute or DIR-relative path resolved */
 	char logs[JOURNAL_LOGS_MAX][PATH_MAX];
 	uint32_t log_count;
+	char return_to[PATH_MAX]; /* URI of NVRAM that was abandoned; empty: none was */
 	enum journal_class require;
 	enum journal_class assume_marker;
 	enum journal_class assume_log;
@@ -46,6 +48,9 @@ int conf_read(const char *dir, struct conf *conf, struct message *message);
 /* write it atomically: a temporary file, synced, renamed, directory synced */
 int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
 	       struct message *message);
+
+/* the same, with group and mode of the one that is there.  Several may do so at once. */
+int conf_rewrite(const char *dir, const struct conf *conf, struct message *message);
 
 /* path below @dir unless absolute; Return: 0 or -ENAMETOOLONG */
 int conf_path(const char *dir, const char *path, char out[PATH_MAX], struct message *message);

@@ -75,15 +75,31 @@ static int destroy_peers(struct destroy *d)
 	return 0;
 }
 
+/* What who was killed while he replaced journal.conf has left. */
+static void destroy_unfinished(struct destroy *d)
+{
+	static const char prefix[] = CONF_NAME ".new";
+	DIR *directory = opendir(d->dir);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (!strncmp(entry->d_name, prefix, sizeof(prefix) - 1))
+			(void)unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory)
+		closedir(directory);
+}
+
 static int destroy_files(struct destroy *d)
 {
-	static const char *const names[] = { CONF_NAME ".new", "index", CONF_NAME, "lock" };
+	static const char *const names[] = { "index", "stand-in", CONF_NAME, "lock" };
 	char path[PATH_MAX];
 	size_t i;
 	int error = destroy_peers(d);
 
 	if (!error)
 		destroy_shared(d);
+	if (!error)
+		destroy_unfinished(d);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && !error; i++) {
 		error = conf_path(d->dir, names[i], path, d->message);
 		if (!error)

@@ -42,6 +42,7 @@ static int evacuate_publish(struct evacuation *e)
 			segment_release(j, e->moves[i].segment, 1);
 	cell_drop(cell);
 	count(j->counters, COUNT_DESTAGED, e->count);
+	atomic_fetch_add(&j->shared->evacuated, e->count);
 	e->count = 0;
 	return 0;
 }
@@ -135,4 +136,18 @@ int evacuate(struct journal *j, uint64_t *lost)
 	if (lost)
 		*lost = e.lost;
 	return error ? error : published;
+}
+
+int evacuate_id(struct journal *j, uint64_t id)
+{
+	struct destage_move move;
+	struct evacuation e = { .j = j, .moves = &move };
+	uint32_t line = index_find(j, id_number(id));
+	int error = stream_buffers(&j->stream), published;
+
+	if (!error && line != NO_LINE)
+		error = evacuate_one(&e, id, line);
+	published = evacuate_publish(&e);
+	error = error ? error : published;
+	return error ? error : e.lost ? -EBADMSG : 0;
 }

@@ -16,4 +16,8 @@
  */
 int evacuate(struct journal *j, uint64_t *lost);
 
+/* The same for one of them.  Return: 0: it is not staged any more, durably so; -EBADMSG: it
+ * is, and cannot be read; or as evacuate(). */
+int evacuate_id(struct journal *j, uint64_t id);
+
 #endif

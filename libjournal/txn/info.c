@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format/features.h"
+#include "txn/health.h"
 #include "txn/journal_impl.h"
 #include "txn/lane.h"
 #include "txn/line.h"
@@ -36,6 +37,18 @@ static void info_log(const struct log_store *log, struct journal_info *info)
 	info->log_async += log_counted(log, async);
 }
 
+static void info_health(struct journal *j, struct journal_info *info)
+{
+	if (!j->bits_durable || health_now(j) == HEALTH_TRUSTED)
+		return;
+	(void)snprintf(info->marker.distrust, sizeof(info->marker.distrust), "%.127s",
+		       j->shared->health_why);
+	info->abandoned = health_now(j) == HEALTH_ABANDONED;
+	info->distrusted_time_ns = atomic_load(&j->shared->health_ns);
+	info->evacuated = atomic_load(&j->shared->evacuated);
+	info->evacuated_lost = atomic_load(&j->shared->evacuated_not);
+}
+
 static void info_media(struct journal *j, struct journal_info *info)
 {
 	struct log_store *log;
@@ -46,6 +59,7 @@ static void info_media(struct journal *j, struct journal_info *info)
 		    j->marker->class);
 	info->marker.bytes = j->marker->bytes;
 	info->marker.failed = j->marker->failed != 0;
+	info_health(j, info);
 	info->log_count = j->log_count;
 	for (i = 0; i < j->log_count; i++) {
 		log = j->logs[i];

@@ -2,10 +2,13 @@
 #include "txn/join.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "backends.h"
 #include "store/log_gone.h"
+#include "txn/health.h"
 #include "txn/media.h"
+#include "txn/rescue_store.h"
 
 static bool join_not(struct message *why, const char *medium)
 {
@@ -41,6 +44,7 @@ int join_offer(struct journal *j)
 	c->bits_durable = j->bits_durable;
 	c->class_marker = j->class_marker;
 	c->class_log = j->class_log;
+	(void)snprintf(c->marker_uri, sizeof(c->marker_uri), "%s", j->conf.marker);
 	marker_store_share(j->marker, &c->marker, shared_map_at(j));
 	for (i = 0; i < j->log_count; i++)
 		log_store_share(j->logs[i], &c->logs[i]);
@@ -60,15 +64,31 @@ void join_geometry(struct journal *j)
 	j->bits_durable = c->bits_durable;
 }
 
+/* NVRAM that was given up may not be there any more, and nothing of it is wanted: what
+ * is still stored to it goes to memory. */
+static int join_abandoned(struct journal *j, struct message *message)
+{
+	int error = rescue_store_make(&j->geometry, true, &j->marker);
+
+	if (error)
+		return message_errno(message, error, "memory for markers");
+	j->class_marker = (enum journal_class)j->shared->common.class_marker;
+	return 0;
+}
+
+/* Not by journal.conf: that names the stand-in once NVRAM is given up. */
 static int join_marker(struct journal *j, struct message *message)
 {
 	struct shared_common *c = &j->shared->common;
-	int error = backend_join_marker(j->conf.marker, j->read_only ? MARKER_RDONLY : 0,
-					&c->marker, shared_map_at(j), &j->marker, message);
+	int error;
 
+	if (j->bits_durable && health_now(j) != HEALTH_TRUSTED)
+		return join_abandoned(j, message);
+	error = backend_join_marker(c->marker_uri, j->read_only ? MARKER_RDONLY : 0, &c->marker,
+				    shared_map_at(j), &j->marker, message);
 	if (error)
 		return error;
-	return media_class(j->conf.marker, j->marker->class, j->marker->evidence,
+	return media_class(c->marker_uri, j->marker->class, j->marker->evidence,
 			   j->conf.assume_marker, j->require, &j->class_marker, message);
 }
 

@@ -13,6 +13,7 @@
 #include "txn/extent.h"
 #include "txn/found.h"
 #include "txn/head.h"
+#include "txn/health.h"
 #include "txn/holds.h"
 #include "txn/join.h"
 #include "txn/lane.h"
@@ -25,7 +26,9 @@
 #include "txn/pool.h"
 #include "txn/recover.h"
 #include "txn/reserve.h"
+#include "txn/return_to.h"
 #include "txn/segment.h"
+#include "txn/stand_in.h"
 #include "txn/stream.h"
 #include "txn/takeover.h"
 #include "txn/txn_impl.h"
@@ -96,6 +99,7 @@ static void journal_note_fork(struct journal *j)
 static int journal_locks(struct journal *j)
 {
 	return pthread_mutex_init(&j->lines_lock, NULL) ||
+			       pthread_mutex_init(&j->health_lock, NULL) ||
 			       pthread_mutex_init(&j->own_lock, NULL) ||
 			       pthread_mutex_init(&j->destage_lock, NULL) ||
 			       pthread_mutex_init(&j->found_lock, NULL) ||
@@ -226,7 +230,10 @@ static int journal_first(struct journal *j, const struct journal_open_options *o
 	if (error)
 		return journal_no_memory(j, error);
 	journal_policy(j, o);
+	health_begin(j);
 	error = recover(j, o);
+	if (!error && !j->read_only && !j->alone && j->bits_durable)
+		stand_in_first(j);
 	if (error || j->read_only)
 		return error;
 	if (!shared_is_shared(&j->shared_file))
@@ -247,6 +254,7 @@ static int journal_join(struct journal *j, const struct journal_open_options *o)
 	if (error)
 		return journal_no_memory(j, error);
 	journal_policy(j, o);
+	health_begin(j);
 	j->recovered = j->shared->common.recovered;
 	return j->read_only ? 0 : entry_ready(j->lock_fd);
 }
@@ -347,10 +355,15 @@ int journal_open_impl(struct journal *j, const char *dir,
 		error = journal_configure(j, dir, o);
 	if (error)
 		return error;
+	if (j->conf.return_to[0] && !j->read_only && !j->alone)
+		return_to(j->dir, &j->conf);
 	j->role = ENTRY_FIRST;
 	if (j->read_only)
 		return j->alone ? journal_first(j, o) : journal_look(j, o);
 	error = journal_enter(j);
+	/* it may be another by now (health.c, set_marker.c), and from here on it stays */
+	if (!error && j->role == ENTRY_FIRST)
+		error = conf_read(dir, &j->conf, journal_message(j));
 	if (error)
 		return error;
 	return j->role == ENTRY_FIRST ? journal_first(j, o) : journal_join(j, o);
@@ -365,11 +378,14 @@ static void journal_free(struct journal *j)
 	heads_free(j);
 	free(j->pending_uses);
 	list_free(j);
+	stand_in_close(j);
 	media_close(j);
 	shared_free(j);
 	member_drop(j);
 	if (j->lock_fd >= 0)
 		entry_end(j->lock_fd); /* the locks go last: media are closed */
+	if (j->health_fd)
+		close(j->health_fd - 1);
 	if (j->parents)
 		munmap((void *)(uintptr_t)j->parents, PAGE_BYTES);
 	free(j);
@@ -475,6 +491,16 @@ static void journal_end_pool(struct journal *j)
 		line_leave(j, &from);
 }
 
+/* The stand-in has no word that says where a line is gone on in. */
+static void journal_leave_lines(struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		line_leave(j, &j->lanes[i].s->from);
+	line_leave(j, j->own);
+}
+
 /* The last one leaves. */
 static int journal_end(struct journal *j)
 {
@@ -482,9 +508,14 @@ static int journal_end(struct journal *j)
 
 	/* all others are gone; some of them may have been killed */
 	takeover_sweep(j, 0);
+	error = health_switch(j);
+	if (error)
+		return error;
 	journal_end_pool(j);
 	error = heads_name(j);
-	if (!error)
+	if (!error && j->bits_durable && !health_bits_durable(j))
+		journal_leave_lines(j);
+	else if (!error)
 		error = journal_store_clean(j);
 	return error ? error : checkpoint(j);
 }

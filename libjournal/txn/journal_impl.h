@@ -4,7 +4,7 @@
  * others use that file's functions.
  *
  * Lock order, outermost first (no lock is taken on the staged path):
- *   lane lease -> own_lock, destage_lock -> stream.lock | extents.lock -> lines_lock
+ *   lane lease -> health_lock -> own_lock, destage_lock -> stream.lock | extents.lock -> lines_lock
  *   -> segments.lock -> found_lock, pool_lock
  */
 #ifndef TXN_JOURNAL_IMPL_H
@@ -170,6 +170,14 @@ struct journal {
 	_Atomic uint64_t *free_lines;
 	struct index index;
 	struct marker_geometry geometry;
+
+	/* in NVRAM's place, if it is not to be trusted any more: health.c */
+	pthread_mutex_t health_lock; /* outermost but for leases: one thread switches */
+	_Atomic(struct marker_store *) stand_in; /* NULL: none, or not opened yet */
+	struct marker_geometry stand_in_geometry;
+	struct message stand_in_not; /* why there is none */
+	int health_fd; /* + 1: inotify; 0: nobody asked for it */
+	bool health_fence; /* no barrier on the others is to be had: each has its own */
 
 	pthread_mutex_t lines_lock; /* checkpoints */
 

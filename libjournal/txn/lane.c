@@ -8,6 +8,7 @@
 #include "txn/checkpoint.h"
 #include "txn/clean.h"
 #include "txn/destage.h"
+#include "txn/health.h"
 #include "txn/line.h"
 #include "txn/takeover.h"
 #include "txn/times.h"
@@ -65,7 +66,7 @@ int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail)
 		  (uint64_t)word_seal(tail));
 	/* durable before the bytes below it are written again: recovery would
 	 * take the new record for a damaged old one (P5, P6) */
-	error = nv_fence(j->marker);
+	error = health_fence(j);
 	if (error)
 		return journal_fail(j, error);
 	lane->s->tail = tail;
@@ -130,7 +131,7 @@ static int lane_wrap(struct journal *j, struct lane *lane)
 	stage_encode(&meta, lane->seed, &record);
 	nv_copy(j->marker, lane->ring + lane->s->head_offset, &record, sizeof(record));
 	/* before any byte of the next record: only the last of a lane may be torn */
-	error = nv_fence(j->marker);
+	error = health_fence(j);
 	if (error)
 		return journal_fail(j, error);
 	lane_advance(lane, 0, 0, rest);

@@ -6,6 +6,7 @@
 
 #include "txn/cell.h"
 #include "txn/checkpoint.h"
+#include "txn/health.h"
 #include "txn/pool.h"
 #include "txn/takeover.h"
 
@@ -44,17 +45,17 @@ static int line_recycle(struct journal *j, uint32_t line, uint64_t number)
 
 	/* 1: every record of the old epoch is finished from here on */
 	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(number << 1));
-	error = nv_fence(j->marker);
+	error = health_fence(j);
 	if (error)
 		return error;
 	/* 2: erase both maps; not before 1, or finished ones would live again */
 	nv_copy(j->marker, media->commit, line_ones, sizeof(line_ones));
-	error = nv_fence(j->marker);
+	error = health_fence(j);
 	if (error)
 		return error;
 	/* 3: open; not before 2, or old bits would count for the new epoch */
 	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(number << 1 | 1));
-	return nv_fence(j->marker);
+	return health_fence(j);
 }
 
 static void line_reset(struct line *line)
@@ -76,6 +77,9 @@ static bool line_being_retired(struct journal *j, uint32_t line)
 	uint64_t committed, waiting = 0;
 	uint32_t word;
 
+	/* the cells tell; what a dead medium says is nothing */
+	if (j->bits_durable && !health_bits_durable(j))
+		return false;
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
 		committed = atomic_load(&state->committed[word]);
 		waiting |= committed & get_le64((__le64)__atomic_load_n(

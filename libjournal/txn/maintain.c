@@ -11,6 +11,7 @@
 #include "txn/clean.h"
 #include "txn/clock.h"
 #include "txn/destage.h"
+#include "txn/health.h"
 #include "txn/lane.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
@@ -121,7 +122,9 @@ static void maintain_stage(struct maintain *m)
 	struct journal *j = m->j;
 	uint32_t i;
 
-	for (i = 0; i < j->lane_count && j->geometry.ring_bytes && !journal_failed(j); i++) {
+	for (i = 0; i < j->lane_count && j->geometry.ring_bytes && health_bits_durable(j) &&
+		    !journal_failed(j);
+	     i++) {
 		if (!lane_try(j, &j->lanes[i])) {
 			m->done.lanes_leased++;
 			continue;
@@ -162,7 +165,7 @@ static void maintain_checkpoint(struct maintain *m)
 {
 	struct journal *j = m->j;
 
-	if (journal_failed(j) || j->bits_durable || checkpoint_is_somebodys(j) ||
+	if (journal_failed(j) || health_bits_durable(j) || checkpoint_is_somebodys(j) ||
 	    !checkpoint_due(j))
 		return;
 	atomic_store(&j->shared->segments_since_checkpoint, 0);
@@ -197,6 +200,7 @@ int journal_maintain(struct journal *j, const struct journal_maintain_options *o
 
 	if (!error) {
 		m.done.takeovers = takeover_sweep(j, 0);
+		(void)health_watch(j); /* if it fails, that is sticky */
 		maintain_stage(&m);
 		maintain_log(&m);
 		maintain_checkpoint(&m);

@@ -179,6 +179,14 @@ static int make_marker_write(struct make *m)
 	return error ? message_errno(m->message, error, "%s", m->conf.marker) : 0;
 }
 
+static int make_not_sound(struct make *m)
+{
+	struct message why = *m->message;
+
+	return message_set(m->message, -EPERM, "%s: is not to be trusted: %.200s", m->conf.marker,
+			   why.text);
+}
+
 int make_marker(struct make *m)
 {
 	uint64_t bytes;
@@ -198,6 +206,8 @@ int make_marker(struct make *m)
 	m->marker_made = !there;
 	error = media_class(m->conf.marker, m->marker->class, m->marker->evidence,
 			    m->conf.assume_marker, m->conf.require, &class, m->message);
+	if (!error && marker_store_health(m->marker, m->message))
+		error = make_not_sound(m);
 	if (!error && m->marker->byte_persistent)
 		error = make_geometry_nvram(m, m->marker->bytes);
 	return error ? error : make_marker_write(m);

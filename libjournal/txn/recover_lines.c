@@ -34,6 +34,13 @@ static int recover_line(struct recovery *r, uint32_t line)
 	if (error)
 		return 0;
 	error = line_adopt(j, line, epoch >> 1);
+	/* A checkpoint may have been begun while the line was being opened, and nothing but
+	 * the log knows what came after that. */
+	if (!error && !(epoch & 1) && !j->bits_durable) {
+		if (!j->read_only)
+			line_map_adopt(j, line, epoch >> 1);
+		return 0;
+	}
 	for (word = 0; word < MARKER_LINE_WORDS && !error; word++) {
 		/* closed: a crash while it was recycled, all of it is finished (P1) */
 		bits = epoch & 1 ? retired_bits(j, line, word) : ~0ull;
@@ -68,7 +75,7 @@ static bool recover_map_is_current(struct journal *j, uint32_t line)
 {
 	uint64_t epoch;
 
-	return !word_unseal(line_media(j, line)->epoch, &epoch) &&
+	return !word_unseal(line_media(j, line)->epoch, &epoch) && epoch & 1 &&
 	       epoch >> 1 == j->lines[line].number;
 }
 

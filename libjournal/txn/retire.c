@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "txn/cell.h"
+#include "txn/health.h"
 #include "txn/line.h"
 #include "txn/logs.h"
 #include "txn/slots.h"
@@ -116,34 +117,6 @@ static int retire_unknown(struct journal *j, uint64_t id)
 	return journal_say(j, -ENOENT, "%s: no such transaction, or already retired", text);
 }
 
-static int retire_one_by_bit(struct journal *j, uint64_t id)
-{
-	uint64_t began = times_some(j);
-	struct retired r;
-	int error;
-
-	if (retire_begin(j, id, &r))
-		return retire_unknown(j, id);
-	/* the bit before the acknowledgement */
-	error = nv_fence(j->marker);
-	if (error)
-		return journal_fail(j, error);
-	retire_done(j, &r);
-	times_some_end(j, JOURNAL_TIMED_RETIRE, began);
-	return 0;
-}
-
-int journal_retire(struct journal *j, uint64_t id)
-{
-	int error = retire_allowed(j);
-
-	if (error)
-		return error;
-	if (j->bits_durable)
-		return retire_one_by_bit(j, id);
-	return journal_retire_many(j, &id, 1, NULL);
-}
-
 /* all that one call ends */
 struct retire_set {
 	struct retired *all;
@@ -230,15 +203,26 @@ static int retire_by_records(struct journal *j, const struct retire_set *set)
 	return error;
 }
 
+/* NVRAM is given up: by a record, whether a list names it or not; and that only once
+ * there is a list. */
+static int retire_unlisted(struct journal *j, const struct retire_set *set)
+{
+	int error = health_switch(j);
+
+	return error ? error : retire_by_records(j, set);
+}
+
 static int retire_set_durably(struct journal *j, const struct retire_set *set)
 {
 	int error;
 
-	if (!j->bits_durable)
-		return retire_by_records(j, set);
+	if (!health_bits_durable(j))
+		return retire_unlisted(j, set);
 	/* all the bits before the acknowledgement */
-	error = nv_fence(j->marker);
-	return error ? journal_fail(j, error) : 0;
+	error = health_fence(j);
+	if (error)
+		return journal_fail(j, error);
+	return health_is_lost(j) ? retire_unlisted(j, set) : 0;
 }
 
 static void retire_timed(struct journal *j, uint64_t began)
@@ -273,4 +257,40 @@ int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int
 	if (!error && set.some_unknown)
 		error = retire_unknown(j, set.unknown);
 	return error;
+}
+
+/* ---- one ---- */
+
+static int retire_one_by_bit(struct journal *j, uint64_t id)
+{
+	uint64_t began = times_some(j);
+	struct retired r;
+	const struct retire_set set = { .all = &r, .count = 1 };
+	int error;
+
+	if (retire_begin(j, id, &r))
+		return retire_unknown(j, id);
+	/* the bit before the acknowledgement */
+	error = health_fence(j);
+	if (error)
+		return journal_fail(j, error);
+	/* after it is claimed (P14): else it would be in the list of what lives */
+	if (health_is_lost(j))
+		error = retire_unlisted(j, &set);
+	if (error)
+		return error;
+	retire_done(j, &r);
+	times_some_end(j, JOURNAL_TIMED_RETIRE, began);
+	return 0;
+}
+
+int journal_retire(struct journal *j, uint64_t id)
+{
+	int error = retire_allowed(j);
+
+	if (error)
+		return error;
+	if (health_bits_durable(j))
+		return retire_one_by_bit(j, id);
+	return journal_retire_many(j, &id, 1, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "txn/checkpoint.h"
 #include "txn/clean.h"
+#include "txn/health.h"
 #include "txn/reserve.h"
 #include "txn/segment_seal.h"
 #include "txn/takeover.h"
@@ -103,7 +104,7 @@ static struct segment *segment_offered(struct journal *j)
  * see that, one changes the use that they saw. */
 static void segment_dead(struct journal *j, struct segment *segment, uint64_t use)
 {
-	enum segment_state state = j->bits_durable ? SEGMENT_FREE : SEGMENT_PENDING;
+	enum segment_state state = health_bits_durable(j) ? SEGMENT_FREE : SEGMENT_PENDING;
 
 	if (segment_state_of(use) != SEGMENT_SEALED || segment_live_of(use) ||
 	    !atomic_compare_exchange_strong(&segment->use, &use,

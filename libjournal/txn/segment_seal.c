@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "txn/clock.h"
+#include "txn/health.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
 #include "util/crc32c.h"
 
 bool segment_digest_in_nvram(const struct journal *j)
 {
-	return j->geometry.digests != 0;
+	return j->geometry.digests != 0 && health_bits_durable(j);
 }
 
 static uint64_t segment_digest_in_log(const struct journal *j, uint32_t number, uint32_t *log)
@@ -63,7 +64,7 @@ static int segment_write_second(struct journal *j, struct segment *segment, void
 	}
 	nv_copy(j->marker, j->marker->map + offset, digest, bytes);
 	/* before anything is acknowledged that only this digest could name */
-	error = nv_fence(j->marker);
+	error = health_fence(j);
 	return error ? journal_fail(j, error) : 0;
 }
 

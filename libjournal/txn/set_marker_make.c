@@ -91,14 +91,12 @@ static int set_marker_conf(struct set_marker *s)
 	error = set_marker_permissions(strchr(s->make.conf.marker, ':') + 1, &like);
 	if (error)
 		return message_errno(s->message, error, "%s: permissions", s->make.conf.marker);
-	error = conf_write(s->make.dir, &s->make.conf, like.st_mode & 0777, s->message);
+	error = conf_rewrite(s->make.dir, &s->make.conf, s->message);
 	if (error) {
 		set_marker_doubt(s);
 		return error;
 	}
 	s->in_force = true;
-	/* the name is another file's now: its group, too; who loses it can give it back */
-	(void)set_marker_permissions(path, &like);
 	return 0;
 }
 
@@ -111,6 +109,7 @@ static void set_marker_shape(struct set_marker *s)
 
 	m->conf = j->conf;
 	m->conf.assume_marker = s->options->assume_marker;
+	m->conf.return_to[0] = '\0';
 	m->nonce = j->geometry.nonce;
 	m->log = j->log_geometry[0];
 	m->log_bytes = j->log_geometry[0].bytes;

@@ -9,6 +9,7 @@
 #ifndef TXN_SHARED_H
 #define TXN_SHARED_H
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -232,6 +233,9 @@ struct shared_common {
 	uint32_t log_count, block_bytes, digest_bytes, segments;
 	uint64_t segment_bytes;
 	uint32_t bits_durable, class_marker, class_log;
+	char marker_uri[PATH_MAX]; /* of bits_durable: journal.conf may name another by now */
+	uint32_t stand_in_is_there;
+	struct marker_share stand_in;
 	struct recovery_result {
 		uint64_t recovered, duration_ns, bytes_read, torn, lost_unnamed, ahead;
 	} recovered;
@@ -257,6 +261,11 @@ struct shared {
 
 	_Atomic int failed __attribute__((aligned(128))); /* sticky, of what all need (P16) */
 	_Atomic int log_failed[JOURNAL_LOGS_MAX]; /* sticky, of one of several logs: logs.c */
+	_Atomic uint32_t health;     /* of NVRAM: enum health_state; only ever goes up */
+	_Atomic uint64_t health_ns;  /* since when it is so, CLOCK_REALTIME */
+	_Atomic uint64_t replay_seq; /* of the stand-in's next checkpoint */
+	_Atomic uint64_t evacuated, evacuated_not; /* brought to the log; not readable */
+	char health_why[128];        /* for people, from whoever noticed */
 	_Atomic uint64_t incarnation;
 	_Atomic uint32_t overflow_count;
 

@@ -21,6 +21,7 @@
 #include "txn/checkpoint.h"
 #include "txn/clean.h"
 #include "txn/clock.h"
+#include "txn/health.h"
 #include "txn/holds.h"
 #include "txn/line.h"
 #include "txn/member.h"
@@ -73,7 +74,7 @@ static int takeover_slots(struct journal *j, uint32_t line, uint32_t limit)
 		for (bits = undecided(state, word, limit); bits; bits &= bits - 1)
 			bit_clear(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
 	/* the bits before the claims: a copy in the log stays dead from here on */
-	error = nv_fence(j->marker);
+	error = health_fence(j);
 	if (error)
 		return journal_fail(j, error);
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
@@ -196,7 +197,7 @@ static int takeover_retires(struct journal *j)
 	for (line = 0; line < used; line++)
 		retires_of_line(j, cell, line);
 	/* the bits, before the space that they free is written again */
-	error = nv_fence(j->marker);
+	error = health_fence(j);
 	for (line = 0; line < used && !error; line++)
 		places_of_line(j, cell, line);
 	cell_drop(cell);

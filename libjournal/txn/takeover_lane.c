@@ -10,6 +10,7 @@
 #include "format/group.h"
 #include "txn/cell.h"
 #include "txn/checkpoint.h"
+#include "txn/health.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/ring.h"
@@ -131,16 +132,20 @@ static void lane_publish(struct journal *j, struct lane *lane)
 static int takeover_lane(struct journal *j, struct lane *lane)
 {
 	struct slots_from *from = &lane->s->from;
-	int error;
+	int error = 0;
 
 	takeover_opening(j, from);
-	error = lane_read(j, lane);
-	/* all that was read, before it is served */
-	if (!error)
-		error = nv_fence(j->marker);
-	if (error)
-		return journal_fail(j, error);
-	lane_publish(j, lane);
+	/* not from NVRAM that is not trusted: what was published is the evacuation's, what
+	 * was not has not been told to anybody */
+	if (health_bits_durable(j)) {
+		error = lane_read(j, lane);
+		/* all that was read, before it is served */
+		if (!error)
+			error = health_fence(j);
+		if (error)
+			return journal_fail(j, error);
+		lane_publish(j, lane);
+	}
 	if (from->line != NO_LINE)
 		error = takeover_line(j, from->line, from->line_number, from->next);
 	if (error)

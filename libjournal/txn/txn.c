@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "txn/clean.h"
+#include "txn/health.h"
 #include "txn/reserve.h"
 #include "txn/times.h"
 #include "txn/txn_impl.h"
@@ -37,7 +38,7 @@ static int txn_accept(struct journal *j, const struct journal_txn_options *optio
 /* A staged transaction has log room set aside for its destage (P8). */
 static bool txn_may_stage(struct journal *j, const struct journal_txn_options *options)
 {
-	return j->stage_on && options->path <= JOURNAL_PATH_STAGED &&
+	return j->stage_on && health_bits_durable(j) && options->path <= JOURNAL_PATH_STAGED &&
 	       options->bytes <= j->stage_max_bytes &&
 	       (!reserve_broken(j) || (clean_for_room(j) && !reserve_broken(j)));
 }
@@ -58,7 +59,7 @@ int journal_begin(struct journal *j, const struct journal_txn_options *options,
 		if (error != -EAGAIN)
 			return error;
 	}
-	if (options->path == JOURNAL_PATH_STAGED)
+	if (options->path == JOURNAL_PATH_STAGED && health_bits_durable(j))
 		return journal_say(j, options->bytes > j->stage_max_bytes ? -EMSGSIZE : -ENOSPC,
 				   "the stage has no room");
 	txn = txn_alloc(j);

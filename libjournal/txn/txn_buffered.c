@@ -21,6 +21,7 @@
 
 #include "txn/clock.h"
 #include "txn/extent.h"
+#include "txn/health.h"
 #include "txn/holds.h"
 #include "txn/line.h"
 #include "txn/logs.h"
@@ -31,7 +32,8 @@
 
 bool txn_is_direct(const struct journal_txn *txn)
 {
-	return txn->j->bits_durable && txn->wanted != JOURNAL_PATH_SYNCED;
+	return txn->prepared ||
+	       (health_bits_durable(txn->j) && txn->wanted != JOURNAL_PATH_SYNCED);
 }
 
 /* what one record holds, with room for the table of a large transaction */
@@ -334,7 +336,7 @@ static int txn_direct_commit(struct journal_txn *txn)
 	txn_direct_bits(txn);
 	/* The durable point: the bit before the acknowledgement; the extents were
 	 * durable before the bit was stored. */
-	error = nv_fence(j->marker);
+	error = health_fence(j);
 	if (error) {
 		txn->slots_taken = false; /* undecided: they stay taken */
 		return journal_fail(j, error);
@@ -415,10 +417,14 @@ int txn_buffered_commit(struct journal_txn *txn, struct journal_receipt *receipt
 		return error;
 	}
 	line_publish(&j->lines[txn->line], txn->slot, txn_group_count(txn));
+	/* after it is in the index (P14): NVRAM's bit is worth nothing any more, or what
+	 * says so is not durable yet */
+	if (health_is_lost(j))
+		error = direct ? health_list(j) : health_switch(j);
 	txn_buffered_receipt(txn, receipt);
 	txn->slots_taken = false;
 	txn_free(txn);
-	return 0;
+	return error;
 }
 
 void txn_buffered_abort(struct journal_txn *txn)

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "txn/clock.h"
+#include "txn/health.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/txn_impl.h"
@@ -201,7 +202,7 @@ int txn_staged_prepare(struct journal_txn *txn)
 		return error;
 	/* The payload is durable before commit is called: it then waits for the
 	 * header alone. */
-	error = nv_fence(txn->j->marker);
+	error = health_fence(txn->j);
 	return error ? journal_fail(txn->j, error) : 0;
 }
 
@@ -226,7 +227,24 @@ static int txn_staged_certify(struct journal_txn *txn)
 	nv_copy(txn->j->marker, txn->base, &record, sizeof(record));
 	/* The durable point: payload and header before the acknowledgement.
 	 * Either may reach the medium first; the checksums tell. */
-	return nv_fence(txn->j->marker);
+	return health_fence(txn->j);
+}
+
+/* NVRAM was given up meanwhile.  What it does not give back was told to nobody, and is
+ * retired: somebody may have seen it. */
+static int txn_staged_unstage(struct journal *j, struct journal_receipt *receipt)
+{
+	int error = health_unstage(j, receipt->id, receipt->count);
+	uint32_t i;
+
+	receipt->path = JOURNAL_PATH_SYNCED;
+	receipt->survives = j->survives_log;
+	if (error != -EBADMSG)
+		return error;
+	for (i = 0; i < receipt->count; i++)
+		(void)journal_retire(j, receipt->id + i);
+	return journal_say(j, -EIO, "NVRAM was lost with the transaction in it: it is not "
+			   "committed");
 }
 
 int txn_staged_commit(struct journal_txn *txn, struct journal_receipt *receipt)
@@ -259,8 +277,11 @@ int txn_staged_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 		.survives = j->survives_staged,
 	};
 	lane_count(lane, transactions, txn->fill);
+	/* after it is in the index (P14): who switches has it in his list, or we see him */
+	if (health_is_lost(j))
+		error = txn_staged_unstage(j, receipt);
 	txn_staged_end(txn);
-	return 0;
+	return error;
 }
 
 void txn_staged_abort(struct journal_txn *txn)

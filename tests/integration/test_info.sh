@@ -18,6 +18,7 @@ told_as() # told_as FIELD
 {
 	case $1 in
 	since_ns) echo since ;;
+	distrusted_time_ns) echo distrusted_time ;;
 	staged_oldest_time_ns) echo staged_oldest_time ;;
 	survives) echo class ;;
 	log_count) echo logs ;; # so many are in the array

@@ -73,6 +73,9 @@ static int marker_checkpoint(struct marker_store *store, uint64_t bytes, uint32_
 
 	JASSERT(who);
 	marker_of(store)->generations.drawn++;
+	/* one that has no map of its own */
+	for (uint64_t at = 0; store->snapshot && world->main && at < bytes;)
+		at += store->snapshot(store, at, world->marker.now + at, bytes - at);
 
 	world->checkpoint_bytes = bytes;
 	alive = crash_operation(world);

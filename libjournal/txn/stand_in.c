@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/stand_in.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends.h"
+#include "format/features.h"
+#include "txn/clock.h"
+#include "txn/line.h"
+#include "txn/media.h"
+
+#define STAND_IN "stand-in"
+
+static int stand_in_uri(const struct journal *j, char uri[PATH_MAX], struct message *why)
+{
+	if (snprintf(uri, PATH_MAX, "file:%s/" STAND_IN, j->dir) >= PATH_MAX)
+		return message_set(why, -ENAMETOOLONG, "%s: path too long", j->dir);
+	return 0;
+}
+
+/* Lines have the numbers that they have on NVRAM; all else is a file's. */
+static void stand_in_shape(struct journal *j)
+{
+	struct marker_geometry *g = &j->stand_in_geometry;
+
+	memset(g, 0, sizeof(*g));
+	memcpy(g->uuid, j->geometry.uuid, sizeof(g->uuid));
+	g->nonce = j->geometry.nonce;
+	g->created_ns = j->geometry.created_ns;
+	g->lanes = 8;
+	g->lines = j->geometry.lines;
+	g->digest_bytes = j->digest_bytes;
+	g->incompat = FORMAT_INCOMPAT_COMMITS;
+	marker_geometry_make(g);
+}
+
+/* ---- what a checkpoint of it holds ------------------------------------------------ */
+
+/*
+ * A line as one moment had it.  One that is being opened is closed under its next number:
+ * what that commits later is only in the log.  One that is free is all retired.
+ */
+static void snapshot_line(const struct journal *j, uint32_t line, struct marker_line *copy)
+{
+	const struct line *state = &j->lines[line];
+	uint64_t use = atomic_load(&state->use), before, live, claimed;
+	uint32_t word;
+
+	do {
+		before = use;
+		for (word = 0; word < MARKER_LINE_WORDS; word++) {
+			/* commits before claims: never one without the retire that followed */
+			live = atomic_load(&state->committed[word]);
+			claimed = atomic_load(&state->claimed[word]);
+			copy->commit[word] = put_le64(~(live & ~claimed));
+			copy->retire[word] = put_le64(~claimed);
+		}
+		use = atomic_load(&state->use);
+	} while (use != before);
+	memset(copy->reserved, 0xff, sizeof(copy->reserved));
+	copy->epoch = line_state_of(use) == LINE_BAD ? put_le64(0) :
+		      !(use >> 2)		     ? put_le64(WORD_ERASED) :
+		      word_seal(use >> 2 << 1 | (line_state_of(use) != LINE_OPENING));
+	if (line_state_of(use) == LINE_FREE)
+		memset(copy->retire, 0, sizeof(copy->retire));
+}
+
+/* Everything below the lines. */
+static void snapshot_head(const struct journal *j, uint8_t *map)
+{
+	const struct marker_geometry *g = &j->stand_in_geometry;
+	struct marker_state *state = (struct marker_state *)(void *)(map + g->state_offset);
+	struct marker_lane *lanes = (struct marker_lane *)(void *)(map + g->lanes_offset);
+	/* who draws a number of the next one has drawn it before it is raised */
+	uint64_t incarnation = max_u64(atomic_load(&j->shared->incarnation),
+				       atomic_load(&j->shared->next_number) >> LINE_COUNTER_BITS);
+	uint32_t i;
+
+	memset(map, 0xff, g->lines_offset);
+	for (i = 0; i < MARKER_SUPERS; i++)
+		marker_super_encode(g, (struct marker_super *)(void *)(map +
+								       i * MARKER_SUPER_BYTES));
+	state->incarnation = word_seal(incarnation);
+	state->replay_seq = put_le64(atomic_load(&j->shared->replay_seq));
+	state->abandoned = word_seal(incarnation);
+	for (i = 0; i < g->lanes; i++)
+		lanes[i].tail = word_seal(0);
+}
+
+#define HEAD_BYTES (MARKER_SUPERS * MARKER_SUPER_BYTES + MARKER_STATE_BYTES + \
+		    8 * MARKER_LANE_BYTES)
+
+static uint64_t stand_in_snapshot(const struct marker_store *store, uint64_t at, void *buffer,
+				  uint64_t bytes)
+{
+	const struct journal *j = store->snapshot_context;
+	const struct marker_geometry *g = &j->stand_in_geometry;
+	uint8_t head[HEAD_BYTES] __attribute__((aligned(64)));
+	uint64_t i, count;
+
+	if (at < g->lines_offset) {
+		JASSERT(g->lines_offset == sizeof(head));
+		snapshot_head(j, head);
+		bytes = min_u64(bytes, g->lines_offset - at);
+		memcpy(buffer, head + at, bytes);
+		return bytes;
+	}
+	count = bytes / MARKER_LINE_BYTES;
+	for (i = 0; i < count; i++)
+		snapshot_line(j, (uint32_t)((at - g->lines_offset) / MARKER_LINE_BYTES + i),
+			      (struct marker_line *)buffer + i);
+	return count * MARKER_LINE_BYTES;
+}
+
+static void stand_in_ready(struct journal *j, struct marker_store *store)
+{
+	store->snapshot_context = j;
+	store->snapshot = stand_in_snapshot;
+	j->stand_in = store;
+}
+
+/* ---- making it ---------------------------------------------------------------------- */
+
+/* As journal.conf; who may not is told by the class, or by the next open. */
+static int stand_in_permissions(const struct journal *j, const char *path, struct message *why)
+{
+	char conf[PATH_MAX];
+	struct stat like;
+	int error = conf_path(j->dir, CONF_NAME, conf, why);
+
+	if (error)
+		return error;
+	if (access(path, F_OK))
+		return 0; /* no file of the system's */
+	if (stat(conf, &like) ||
+	    (like.st_gid != getegid() && chown(path, (uid_t)-1, like.st_gid)) ||
+	    chmod(path, like.st_mode & 0777))
+		return message_errno(why, -errno, "%s: permissions", path);
+	return 0;
+}
+
+static int stand_in_make(struct journal *j, const char *uri, struct message *why)
+{
+	struct marker_store *store;
+	int error = backend_open_marker(uri, MARKER_CREATE | MARKER_FORCE,
+					round_up(j->stand_in_geometry.bytes, 4096), &store, why);
+
+	if (error)
+		return error;
+	stand_in_ready(j, store);
+	error = stand_in_permissions(j, strchr(uri, ':') + 1, why);
+	/* a first one, so that it opens; nobody names it yet */
+	if (!error)
+		error = marker_store_checkpoint(store, j->stand_in_geometry.lines_offset,
+						j->member);
+	return error ? message_errno(why, error, "%s", uri) : 0;
+}
+
+static bool stand_in_fits(const struct journal *j, const struct marker_store *store)
+{
+	const struct marker_super *super = (const struct marker_super *)(void *)store->map;
+
+	return store->bytes >= j->stand_in_geometry.bytes &&
+	       !memcmp(super->uuid, j->geometry.uuid, sizeof(super->uuid));
+}
+
+static int stand_in_find(struct journal *j, const char *uri, struct message *why)
+{
+	struct marker_store *store;
+	int error = backend_open_marker(uri, 0, 0, &store, why);
+
+	if (!error && stand_in_fits(j, store)) {
+		stand_in_ready(j, store);
+		return 0;
+	}
+	if (!error) {
+		marker_store_close(store);
+		error = -ENOENT;
+	}
+	if (error == -ENOENT || error == -EUCLEAN)
+		error = stand_in_make(j, uri, why);
+	return error;
+}
+
+static int stand_in_class(struct journal *j, const char *uri, struct message *why)
+{
+	const struct marker_store *store = j->stand_in;
+	enum journal_class class;
+
+	return media_class(uri, store->class, store->evidence, JOURNAL_CLASS_UNSET, j->require,
+			   &class, why);
+}
+
+void stand_in_first(struct journal *j)
+{
+	struct shared_common *c = &j->shared->common;
+	struct message *why = &j->stand_in_not;
+	char uri[PATH_MAX];
+	int error = stand_in_uri(j, uri, why);
+
+	stand_in_shape(j);
+	if (!error)
+		error = stand_in_find(j, uri, why);
+	if (!error)
+		error = stand_in_class(j, uri, why);
+	if (error) {
+		stand_in_close(j);
+		return;
+	}
+	c->stand_in_is_there = 1;
+	if (shared_is_shared(&j->shared_file))
+		marker_store_share(j->stand_in, &c->stand_in, NULL);
+}
+
+int stand_in_open(struct journal *j)
+{
+	struct shared_common *c = &j->shared->common;
+	struct marker_store *store;
+	char uri[PATH_MAX];
+	int error;
+
+	if (j->stand_in)
+		return 0;
+	if (!c->stand_in_is_there)
+		return journal_say(j, -EIO, "%s", j->stand_in_not.text[0] ? j->stand_in_not.text :
+				   "there is no stand-in for NVRAM");
+	stand_in_shape(j);
+	error = stand_in_uri(j, uri, journal_message(j));
+	/* of the map nothing is ever read: any memory will do */
+	if (!error)
+		error = backend_join_marker(uri, 0, &c->stand_in, j->marker->map, &store,
+					    journal_message(j));
+	if (!error)
+		stand_in_ready(j, store);
+	return error;
+}
+
+void stand_in_close(struct journal *j)
+{
+	if (j->stand_in)
+		marker_store_close(j->stand_in);
+	j->stand_in = NULL;
+}
+
+/* ---- in force ---------------------------------------------------------------------- */
+
+/* Of several who do so at once each writes the same. */
+int stand_in_enforce(struct journal *j)
+{
+	struct message *message = journal_message(j);
+	struct conf conf;
+	char uri[PATH_MAX];
+	int error = stand_in_uri(j, uri, message);
+
+	if (!error)
+		error = conf_read(j->dir, &conf, message);
+	if (error)
+		return error;
+	if (strcmp(conf.marker, uri)) {
+		memcpy(conf.return_to, conf.marker, sizeof(conf.return_to));
+		memcpy(conf.marker, uri, sizeof(conf.marker));
+		conf.assume_marker = JOURNAL_CLASS_UNSET;
+	}
+	/* also where it stands there already: who wrote it may not have synced it yet */
+	return conf_rewrite(j->dir, &conf, message);
+}

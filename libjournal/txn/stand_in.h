@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The medium that takes NVRAM's place: a checkpoint file in DIR, made and allocated
+ * while all is well.  Its checkpoints are written from the index: there is no map.
+ */
+#ifndef TXN_STAND_IN_H
+#define TXN_STAND_IN_H
+
+#include "txn/journal_impl.h"
+
+/* the first writer's open; without one, j->stand_in_not says why */
+void stand_in_first(struct journal *j);
+/* open it, if that was not done yet; Return: 0 or negative errno with the text.
+ * Context: lines_lock. */
+int stand_in_open(struct journal *j);
+/* journal.conf names it; Return: 0 or negative errno with the text */
+int stand_in_enforce(struct journal *j);
+void stand_in_close(struct journal *j);
+
+/* where checkpoints go */
+static inline struct marker_store *checkpoint_store(const struct journal *j)
+{
+	return j->bits_durable ? j->stand_in : j->marker;
+}
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "sick.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "util/assert.h"
+
+void sick_make(struct sick *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->p = place_make(NULL);
+	crash_world_make(&s->stand_in);
+	s->stand_in.checkpointed = true;
+	s->stand_in.main = &s->p->world;
+	s->p->world.other = &s->stand_in;
+	s->p->world.other_scheme = "file:";
+	/* it is made by the first who opens */
+	place_close(s->p);
+	JASSERT(!place_open(s->p));
+	JASSERT(s->stand_in.marker.now);
+}
+
+void sick_free(struct sick *s)
+{
+	s->p->world.other = NULL;
+	place_remove(s->p);
+	crash_world_free(&s->stand_in);
+}
+
+void sick_cut(struct sick *s, enum crash_how how, uint64_t seed, bool dead)
+{
+	struct crash_map *nvram = &s->p->world.marker;
+
+	s->p->world.hook = NULL;
+	s->p->world.dead = true;
+	crash_throw_away(s->p->j);
+	s->p->j = NULL;
+	crash_world_cut(&s->p->world, how, seed);
+	crash_world_cut(&s->stand_in, how, seed + 1);
+	if (!dead)
+		return;
+	memset(nvram->now, 0, nvram->bytes);
+	memset(nvram->durable, 0, nvram->bytes);
+}
+
+int sick_open(struct sick *s)
+{
+	return place_open(s->p);
+}
+
+bool sick_is_abandoned(const struct sick *s)
+{
+	char path[PATH_MAX + 16], text[4096] = "";
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/journal.conf", s->p->look.path[0]);
+	file = fopen(path, "re");
+	JASSERT(file && fread(text, 1, sizeof(text) - 1, file) > 0);
+	(void)fclose(file);
+	return strstr(text, "marker = file:stand-in");
+}
