@@ -122,6 +122,8 @@ void recover_count_free(struct recovery *r);
 /* recover_scan.c: whole segments */
 int recover_scan(struct recovery *r, uint32_t segment);
 void recover_scan_finish(struct recovery *r);
+/* the digest of its segment, if it has one, vouches for it */
+bool recover_vouched(const struct segment_scan *scan, const struct scanned *record);
 int recover_reseal(struct recovery *r, uint32_t segment, struct head *head);
 
 /* recover_sealed.c: live records of sealed segments */

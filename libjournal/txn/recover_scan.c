@@ -219,6 +219,18 @@ static bool scan_is_named(const struct segment_scan *scan, const struct log_meta
 	return false;
 }
 
+/*
+ * What a digest neither names nor vouches for was being written when the log went out
+ * of use.  Though it verifies, it does not count: it has its place on another log, if
+ * it was acknowledged; and the next recovery, which goes by the digest, would miss it.
+ */
+bool recover_vouched(const struct segment_scan *scan, const struct scanned *record)
+{
+	return !scan->digest || scan->kind != LOG_STREAM || record->meta.type == LOG_RETIRE ||
+	       record->meta.seq <= get_le64(scan->digest->last_record_seq) ||
+	       scan_is_named(scan, &record->meta);
+}
+
 static void scan_enter(struct recovery *r, uint32_t segment, const struct scanned *record)
 {
 	const struct segment_scan *scan = &r->scans[segment];
@@ -226,7 +238,7 @@ static void scan_enter(struct recovery *r, uint32_t segment, const struct scanne
 		     scan_was_acked(scan, record) ||
 		     (record->meta.type == LOG_DATA && scan_is_named(scan, &record->meta));
 
-	if (!known) {
+	if (!known || !recover_vouched(scan, record)) {
 		r->j->recovered.torn++;
 		return;
 	}
@@ -356,5 +368,6 @@ int recover_reseal(struct recovery *r, uint32_t number, struct head *head)
 	}
 	head->s->end = scan->end;
 	head->s->last_record_seq = head->s->durable_record_seq = scan_served(scan);
+	head->s->durable_notes = head->s->notes.notes;
 	return error ? journal_say(j, -ENOMEM, "no memory to recover") : 0;
 }

@@ -302,8 +302,10 @@ static int sealed_without_table(struct sealed *s)
 	found_damage(r->j, 0, "%s: segment %u: its table is damaged, it is read whole",
 		     r->j->conf.logs[segment_log(r->j, s->segment)], s->segment);
 	for (i = 0; i < scan->count && !error; i++)
-		recover_record(r, s->segment, scan->records[i].offset, &scan->records[i].meta,
-			       scan->records[i].tail, scan->records[i].valid);
+		if (recover_vouched(scan, &scan->records[i]))
+			recover_record(r, s->segment, scan->records[i].offset,
+				       &scan->records[i].meta, scan->records[i].tail,
+				       scan->records[i].valid);
 	if (!error)
 		recover_named(r, s->segment);
 	return error;

@@ -108,6 +108,22 @@ int notes_add(struct segment_notes *notes, uint32_t line, uint64_t number, uint3
 	return 0;
 }
 
+void notes_keep(struct segment_notes *notes, uint32_t count)
+{
+	const struct segment_note *note;
+	uint32_t i;
+
+	notes->counts->notes = count;
+	notes->counts->entries = 0;
+	for (i = 0; i < notes->counts->lines; i++)
+		memset(notes->lines[i].used, 0, sizeof(notes->lines[i].used));
+	for (i = 0; i < count; i++) {
+		note = &notes->notes[i];
+		notes_mark(&notes->lines[note->line_index], note->slot, note->count);
+		notes->counts->entries += note->count;
+	}
+}
+
 static uint32_t notes_rank(const struct summary_line *line, uint32_t slot)
 {
 	uint32_t rank = 0, word;

@@ -19,6 +19,9 @@ void notes_reset(struct segment_notes *notes);
 int notes_add(struct segment_notes *notes, uint32_t line, uint64_t number, uint32_t slot,
 	      uint32_t count, uint32_t offset, uint32_t size);
 
+/* all but the first @count are forgotten: what they stand for is not durable */
+void notes_keep(struct segment_notes *notes, uint32_t count);
+
 /* bytes of the table, once its slots are counted */
 uint32_t notes_table_bytes(const struct segment_notes *notes);
 /* fill the digest's lines (media order) and the table */

@@ -140,7 +140,6 @@ static void summary_encode(struct journal *j, const struct head *from, struct se
 	struct summary_head *head = (struct summary_head *)(buffer + table_room);
 
 	notes_encode(notes, (struct summary_line *)(head + 1), (struct summary_entry *)buffer);
-	/* the last ones are not, when the log went out of use while they were written */
 	segment_head(segment, from->s->end, from->s->durable_record_seq, head);
 	head->sealed = put_le16(sealed);
 	head->lines = put_le32(notes->counts->lines);
@@ -159,15 +158,21 @@ static void summary_encode(struct journal *j, const struct head *from, struct se
  * neither, and then the segment is read whole.  One write for table and digest
  * would not do: torn, it leaves a digest whose table is bad, which is damage.
  */
-int segment_write_summary(struct journal *j, const struct head *from, struct segment *segment)
+int segment_write_summary(struct journal *j, struct head *from, struct segment *segment)
 {
-	uint32_t table_bytes = notes_table_bytes(&from->notes);
-	uint32_t table_room = (uint32_t)round_up(table_bytes, j->block_bytes);
+	uint32_t table_bytes, table_room;
 	uint32_t log = segment_log(j, segment->number);
 	uint64_t at = segment_base(j, segment->number) + j->segment_bytes - j->digest_bytes;
-	uint8_t *buffer = seal_buffer(round_up(table_room, 4096) + j->digest_bytes);
+	uint8_t *buffer;
 	int error = 0;
 
+	/* The log went out of use while the last records were written.  They are to go
+	 * elsewhere, if they are not there yet: what is named is lost if it is not found. */
+	if (from->s->last_record_seq != from->s->durable_record_seq)
+		notes_keep(&from->notes, from->s->durable_notes);
+	table_bytes = notes_table_bytes(&from->notes);
+	table_room = (uint32_t)round_up(table_bytes, j->block_bytes);
+	buffer = seal_buffer(round_up(table_room, 4096) + j->digest_bytes);
 	if (!buffer)
 		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
 	summary_encode(j, from, segment, true, table_bytes, table_room, buffer);

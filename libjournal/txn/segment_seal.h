@@ -13,7 +13,7 @@ int segment_write_header(struct journal *j, struct segment *segment);
  * its log is not there any more at the next open */
 int segment_write_names(struct journal *j, const struct head *from, struct segment *segment);
 
-int segment_write_summary(struct journal *j, const struct head *from,
+int segment_write_summary(struct journal *j, struct head *from,
 			  struct segment *segment);
 
 #endif

@@ -184,6 +184,7 @@ struct head_shared {
 	/* a stream: of the segment's records, the last one's sequence, and up to which
 	 * all are durable */
 	uint64_t last_record_seq, durable_record_seq;
+	uint32_t durable_notes; /* of the notes, those of records that are durable */
 } __attribute__((aligned(128)));
 
 /* ---- members: member.c ---- */

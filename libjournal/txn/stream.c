@@ -99,6 +99,7 @@ static void stream_write(struct stream *s)
 	struct segment *segment = head_segment(j, s->head);
 	uint32_t bytes = (uint32_t)round_up(batch->used, j->block_bytes);
 	uint64_t last = head->last_record_seq, ticket = s->ticket++;
+	uint32_t notes = head->notes.notes;
 	struct log_io io = {
 		.offset = segment_base(j, segment->number) + head->end,
 		.buffer = batch->buffer,
@@ -123,6 +124,7 @@ static void stream_write(struct stream *s)
 		stream_stop(s, error);
 	} else {
 		head->durable_record_seq = last;
+		head->durable_notes = notes;
 		s->durable_ticket = ticket;
 	}
 	s->writing = false;

@@ -40,12 +40,28 @@ static void random_runs_on_a_file(void **state)
 	assert_int_equal(crash_runs(&plan, crash_seed("file", 2001), crash_count(3)), 0);
 }
 
+/* One of the two fails at a random operation, and is well again at the next open. */
+static void p16_random_runs_on_logs_that_fail(void **state)
+{
+	struct crash_plan plan = crash_plan_all;
+
+	(void)state;
+	plan.name = "logs";
+	plan.logs = 2;
+	plan.weight[CRASH_LOG_FAILS] = 3;
+	assert_int_equal(crash_runs(&plan, crash_seed("logs", 3001), crash_count(2)), 0);
+	plan.name = "logs, a file";
+	plan.checkpointed = true;
+	assert_int_equal(crash_runs(&plan, crash_seed("logs, a file", 4001), crash_count(2)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_runs_on_nvram),
 		cmocka_unit_test(random_runs_with_digests_in_the_log),
 		cmocka_unit_test(random_runs_on_a_file),
+		cmocka_unit_test(p16_random_runs_on_logs_that_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

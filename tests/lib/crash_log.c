@@ -14,11 +14,25 @@
 struct crash_log {
 	struct log_store store; /* first */
 	struct crash_world *world;
+	uint32_t index;
+	uint64_t base; /* in the world's map */
 };
 
 static struct crash_world *world_of(struct log_store *store)
 {
 	return ((struct crash_log *)store)->world;
+}
+
+static bool is_failing(struct log_store *store)
+{
+	const struct crash_log *log = (const struct crash_log *)store;
+
+	return log->world->failing >> log->index & 1;
+}
+
+static uint64_t base_of(struct log_store *store)
+{
+	return ((struct crash_log *)store)->base;
 }
 
 static int fail_all(struct log_io *io, unsigned int count, int error)
@@ -35,10 +49,15 @@ static int log_write(struct log_store *store, struct log_io *io, unsigned int co
 
 	if (world->dead || world->write_error)
 		return fail_all(io, count, world->dead ? -EIO : world->write_error);
-	for (unsigned int i = 0; i < count; i++)
-		crash_write_add(world, &io[i]);
-	if (!crash_operation(world))
-		return fail_all(io, count, -EIO); /* it stays in flight: the cut decides */
+	for (unsigned int i = 0; i < count; i++) {
+		struct log_io at = io[i];
+
+		at.offset += base_of(store);
+		crash_write_add(world, &at);
+	}
+	/* it stays in flight: the cut decides; as much of it as it likes has landed */
+	if (!crash_operation(world) || is_failing(store))
+		return fail_all(io, count, -EIO);
 	crash_writes_done(world, durable && !world->no_dsync);
 	return fail_all(io, count, 0);
 }
@@ -48,7 +67,8 @@ static int log_read(struct log_store *store, struct log_io *io, unsigned int cou
 	struct crash_world *world = world_of(store);
 
 	for (unsigned int i = 0; i < count; i++)
-		memcpy(io[i].buffer, world->log.now + io[i].offset, io[i].bytes);
+		memcpy(io[i].buffer, world->log.now + base_of(store) + io[i].offset,
+		       io[i].bytes);
 	return fail_all(io, count, 0);
 }
 
@@ -58,6 +78,8 @@ static int log_flush(struct log_store *store)
 
 	if (world->write_error || !crash_operation(world))
 		return world->write_error ? world->write_error : -EIO;
+	if (is_failing(store))
+		return -EIO;
 	crash_writes_land(world);
 	return 0;
 }
@@ -91,18 +113,31 @@ static const struct log_store_ops log_ops = {
 	.close = log_close,
 };
 
-int crash_log_open(struct crash_world *world, unsigned int flags, uint64_t bytes,
-		   struct log_store **out)
+/* of several, the number in the name that format gives each */
+static uint32_t index_of(const struct crash_world *world, const char *path)
+{
+	const char *dash = strrchr(path, '-');
+	uint32_t index = world->log_count > 1 ? (uint32_t)atoi(dash ? dash + 1 : "") - 1 : 0;
+
+	JASSERT(!index || index < world->log_count);
+	return index;
+}
+
+int crash_log_open(struct crash_world *world, const char *path, unsigned int flags,
+		   uint64_t bytes, struct log_store **out)
 {
 	struct crash_log *log = calloc(1, sizeof(*log));
+	uint32_t count = world->log_count ? world->log_count : 1;
 	struct log_store *store = &log->store;
 
 	JASSERT(log);
-	if (flags & LOG_CREATE)
-		crash_map_make(&world->log, bytes, 0);
+	log->index = index_of(world, path);
+	if (flags & LOG_CREATE && !log->index)
+		crash_map_make(&world->log, bytes * count, 0);
 	log->world = world;
 	store->ops = &log_ops;
-	store->bytes = world->log.bytes;
+	store->bytes = world->log.bytes / count;
+	log->base = log->index * store->bytes;
 	store->block_bytes = world->block_bytes;
 	store->read_only = flags & LOG_RDONLY;
 	store->class = JOURNAL_CLASS_POWER;
@@ -154,7 +189,7 @@ int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes
 {
 	struct crash_world *world = crash_world_entered();
 
-	return world ? crash_log_open(world, flags, bytes, store) :
+	return world ? crash_log_open(world, path, flags, bytes, store) :
 		       __real_backend_open_log(path, flags, bytes, progress, store, message);
 }
 

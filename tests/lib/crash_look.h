@@ -15,6 +15,8 @@ struct crash_look {
 	const struct scratch *scratch;
 	struct oracle_list first, second;
 	uint64_t looked;
+	struct oracle *oracle; /* of a check under way, with what it found that may be */
+	uint32_t tolerated;
 	char path[2][PATH_MAX];
 };
 

@@ -58,7 +58,8 @@ static int run_error(struct crash_run *run, const char *what, int error)
 {
 	if (!error || run->world.dead || *run->oracle.why)
 		return error;
-	if (error == -ENOSPC || error == -EMSGSIZE) {
+	/* of several pieces, some of which its log has not flushed */
+	if (error == -ENOSPC || error == -EMSGSIZE || (error == -EIO && run->world.failing)) {
 		run->refused++;
 		return 0; /* nothing happened */
 	}
@@ -128,6 +129,10 @@ static int run_committed(struct crash_run *run, int error,
 {
 	if (run->world.dead || *run->oracle.why)
 		return -1; /* in flight for ever */
+	if (error == -EIO && strstr(journal_error(run->j), "recovery decides"))
+		run->world.dead = true;
+	if (run->world.dead)
+		return -1;
 	if (error) {
 		oracle_not_committed(&run->oracle);
 		return run_error(run, "commit", error);
@@ -272,6 +277,7 @@ static int run_open(struct crash_run *run)
 	int error;
 
 	crash_set_cpu(0);
+	run->world.failing = 0;
 	error = journal_open(crash_look_dir(&run->look, 0), &crash_open_options, &run->j);
 	if (error && !run->world.dead && !*run->oracle.why)
 		oracle_wrong(&run->oracle, "open: %s: %s", strerror(-error),
@@ -306,6 +312,14 @@ static int run_reopen(struct crash_run *run)
 	return error;
 }
 
+static int run_log_fails(struct crash_run *run)
+{
+	JASSERT(run->plan->logs > 1);
+	if (!run->world.failing)
+		run->world.failing = 1u << below(run, run->plan->logs);
+	return 0;
+}
+
 static int run_op(struct crash_run *run, enum crash_op op)
 {
 	uint32_t live_max = or_default(run->plan->live_max, 40);
@@ -338,6 +352,8 @@ static int run_op(struct crash_run *run, enum crash_op op)
 	case CRASH_CLEAN:
 		return run_error(run, "clean",
 				 crash_clean(run->j, below(run, 4), &run->cleaned));
+	case CRASH_LOG_FAILS:
+		return run_log_fails(run);
 	default:
 		return run_reopen(run);
 	}
@@ -435,6 +451,7 @@ static int run_make(struct crash_run *run, uint64_t seed)
 	crash_world_make(&run->world);
 	run->world.checkpointed = plan->checkpointed;
 	run->world.block_bytes = or_default(plan->block_bytes, 4096);
+	run->world.log_count = plan->logs;
 	run->payload = malloc(PAYLOAD_ROOM);
 	JASSERT(run->payload && !scratch_make(&run->scratch, NULL));
 	crash_world_enter(&run->world);

@@ -27,6 +27,7 @@ enum crash_op {
 	CRASH_RETIRE_ALL,   /* so that lines and segments turn over */
 	CRASH_CLOSE,        /* and open again */
 	CRASH_CLEAN,        /* crash_clean.h */
+	CRASH_LOG_FAILS,    /* one of several, until the next open */
 	CRASH_OPS,
 };
 
@@ -36,6 +37,7 @@ struct crash_plan {
 	bool digests_in_log; /* though the markers are NVRAM */
 	bool no_dsync;
 	bool kill_only;      /* looks are at killed processes, and power cuts after */
+	uint32_t logs;            /* 0: 1 */
 	uint32_t block_bytes;     /* 0: 4096 */
 	uint32_t lines, ring_bytes; /* 0: 10, 16384 */
 	uint32_t payload_max;     /* 0: 3000 */

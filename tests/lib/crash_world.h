@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Media that crash, in memory: one marker medium and one log, each with what
- * is durable and what a process sees.  A test is linked so that every journal
- * it opens gets its stores here, from the world that is entered (Makefile,
- * CRASH_LDFLAGS); the library is unchanged.
+ * Media that crash, in memory: one marker medium and one log, or several side by
+ * side in one map, each with what is durable and what a process sees.  A test is
+ * linked so that every journal it opens gets its stores here, from the world that is
+ * entered (Makefile, CRASH_LDFLAGS); the library is unchanged.
  *
  * Each fence, log write, log flush and checkpoint is one operation, a place
  * where the power may go.  Before an operation has any effect a hook may look
@@ -50,6 +50,8 @@ struct crash_world {
 	bool no_dsync;      /* durable writes are not: what P12 must not do */
 	uint32_t block_bytes;
 	struct crash_map marker, log;
+	uint32_t log_count; /* 0: one */
+	uint32_t failing;   /* a bit for each log whose writes and flushes fail */
 	struct crash_write *oldest, **youngest;
 	uint32_t *flushed;  /* 64-byte lines of the marker map to be fenced */
 	uint32_t flushed_count, flushed_room;
@@ -91,8 +93,8 @@ void crash_set_random(uint64_t seed);
 /* crash_marker.c, crash_log.c */
 int crash_marker_open(struct crash_world *world, unsigned int flags, uint64_t bytes,
 		      struct marker_store **store);
-int crash_log_open(struct crash_world *world, unsigned int flags, uint64_t bytes,
-		   struct log_store **store);
+int crash_log_open(struct crash_world *world, const char *path, unsigned int flags,
+		   uint64_t bytes, struct log_store **store);
 void crash_marker_persist(struct crash_world *world);
 
 /* crash_world.c, for the stores */
