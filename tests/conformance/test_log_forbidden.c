@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "../lib/child.h"
 #include "../lib/log_place.h"
 #include "log/log_file.h"
 #include "store/log_queue.h"
@@ -67,6 +68,10 @@ static void falls_back_where_io_uring_is_forbidden(void **state)
 			 { ENOMEM, "ENOMEM" } };
 	struct log_place *place = *state;
 
+	if (under_valgrind()) {
+		printf("skip: io_uring is left out under valgrind\n");
+		skip();
+	}
 	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		pid_t child = fork();

@@ -143,6 +143,11 @@ for kind in $markers; do
 	if why=$(have_marker $kind); then
 		it "a second writer joins, $kind" a_second_writer_joins $kind
 		it "readers read beside it, $kind" readers_read_beside_it $kind
+		if [ $kind = pmem ] && [ "$(basename "$BUILD")" = wrapped ]; then
+			skip "readers beside a busy one, $kind" \
+				"valgrind's processor lacks the instructions that the writer persists with"
+			continue
+		fi
 		it "readers beside a busy one, $kind" readers_beside_a_busy_one $kind
 	else
 		skip "in use, $kind" "$why"

@@ -104,6 +104,7 @@ what_is_counted_is_right()
 	local dir=$scratch/counted writer id
 	journal "$dir"
 	mkfifo "$scratch/feed"
+	: >"$scratch/ids"
 	"$JNL" put "$dir" --as lines <"$scratch/feed" >"$scratch/ids" &
 	writer=$!
 	ends "$writer"
@@ -155,6 +156,7 @@ who_shares_with_nobody_says_why()
 	local dir=$scratch/alone writer
 	journal "$dir" --marker "sim:$scratch/sim"
 	mkfifo "$scratch/alone.feed"
+	: >"$scratch/ids"
 	"$JNL" put "$dir" --as lines <"$scratch/alone.feed" >"$scratch/ids" &
 	writer=$!
 	ends "$writer"

@@ -14,6 +14,7 @@ killed() # killed DIR KIND
 	journal "$1" $(marker_option "$2" "$(basename "$1")")
 	rm -f "$scratch/fifo"
 	mkfifo "$scratch/fifo"
+	: >"$scratch/ids" # the writer does so only after it has opened its input
 	"$JNL" put "$1" --as lines <"$scratch/fifo" >"$scratch/ids" 2>"$scratch/writer.err" &
 	writer=$!
 	ends $writer

@@ -137,7 +137,7 @@ static void stopped_run(struct bed *bed, uint32_t at, struct told *told)
 		told->error = stopped_keeps(j, told, 1000 * at);
 	if (!told->error)
 		told->error = journal_close(j);
-	_exit(told->error ? 1 : 0);
+	child_exit(told->error ? 1 : 0);
 }
 
 /* Return: its number, when it has stopped. */

@@ -28,6 +28,7 @@
 #include <cmocka.h>
 
 #include "journal.h"
+#include "lib/child.h"
 
 #define COMMITS 20000u /* dozens of marker lines, and the ring goes round */
 
@@ -234,7 +235,7 @@ int main(void)
 		cmocka_unit_test(a_synced_one_is_noticed),
 	};
 
-	if (strstr(getenv("LD_PRELOAD") ? getenv("LD_PRELOAD") : "", "vgpreload")) {
+	if (under_valgrind()) {
 		puts("skip: valgrind makes system calls of its own");
 		return 77;
 	}

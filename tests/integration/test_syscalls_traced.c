@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "lib/bed.h"
+#include "lib/child.h"
 
 #define ROUNDS 200u
 
@@ -136,13 +137,6 @@ static int calls_of(struct bed *bed, const struct work *work)
 	assert_int_equal(status, 0);
 	assert_int_equal(marks, 2 * ROUNDS);
 	return (int)calls;
-}
-
-static bool under_valgrind(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload");
 }
 
 static int calls_on(enum bed_medium medium, const struct work *work)
