@@ -27,7 +27,7 @@
 #define AHEAD       2u         /* victims, for each segment that is taken */
 #define IN_NEED     16u        /* victims, for one more free segment */
 #define MOMENT_NS   500000
-#define PATIENCE_NS 20000000ull
+#define PATIENCE_NS 50000000ull
 
 /* Return: 0: no victim */
 static uint64_t clean_score(struct journal *j, const struct segment *segment, uint32_t most)
@@ -143,15 +143,20 @@ void clean_ahead(struct journal *j)
 			return;
 }
 
-/* Another one is at it, and done in a moment; or stopped, and then not waited for. */
+/* Another one is at it, and done in a moment; or stopped, and then not waited for: a
+ * commit waits for it no longer than for a flush (log_flush.h). */
 static bool clean_by_another(struct journal *j)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
-	uint64_t end = clock_monotonic_ns() + PATIENCE_NS;
+	uint64_t end = clock_monotonic_ns() + PATIENCE_NS, before = 0, now;
 
 	while (atomic_load(&j->shared->cleaner)) {
-		if (clock_monotonic_ns() > end)
+		now = atomic_load(&j->shared->cleaning);
+		if (now != before) /* it goes on with the next one */
+			end = clock_monotonic_ns() + PATIENCE_NS;
+		else if (clock_monotonic_ns() > end)
 			return false;
+		before = now;
 		nanosleep(&moment, NULL);
 	}
 	return true;
