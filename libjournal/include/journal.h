@@ -363,7 +363,8 @@ struct journal_receipt {
  * @options: NULL for all defaults
  * @txn:     receives it; ends with journal_commit() or journal_abort()
  *
- * Durable: nothing.  Context: does not block; no system call when staged.
+ * Durable: nothing.  Context: no system call when staged; does not block, but a stage
+ * that is nearly full slows it, by 2 ms at most and the more the fuller it is.
  *
  * Return: 0, or (nothing happened)
  * -ENOSPC   the journal is full

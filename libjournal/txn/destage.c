@@ -17,7 +17,9 @@
 
 struct destage_run {
 	struct journal *j;
+	struct stream *s;
 	struct lane *lane;
+	bool reserved;
 	struct destage_move *moves;
 	uint32_t count, room;
 	uint64_t first_ticket, last_ticket, bytes;
@@ -74,7 +76,7 @@ static int destage_one(struct destage_run *run, const struct stage_meta *meta,
 	record.payload = payload + offset;
 	record.meta.bytes = bytes;
 	record.meta.total_bytes = bytes;
-	error = stream_append(&j->stream, &record, true, &place);
+	error = stream_append(run->s, &record, run->reserved, &place);
 	if (error)
 		return error;
 	run->last_ticket = place.ticket;
@@ -162,57 +164,83 @@ static void destage_undo(struct destage_run *run)
 		holds_end(run->j, run->moves[i].segment, 1);
 }
 
-/* Return: how far the tail is to move; @error: why no farther */
-static uint64_t destage_copy(struct destage_run *run, uint64_t want, uint32_t *next, int *error)
+static void destage_copy_lane(struct destage_run *run, struct destage_part *part)
+{
+	const struct lane *lane = part->lane;
+	const struct staged *staged;
+
+	run->lane = part->lane;
+	part->tail = lane->s->tail;
+	part->error = 0;
+	for (part->next = lane->s->queue_tail; part->next != lane->s->queue_head &&
+	     part->tail - lane->s->tail < part->want; part->next++) {
+		staged = &lane->queue[part->next & lane->queue_mask];
+		part->error = destage_record(run, staged, part->tail);
+		if (part->error)
+			break;
+		part->tail += (uint64_t)staged->units * STAGE_ALIGN;
+	}
+}
+
+static void destage_copy(struct destage_run *run, struct destage_part *parts, uint32_t n)
 {
 	struct journal *j = run->j;
-	struct lane *lane = run->lane;
-	uint64_t tail = lane->s->tail;
+	uint32_t i;
 
-	*error = 0;
-	*next = lane->s->queue_tail;
 	run->count = 0;
 	run->bytes = 0;
 	/* Run by run: interleaved, the lines of several lanes would come again in
 	 * every segment, and its summary be full of them (reserve.c). */
-	pthread_mutex_lock(&j->destage_lock);
-	for (; *next != lane->s->queue_head && tail - lane->s->tail < want; ++*next) {
-		*error = destage_record(run, &lane->queue[*next & lane->queue_mask], tail);
-		if (*error)
-			break;
-		tail += (uint64_t)lane->queue[*next & lane->queue_mask].units * STAGE_ALIGN;
-	}
-	pthread_mutex_unlock(&j->destage_lock);
-	return tail;
+	if (run->s == &j->stream)
+		pthread_mutex_lock(&j->destage_lock);
+	for (i = 0; i < n; i++)
+		destage_copy_lane(run, &parts[i]);
+	if (run->s == &j->stream)
+		pthread_mutex_unlock(&j->destage_lock);
 }
 
-int destage(struct journal *j, struct lane *lane, uint64_t want)
+/* Its copies are published: its bytes may be used again, once the tail is durable. */
+static int destage_free(struct journal *j, const struct destage_part *part)
 {
-	struct destage_run run = { .j = j, .lane = lane };
-	uint32_t next;
-	uint64_t tail, began;
-	int wait, error;
+	struct lane *lane = part->lane;
 
-	began = clock_monotonic_ns();
+	for (; lane->s->queue_tail != part->next; lane->s->queue_tail++)
+		reserve_settle(lane, &lane->queue[lane->s->queue_tail & lane->queue_mask]);
+	return lane_tail_store(j, lane, part->tail);
+}
+
+int destage_parts(struct journal *j, struct stream *s, struct destage_part *parts, uint32_t n,
+		  bool reserved)
+{
+	struct destage_run run = { .j = j, .s = s, .reserved = reserved };
+	uint64_t began = clock_monotonic_ns();
+	int wait;
+	uint32_t i;
+
 	do {
-		tail = destage_copy(&run, want, &next, &error);
-		wait = run.count ? stream_wait(&j->stream, run.first_ticket, run.last_ticket) : 0;
+		destage_copy(&run, parts, n);
+		wait = run.count ? stream_wait(s, run.first_ticket, run.last_ticket) : 0;
 		if (wait)
 			destage_undo(&run);
 	} while (wait == LOG_OUT);
 	count(j->counters, COUNT_DESTAGED_BYTES, run.bytes);
-	/* what was copied before an error is not copied again by the next attempt */
-	if (tail != lane->s->tail)
-		error = 0;
 	/* P6: log durable, then the tail moves (fenced), then bytes are reused */
-	if (!wait) {
+	if (!wait)
 		destage_publish(&run);
-		for (; lane->s->queue_tail != next; lane->s->queue_tail++)
-			reserve_settle(lane, &lane->queue[lane->s->queue_tail & lane->queue_mask]);
-		wait = lane_tail_store(j, lane, tail);
-	}
+	for (i = 0; i < n && !wait; i++)
+		wait = destage_free(j, &parts[i]);
 	free(run.moves);
 	if (run.count && !wait)
 		times_end(j, JOURNAL_TIMED_DESTAGE, began);
-	return wait ? wait : error;
+	return wait;
+}
+
+int destage(struct journal *j, struct lane *lane, uint64_t want, bool reserved)
+{
+	struct destage_part part = { .lane = lane, .want = want };
+	uint64_t tail = lane->s->tail;
+	int error = destage_parts(j, &j->stream, &part, 1, reserved);
+
+	/* what was copied before an error is not copied again by the next attempt */
+	return error || lane->s->tail != tail ? error : part.error;
 }

@@ -5,16 +5,33 @@
 
 #include "txn/journal_impl.h"
 
+/* a lane of which some is to go */
+struct destage_part {
+	struct lane *lane;
+	uint64_t want; /* bytes at its tail, at least, if it has them */
+	uint64_t tail; /* how far it comes */
+	uint32_t next;
+	int error;     /* why no farther */
+};
+
 /**
- * destage() - free at least @want bytes at the tail of @lane, if it has them
+ * destage_parts() - free what is wanted of some lanes, durable together
+ * @s:        the stream that takes it
+ * @reserved: may use the segments that are set aside.  Room for new transactions is
+ *            made without; so of several processes none takes of the reserve what
+ *            another one counts on, each with a head of its own (decision 7)
  *
  * What was retired is skipped and never touches the disk.  The rest becomes
  * LOG_DATA records, which certify themselves and keep their slots (P6).
- * Context: the lane's holder; blocks for log writes.
- * Return: 0, -ENOSPC, -ENOMEM, -EBADMSG the stage does not read back, or the
- * sticky failure.
+ * Context: the lanes' holder; blocks for log writes.
+ * Return: 0 (each part has its own error: -ENOSPC, -ENOMEM, -EBADMSG the stage does not
+ * read back), or the sticky failure.
  */
-int destage(struct journal *j, struct lane *lane, uint64_t want);
+int destage_parts(struct journal *j, struct stream *s, struct destage_part *parts, uint32_t n,
+		  bool reserved);
+
+/* The same for one lane, by the stream of commits. */
+int destage(struct journal *j, struct lane *lane, uint64_t want, bool reserved);
 
 /* one transaction on its way; its copy is durable, and holds @segment */
 struct destage_move {

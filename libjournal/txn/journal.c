@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "txn/background.h"
 #include "txn/beside.h"
 #include "txn/checkpoint.h"
 #include "txn/entry.h"
@@ -152,6 +153,8 @@ static int journal_parts(struct journal *j)
 		error = stream_make(&j->stream, j, HEAD_STREAM);
 	if (!error)
 		error = stream_make(&j->moved, j, HEAD_MOVED);
+	if (!error)
+		error = background_make(j);
 	if (!error && !j->read_only)
 		error = stream_buffers(&j->stream);
 	return error ? error : extents_make(j);
@@ -373,6 +376,7 @@ static void journal_free(struct journal *j)
 {
 	stream_free(&j->stream);
 	stream_free(&j->moved);
+	background_free(j);
 	txn_pool_free(j);
 	lanes_free(j);
 	heads_free(j);
@@ -566,6 +570,8 @@ int journal_close(struct journal *j)
 		return journal_childs(j);
 	JASSERT(!atomic_load_explicit(&j->reads_open, memory_order_relaxed));
 	JASSERT(!atomic_load_explicit(&j->asyncs_open, memory_order_relaxed));
+	if (j->opened && !j->read_only)
+		background_stop(j);
 	if (j->opened) {
 		journal_spares_free(j);
 		error = j->read_only ? (journal_failed(j) ? -EIO : 0) : journal_leave(j);

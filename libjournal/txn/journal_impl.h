@@ -76,7 +76,7 @@ struct head {
 /* ---- stream: stream.c ---- */
 
 struct batch {
-	uint8_t *buffer; /* LOG_BUFFER_BYTES */
+	uint8_t *buffer; /* stream.batch_bytes */
 	uint32_t used;
 };
 
@@ -86,6 +86,7 @@ struct stream {
 	pthread_mutex_t lock;
 	pthread_cond_t done;
 	struct batch batch[2];
+	uint32_t batch_bytes; /* LOG_BUFFER_BYTES, or of a stream of its own, more */
 	uint32_t filling;
 	bool writing; /* a leader writes the other batch, or rolls the segment */
 	bool rolling; /* nothing joins the batch: its segment is being left */
@@ -96,6 +97,28 @@ struct stream {
 	uint64_t lost[2 * JOURNAL_LOGS_MAX];
 	uint32_t lost_count;
 	int error;
+};
+
+/* ---- destaging in the background: background.c ---- */
+
+#define BACKGROUND_THREADS 3u
+
+struct journal;
+
+struct background {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool started, stopping;
+	_Atomic bool due; /* much is staged */
+	struct background_thread {
+		struct journal *j;
+		pthread_t thread;
+		struct stream stream;
+		bool runs;
+	} of[BACKGROUND_THREADS];
+	/* the job of all processes, as it was last seen, and since when */
+	uint64_t seen_job, seen_beat, since_ns;
+	_Atomic uint32_t next; /* lane */
 };
 
 /* ---- extents: extent.c ---- */
@@ -200,6 +223,7 @@ struct journal {
 	struct stream stream;
 	struct stream moved; /* the cleaner's */
 	struct extents extents;
+	struct background background;
 
 	/* a listing's order: list.c */
 	struct {

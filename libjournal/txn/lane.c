@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
+#include "txn/background.h"
 #include "txn/checkpoint.h"
 #include "txn/clean.h"
 #include "txn/destage.h"
@@ -14,6 +15,7 @@
 #include "txn/times.h"
 
 #define LANE_WINDOW (64ull << 10)
+#define MOMENTS     20u /* that somebody waits for room in a full stage: 5 ms */
 
 /* pages not used cost nothing */
 uint32_t lane_queue_entries(const struct journal *j)
@@ -70,6 +72,7 @@ int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail)
 	if (error)
 		return journal_fail(j, error);
 	lane->s->tail = tail;
+	lane_tell(lane);
 	return 0;
 }
 
@@ -146,6 +149,11 @@ int lane_queue_ready(struct journal *j, struct lane *lane)
 								    lane->queue_mask + 1ull));
 }
 
+static uint64_t lane_window(const struct lane *lane)
+{
+	return min_u64(LANE_WINDOW, lane->ring_bytes / 4);
+}
+
 /*
  * What is retired soon after its commit leaves the ring empty again and again.  Then
  * the next record goes to the front, which the processor still has in its caches,
@@ -155,9 +163,10 @@ int lane_queue_ready(struct journal *j, struct lane *lane)
 static void lane_rewind(struct journal *j, struct lane *lane)
 {
 	struct lane_shared *s = lane->s;
-	uint64_t window = min_u64(LANE_WINDOW, lane->ring_bytes / 4);
+	uint64_t window = lane_window(lane);
 
 	s->look_at = s->head_offset + window;
+	lane_tell(lane);
 	if (!s->head_offset || lane_reclaim(j, lane, UINT64_MAX) || s->head != s->tail)
 		return;
 	s->queue_head = s->queue_tail = 0;
@@ -167,12 +176,14 @@ static void lane_rewind(struct journal *j, struct lane *lane)
 }
 
 /* Make room at the head, as far as finished records allow. */
-static bool lane_room(struct journal *j, struct lane *lane, uint64_t need)
+static bool lane_room(struct journal *j, struct lane *lane, uint64_t need, bool *looked)
 {
 	uint64_t rest;
 
-	if (lane->s->head_offset >= lane->s->look_at)
+	if (lane->s->head_offset >= lane->s->look_at) {
 		lane_rewind(j, lane);
+		*looked = lane->s->head - lane->s->tail > lane->ring_bytes / 4;
+	}
 	if (lane_fits(lane, need))
 		return true;
 	rest = lane->ring_bytes - lane->s->head_offset;
@@ -189,20 +200,57 @@ static bool lane_room(struct journal *j, struct lane *lane, uint64_t need)
 	return lane_fits(lane, need);
 }
 
-static struct lane *lane_with_room(struct journal *j, uint32_t first, uint64_t need)
+/* It was nearly full when its holder last told. */
+static bool lane_seems_full(const struct lane *lane, uint64_t need)
+{
+	return atomic_load_explicit(&lane->s->used, memory_order_relaxed) + need +
+	       lane_window(lane) > lane->ring_bytes;
+}
+
+/* @all: also those that seem full; what in them is retired by now makes room */
+static struct lane *lane_of_these(struct journal *j, uint32_t first, uint64_t need, bool all,
+				  bool *looked)
 {
 	struct lane *lane;
 	uint32_t i;
 
 	for (i = 0; i < j->lane_count; i++) {
 		lane = &j->lanes[(first + i) % j->lane_count];
-		if (!lane_try(j, lane))
+		if (lane_seems_full(lane, need) != all || !lane_try(j, lane))
 			continue;
-		if (lane_room(j, lane, need))
+		if (lane_room(j, lane, need, looked))
 			return lane;
 		lane_return(lane);
 	}
 	return NULL;
+}
+
+static struct lane *lane_with_room(struct journal *j, uint32_t first, uint64_t need,
+				   bool *looked)
+{
+	struct lane *lane = lane_of_these(j, first, need, false, looked);
+
+	return lane ? lane : lane_of_these(j, first, need, true, looked);
+}
+
+/* What seemed full may be empty by now, since all in it is retired: look at @most of
+ * those that have @least bytes, by turns. */
+void lanes_refresh(struct journal *j, uint32_t most, uint64_t least)
+{
+	struct lane *lane;
+	uint32_t i, at;
+
+	for (i = 0; i < j->lane_count && most; i++) {
+		at = atomic_fetch_add_explicit(&j->background.next, 1, memory_order_relaxed);
+		lane = &j->lanes[at % j->lane_count];
+		if (atomic_load_explicit(&lane->s->used, memory_order_relaxed) < least ||
+		    !lane_try(j, lane))
+			continue;
+		(void)lane_reclaim(j, lane, UINT64_MAX);
+		lane_tell(lane);
+		lane_return(lane);
+		most--;
+	}
 }
 
 /* Threads on different processors begin at different lanes, and processes on one
@@ -218,6 +266,7 @@ static uint32_t lane_first(const struct journal *j)
 static struct lane *lane_make_room(struct journal *j, uint32_t first, uint64_t need)
 {
 	struct lane *lane = NULL;
+	bool looked;
 	uint32_t i;
 
 	takeover_sweep(j, SWEEP_WAITING_NS);
@@ -230,7 +279,8 @@ static struct lane *lane_make_room(struct journal *j, uint32_t first, uint64_t n
 
 		if (!lane_try(j, full))
 			continue;
-		if (!destage(j, full, full->ring_bytes / 4) && lane_room(j, full, need))
+		if (!destage(j, full, full->ring_bytes / 4, false) &&
+		    lane_room(j, full, need, &looked))
 			lane = full;
 		else
 			lane_return(full);
@@ -241,13 +291,25 @@ static struct lane *lane_make_room(struct journal *j, uint32_t first, uint64_t n
 struct lane *lane_lease(struct journal *j, uint64_t need)
 {
 	uint32_t first = lane_first(j);
-	struct lane *lane = lane_with_room(j, first, need);
+	bool looked = false;
+	struct lane *lane = lane_with_room(j, first, need, &looked);
 	uint64_t began;
+	uint32_t i;
 
+	if (looked) { /* now and then */
+		if (lane)
+			lane_return(lane);
+		lanes_refresh(j, 1, j->geometry.ring_bytes / 4);
+		background_look(j);
+		lane = lane_with_room(j, first, need, &looked);
+	}
 	if (lane)
 		return lane;
 	began = clock_monotonic_ns();
-	lane = lane_make_room(j, first, need);
+	for (i = 0; !lane && i < MOMENTS && background_moment(j); i++)
+		lane = lane_with_room(j, first, need, &looked);
+	if (!lane)
+		lane = lane_make_room(j, first, need);
 	if (lane)
 		times_end(j, JOURNAL_TIMED_ROOM, began);
 	return lane;

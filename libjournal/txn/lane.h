@@ -42,6 +42,13 @@ static inline void lane_return(struct lane *lane)
 	atomic_store_explicit(&lane->s->lease, 0, memory_order_release);
 }
 
+/* how much is in it, for those who do not hold it */
+static inline void lane_tell(struct lane *lane)
+{
+	atomic_store_explicit(&lane->s->used, lane->s->head - lane->s->tail,
+			      memory_order_relaxed);
+}
+
 /* only the holder counts, so there is no locked operation */
 static inline void lane_count(struct lane *lane, uint32_t transactions, uint64_t payload)
 {
@@ -81,6 +88,8 @@ static inline void lane_advance(struct lane *lane, uint64_t id, uint32_t transac
 /* bytes of its ring that are not free; about, where another holds it.  The holder's
  * plain stores are read here: each is one of the positions it has had. */
 uint64_t lane_used(const struct lane *lane);
+
+void lanes_refresh(struct journal *j, uint32_t most, uint64_t least);
 
 /* forget what is finished at the tail, up to @want bytes; Return: 0 or sticky */
 int lane_reclaim(struct journal *j, struct lane *lane, uint64_t want);

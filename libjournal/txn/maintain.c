@@ -94,7 +94,7 @@ static int lane_empty(struct journal *j, struct lane *lane, uint64_t want)
 	if (error || lane->s->tail - tail >= want)
 		return error;
 	/* not with what is set aside for when there is nothing else */
-	return reserve_broken(j) ? -ENOSPC : destage(j, lane, want - (lane->s->tail - tail));
+	return reserve_broken(j) ? -ENOSPC : destage(j, lane, want - (lane->s->tail - tail), false);
 }
 
 /* Context: the lane's holder. */

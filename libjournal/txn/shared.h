@@ -89,6 +89,7 @@ struct lane_shared {
 	uint64_t head; /* position */
 	uint64_t head_offset;
 	uint64_t look_at; /* from this offset on: whether the ring is empty (lane.c) */
+	_Atomic uint64_t used; /* about as many bytes, for who is not the holder */
 	uint64_t tail; /* as persisted */
 	uint32_t queue_head, queue_tail;
 	uint32_t queue_ready; /* entries that have memory */
@@ -285,6 +286,8 @@ struct shared {
 	_Atomic uint64_t swept_ns; /* when the dead were looked for */
 	_Atomic uint64_t checkpointer __attribute__((aligned(128))); /* turn << 32 | who */
 	_Atomic uint32_t cleaner; /* who */
+	/* destaging in the background: turn << 32 | who, and that he goes on */
+	_Atomic uint64_t destager, destager_beat;
 	_Atomic uint64_t cleaning; /* turn << 32 | number + 1 of what it holds; 0: nothing */
 	_Atomic uint64_t checkpoints;
 };

@@ -2,7 +2,9 @@
 #include "txn/stream.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "txn/checkpoint.h"
 #include "txn/head.h"
@@ -11,6 +13,8 @@
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
 #include "util/crc32c.h"
+
+#define LARGE_PAGE_BYTES (2ul << 20)
 
 uint32_t stream_checkpoint_every(const struct journal *j)
 {
@@ -22,6 +26,7 @@ int stream_make(struct stream *s, struct journal *j, enum head_kind kind)
 	s->j = j;
 	s->kind = kind;
 	s->ticket = 1;
+	s->batch_bytes = LOG_BUFFER_BYTES;
 	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done, NULL))
 		return -ENOMEM;
 	return 0;
@@ -40,13 +45,35 @@ int stream_buffers(struct stream *s)
 	return 0;
 }
 
+int stream_buffers_large(struct stream *s, uint32_t bytes)
+{
+	void *buffer;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (s->batch[i].buffer)
+			continue;
+		if (posix_memalign(&buffer, LARGE_PAGE_BYTES, bytes))
+			return journal_say(s->j, -ENOMEM, "no memory for a batch of the log");
+		/* fewer pieces for the disk; where there are none, small pages serve */
+		(void)madvise(buffer, bytes, MADV_HUGEPAGE);
+		s->batch[i].buffer = buffer;
+		s->batch_bytes = bytes;
+	}
+	return 0;
+}
+
 void stream_free(struct stream *s)
 {
 	int i;
 
-	for (i = 0; i < 2; i++)
-		if (s->batch[i].buffer)
+	for (i = 0; i < 2; i++) {
+		if (s->batch[i].buffer && s->batch_bytes == LOG_BUFFER_BYTES)
 			log_store_buffer_done(s->j->logs[0], s->batch[i].buffer);
+		else
+			free(s->batch[i].buffer);
+		s->batch[i].buffer = NULL;
+	}
 }
 
 static void stream_stop(struct stream *s, int error)
@@ -186,7 +213,7 @@ static bool stream_fits(const struct stream *s, uint32_t need, uint32_t transact
 
 	return s->head && !s->rolling && head_segment(s->j, s->head) &&
 	       !segment_is_out(s->j, head_segment(s->j, s->head)) &&
-	       batch->used + need <= LOG_BUFFER_BYTES &&
+	       batch->used + need <= s->batch_bytes &&
 	       segment_fits(s->j, s->head, s->head->s->end + batch->used, need, transactions);
 }
 

@@ -11,7 +11,8 @@
  * segment: the watermark (P10).  A segment is left only sealed, so the last ones
  * in it need no witness in another.
  *
- * A process has one for what is committed, and one for what its cleaner moves.
+ * A process has one for what is committed, one for what its cleaner moves, and while
+ * much is staged, two for what is destaged in the background.
  */
 #ifndef TXN_STREAM_H
 #define TXN_STREAM_H
@@ -35,6 +36,8 @@ struct stream_place {
 int stream_make(struct stream *s, struct journal *j, enum head_kind kind);
 /* what it writes from, once it is to be written to; Return: 0 or -ENOMEM with the text */
 int stream_buffers(struct stream *s);
+/* larger ones, of @bytes above LOG_BUFFER_BYTES, for who alone uses the stream */
+int stream_buffers_large(struct stream *s, uint32_t bytes);
 void stream_free(struct stream *s);
 
 /* the largest payload of one record */

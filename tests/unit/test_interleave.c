@@ -148,7 +148,7 @@ static void first_destages_x(void *scene)
 
 	atomic_store(&lane->s->lease, 1);
 	destaging = true;
-	s->first = destage(s->p->j, lane, 1);
+	s->first = destage(s->p->j, lane, 1, false);
 	destaging = false;
 	step_end();
 	lane_return(lane);

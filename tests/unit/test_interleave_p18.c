@@ -142,7 +142,7 @@ static void second_moves_x(void *scene)
 	struct lane *lane = &s->p->j->lanes[0];
 
 	atomic_store(&lane->s->lease, 1);
-	s->second = destage(s->p->j, lane, 1);
+	s->second = destage(s->p->j, lane, 1, false);
 	lane_return(lane);
 	crash_set_cpu(0);
 	if (!s->second)
