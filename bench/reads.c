@@ -206,10 +206,10 @@ static int prepare_fio(struct reader *reader, char *path, size_t path_bytes,
 	if (fd < 0)
 		return message_errno(why, fd, "%s", path);
 	(void)close(fd);
-	result = fio_randread(&reader->job, &report, why);
+	result = fio_run(&reader->job, &report, why);
 	if (result && result != -ENOENT) {
 		reader->job.engine = "libaio";
-		result = fio_randread(&reader->job, &report, why);
+		result = fio_run(&reader->job, &report, why);
 	}
 	reader->job.ms = (uint32_t)(reader->slice_ns / 1000000);
 	return result;
@@ -225,7 +225,7 @@ static int rounds(struct reader *reader, struct message *why)
 			if ((i ^ half) & 1)
 				result = read_slice(reader, true);
 			else if (reader->has_fio)
-				result = fio_randread(&reader->job, &reader->fio[i], why);
+				result = fio_run(&reader->job, &reader->fio[i], why);
 	return result;
 }
 

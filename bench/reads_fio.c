@@ -18,6 +18,7 @@ __attribute__((noreturn))
 static void child(const struct fio_job *job, int out)
 {
 	char file[4200], bytes[48], block[48], depth[48], time[48], engine[48];
+	const char *rw = job->write ? "--rw=write" : "--rw=randread";
 	int null = open("/dev/null", O_RDWR);
 
 	(void)snprintf(file, sizeof(file), "--filename=%s", job->path);
@@ -29,7 +30,7 @@ static void child(const struct fio_job *job, int out)
 	(void)dup2(null, STDIN_FILENO);
 	(void)dup2(out, STDOUT_FILENO);
 	(void)dup2(null, STDERR_FILENO);
-	(void)execlp("fio", "fio", "--name=randread", "--rw=randread", "--direct=1", file, bytes,
+	(void)execlp("fio", "fio", "--name=bench", rw, "--direct=1", "--overwrite=1", file, bytes,
 		     block, depth, engine, "--time_based", time, "--output-format=json",
 		     (char *)NULL);
 	_exit(errno == ENOENT ? NO_FIO : 1);
@@ -88,12 +89,12 @@ static double percentile_of(struct json_object *latency, const char *name)
 	return value < most ? value : most;
 }
 
-static int parse(const char *text, struct fio_report *report)
+static int parse(const char *text, const char *what, struct fio_report *report)
 {
 	struct json_object *root = json_tokener_parse(text), *read, *latency;
 
 	read = json_object_object_get(root, "jobs");
-	read = json_object_object_get(json_object_array_get_idx(read, 0), "read");
+	read = json_object_object_get(json_object_array_get_idx(read, 0), what);
 	latency = json_object_object_get(read, "clat_ns");
 	*report = (struct fio_report){
 		.per_s = number(read, "iops"),
@@ -109,7 +110,7 @@ static int parse(const char *text, struct fio_report *report)
 	return report->per_s > 0 && report->max_ns > 0 ? 0 : -EBADMSG;
 }
 
-int fio_randread(const struct fio_job *job, struct fio_report *report, struct message *why)
+int fio_run(const struct fio_job *job, struct fio_report *report, struct message *why)
 {
 	char *text = malloc(REPORT_BYTES_MAX), *begin;
 	int result = text ? run(job, text, REPORT_BYTES_MAX) : -ENOMEM;
@@ -121,9 +122,9 @@ int fio_randread(const struct fio_job *job, struct fio_report *report, struct me
 				     result);
 	} else {
 		begin = strchr(text, '{'); /* a note may come before it */
-		result = begin ? parse(begin, report) : -EBADMSG;
+		result = begin ? parse(begin, job->write ? "write" : "read", report) : -EBADMSG;
 		if (result)
-			(void)message_set(why, result, "what fio reports has no rate of reads");
+			(void)message_set(why, result, "what fio reports has no rate");
 	}
 	free(text);
 	return result;

@@ -78,13 +78,16 @@ cat "$scratch/out" >>"$scratch/err"
 is "reads run" \
 	"$BUILD/bench/reads" --quick --dir "$scratch/tmp" --json "$json" --append
 cat "$scratch/out" >>"$scratch/err"
+is "sustained runs" \
+	"$BUILD/bench/sustained" --quick --dir "$scratch/tmp" --json "$json" --append
+cat "$scratch/out" >>"$scratch/err"
 is "async runs" \
 	"$BUILD/bench/async" --quick --dir "$scratch/tmp" --json "$json" --append
 cat "$scratch/out" >>"$scratch/err"
 
 for method in floor-bit floor-copy floor-dsync floor-direct append-fsync create-fsync-rename \
 	jnl-retire jnl-staged jnl-direct jnl-synced jnl-group64 sqlite-wal-full lmdb-sync \
-	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread jnl-async jnl-wait-none \
+	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread jnl-sustained fio-seqwrite jnl-async jnl-wait-none \
 	jnl-wait-stopped jnl-wait-killed; do
 	is "$method has rows or a reason" has_rows "$method"
 done
