@@ -45,7 +45,10 @@ struct journal_async; /* commits under way, and those that are complete */
  * @error:   0: it is durable, and @receipt says to what; or its own error:
  *           -ENOSPC, -EMSGSIZE, -ENOMEM   nothing happened: it is aborted
  *           -EIO   a medium failed, sticky: recovery decides about this one.  Those that
- *                  were durable before are given back with 0 all the same
+ *                  were durable before are given back with 0 all the same.  Of one of
+ *                  several logs it is the same for what was on its way there; but the
+ *                  failure is not sticky, and what is submitted from then on goes to
+ *                  the others
  *           journal_error() has the text
  * @receipt: as from journal_commit(); undefined on an error
  */

@@ -163,6 +163,78 @@ static void p16_a_flush_fails_and_the_rest_goes_on(enum bed_medium medium)
 	each_fails(medium, 2, "disk1", FAULT_LOG_FLUSH, 1);
 }
 
+/* ---- with many under way ------------------------------------------------------------ */
+
+static void submit(struct bed *bed, struct journal_async *async, uint64_t i)
+{
+	const struct journal_txn_options options = {
+		.path = bed_has_nvram(bed) ? JOURNAL_PATH_DIRECT : JOURNAL_PATH_SYNCED,
+	};
+	struct journal_txn *txn;
+	uint8_t *payload = bed_payload(3000, i);
+
+	assert_int_equal(journal_begin(bed->j, &options, &txn), 0);
+	assert_int_equal(journal_append(txn, payload, 3000), 0);
+	assert_int_equal(journal_submit(async, txn, i), 0);
+	free(payload);
+}
+
+/*
+ * What was acknowledged is there; what was not may be, and is never called lost.
+ * Return: whether the fault was met
+ */
+static bool many_under_way_with(enum bed_medium medium, uint64_t n)
+{
+	struct journal_completion done;
+	struct journal_async *async;
+	struct model model;
+	struct bed bed;
+	uint64_t i;
+	bool out;
+
+	bed_make_logs(&bed, medium, 2, 24ull << 20, 1u << 20);
+	model_make(&model);
+	bed_close(&bed);
+	victim = "disk0";
+	kind = FAULT_LOG_WRITE;
+	nth = n;
+	bed_open(&bed, NULL);
+	assert_int_equal(journal_async_open(bed.j, 256, &async), 0);
+	for (i = 0; i < 200; i++)
+		submit(&bed, async, i);
+	while (!journal_async_next(async, -1, &done))
+		if (!done.error)
+			model_add(&model, done.receipt.id, 3000, done.cookie);
+		else
+			assert_int_equal(done.error, -EIO);
+	/* the rest goes on, if it was not this one that met the fault */
+	for (done.error = -EIO; done.error && i < 202; i++) {
+		submit(&bed, async, i);
+		assert_int_equal(journal_async_next(async, -1, &done), 0);
+	}
+	assert_int_equal(done.error, 0);
+	assert_int_equal(journal_async_close(async), 0);
+	victim = NULL;
+	out = bed_info(&bed).logs[0].failed;
+	bed_reopen(&bed);
+	assert_int_equal(bed_info(&bed).lost, 0);
+	for (i = 0; i < model.count; i++)
+		assert_int_equal(bed_verify(bed.j, model.all[i].id, 3000, model.all[i].seed), 0);
+	bed_remove(&bed);
+	model_free(&model);
+	return out;
+}
+
+static void p16_a_log_fails_with_many_under_way(enum bed_medium medium)
+{
+	uint64_t n;
+
+	/* the first one is that of a segment's header */
+	for (n = 1; many_under_way_with(medium, n); n++)
+		;
+	assert_true(n > 2);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
@@ -170,6 +242,8 @@ int main(void)
 		  p16_a_log_fails_and_the_rest_goes_on,
 		  1u << BED_FILE | 1u << BED_PMEM | 1u << BED_SIM },
 		{ "p16_one_of_three_fails", p16_one_of_three_fails,
+		  1u << BED_FILE | 1u << BED_SIM },
+		{ "p16_a_log_fails_with_many_under_way", p16_a_log_fails_with_many_under_way,
 		  1u << BED_FILE | 1u << BED_SIM },
 		{ "p16_a_flush_fails_and_the_rest_goes_on",
 		  p16_a_flush_fails_and_the_rest_goes_on, 1u << BED_FILE | 1u << BED_SIM },
