@@ -36,6 +36,8 @@ static int destroy_media(struct destroy *d)
 	/* first what would be people's mail to whoever gets the NVRAM next */
 	int error = destroy_part(d, &d->marker);
 
+	if (!error && d->abandoned.path)
+		error = destroy_part(d, &d->abandoned);
 	for (log = 0; log < d->conf.log_count && !error; log++)
 		error = destroy_part(d, &d->logs[log]);
 	return error;
@@ -117,6 +119,8 @@ static void destroy_close(struct destroy *d)
 
 	if (d->marker.marker)
 		marker_store_close(d->marker.marker);
+	if (d->abandoned.marker)
+		marker_store_close(d->abandoned.marker);
 	for (log = 0; log < d->conf.log_count; log++)
 		if (d->logs[log].log)
 			log_store_close(d->logs[log].log);

@@ -51,9 +51,8 @@ static bool look_is_below(const struct destroy *d, const char *path)
 	return !strncmp(path, d->dir, length) && path[length] == '/';
 }
 
-static void look_marker_store(struct destroy *d, bool file)
+static void look_marker_store(struct destroy *d, struct destroy_part *part, bool file)
 {
-	struct destroy_part *part = &d->marker;
 	const struct marker_store *store = part->marker;
 
 	if (store->bytes < MARKER_SUPERS * MARKER_SUPER_BYTES)
@@ -68,19 +67,18 @@ static void look_marker_store(struct destroy *d, bool file)
 	}
 }
 
-static int look_marker(struct destroy *d)
+static int look_marker(struct destroy *d, struct destroy_part *part, const char *uri)
 {
-	struct destroy_part *part = &d->marker;
 	unsigned int flags = d->options->dry_run ? MARKER_RDONLY : 0;
 	struct stat st;
 	int error;
 
-	part->path = strchr(d->conf.marker, ':') + 1;
+	part->path = strchr(uri, ':') + 1;
 	if (stat(part->path, &st))
 		return errno == ENOENT ? 0 : message_errno(d->message, -errno, "%s", part->path);
-	error = backend_open_marker(d->conf.marker, flags, 0, &part->marker, d->message);
+	error = backend_open_marker(uri, flags, 0, &part->marker, d->message);
 	if (!error)
-		look_marker_store(d, S_ISREG(st.st_mode));
+		look_marker_store(d, part, S_ISREG(st.st_mode));
 	else if (error != -EUCLEAN && error != -ENOENT && error != -EPROTO)
 		return error;
 	else /* nothing on it can be trusted, but the name */
@@ -157,8 +155,12 @@ static int look_log(struct destroy *d, uint32_t log)
 int destroy_look(struct destroy *d)
 {
 	uint32_t log;
-	int error = look_marker(d);
+	int error = look_marker(d, &d->marker, d->conf.marker);
 
+	/* dead, it keeps nobody from destroying the rest; it is told of as left */
+	if (!error && d->conf.return_to[0] &&
+	    look_marker(d, &d->abandoned, d->conf.return_to))
+		look_tell(d, &d->abandoned);
 	for (log = 0; log < d->conf.log_count && !error; log++)
 		error = look_log(d, log);
 	return error;

@@ -2,7 +2,7 @@
 #include "txn/join.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "backends.h"
 #include "store/log_gone.h"
@@ -26,6 +26,17 @@ bool join_possible(const struct journal *j, struct message *why)
 	return marker_store_can_share(j->marker) || join_not(why, j->conf.marker);
 }
 
+/* With the path from the root on: ours may begin where this process is. */
+static int join_uri(struct journal *j, char uri[PATH_MAX])
+{
+	struct conf conf;
+	int error = conf_read(j->dir, &conf, journal_message(j));
+
+	if (!error)
+		memcpy(uri, conf.marker, sizeof(conf.marker));
+	return error;
+}
+
 int join_offer(struct journal *j)
 {
 	struct shared_common *c = &j->shared->common;
@@ -44,7 +55,9 @@ int join_offer(struct journal *j)
 	c->bits_durable = j->bits_durable;
 	c->class_marker = j->class_marker;
 	c->class_log = j->class_log;
-	(void)snprintf(c->marker_uri, sizeof(c->marker_uri), "%s", j->conf.marker);
+	error = join_uri(j, c->marker_uri);
+	if (error)
+		return error;
 	marker_store_share(j->marker, &c->marker, shared_map_at(j));
 	for (i = 0; i < j->log_count; i++)
 		log_store_share(j->logs[i], &c->logs[i]);

@@ -102,12 +102,15 @@ static int set_marker_conf(struct set_marker *s)
 
 /* ---- the medium ------------------------------------------------------------------- */
 
-static void set_marker_shape(struct set_marker *s)
+static int set_marker_shape(struct set_marker *s)
 {
 	struct journal *j = s->remark.from;
 	struct make *m = &s->make;
+	/* with paths from the root on: ours may begin where this process is */
+	int error = conf_read(j->dir, &m->conf, s->message);
 
-	m->conf = j->conf;
+	if (error)
+		return error;
 	m->conf.assume_marker = s->options->assume_marker;
 	m->conf.return_to[0] = '\0';
 	m->nonce = j->geometry.nonce;
@@ -117,6 +120,7 @@ static void set_marker_shape(struct set_marker *s)
 	s->format.marker = s->options->marker;
 	s->format.marker_bytes = s->options->marker_bytes;
 	s->format.force = s->options->force;
+	return 0;
 }
 
 static void set_marker_undo(struct set_marker *s)
@@ -130,10 +134,10 @@ static void set_marker_undo(struct set_marker *s)
 
 int set_marker_make(struct set_marker *s)
 {
-	int error;
+	int error = set_marker_shape(s);
 
-	set_marker_shape(s);
-	error = make_marker_uri(&s->make);
+	if (!error)
+		error = make_marker_uri(&s->make);
 	if (error)
 		return error;
 	if (set_marker_is_left(s))

@@ -39,6 +39,42 @@ nvram_is_wiped()
 	only "$marker.2" 377
 }
 
+nvram_that_was_given_up_is_wiped()
+{
+	local marker=/dev/shm/jnl.$$.given_up serve
+	goes "$marker"
+	goes "$marker.2"
+	journal "$j" --marker "pmem:$marker"
+	ln "$marker" "$marker.2"
+	echo secret | "$JNL" put "$j" >/dev/null
+	"$JNL" serve "$j" --interval 50 & ends $!
+	serve=$!
+	for _ in $(seq 200); do
+		"$JNL" info "$j" --json | grep -q '"members": 1' && break
+		sleep 0.05
+	done
+	rm "$marker" "$marker.2" # it notices that
+	for _ in $(seq 200); do
+		grep -q return-to "$j/journal.conf" && break
+		sleep 0.05
+	done
+	kill "$serve"
+	wait "$serve"
+	grep -q "^return-to = pmem:$marker$" "$j/journal.conf"
+	[ "$("$JNL" ls "$j" | wc -l)" = 1 ]
+	# another one of this journal comes in its place
+	expect 0 "$JNL" put "$j" </dev/null
+	cp -r "$j" "$scratch/as"
+	head -c 4M /dev/zero >"$marker"
+	expect 0 "$JNL" put "$j" </dev/null
+	ln "$marker" "$marker.2"
+	! grep -q return-to "$j/journal.conf" || wrong "it did not go back"
+	cp "$scratch/as/journal.conf" "$j/journal.conf"
+	expect 0 "$JNL" destroy "$j" --yes
+	[ ! -e "$marker" ] || wrong "$marker is there"
+	only "$marker.2" 377
+}
+
 devices_are_wiped_and_stay()
 {
 	journal "$j" --log "$device" --size 32M
@@ -240,6 +276,7 @@ if device=$(losetup -f --show "$scratch/image" 2>"$err"); then
 else
 	skip "devices are wiped and stay" "no loop device: $(head -n 1 "$err")"
 fi
+it "NVRAM that was given up is wiped" nvram_that_was_given_up_is_wiped
 it "what others put there stays" what_others_put_there_stays
 it "a dry run changes nothing" a_dry_run_changes_nothing
 it "it does not go unasked" it_does_not_go_unasked

@@ -60,6 +60,27 @@ to_nvram_and_back()
 	expect 0 "$JNL" check "$j"
 }
 
+from_where_it_is() # paths that do not begin at the root
+{
+	anew
+	(
+		cd "$scratch"
+		expect 0 "$JNL" set-marker j file:j/here
+		there j
+	)
+	grep -qx "marker = file:here" "$j/journal.conf"
+	grep -qx "log = log" "$j/journal.conf"
+	(
+		cd "$j"
+		rm here
+		expect 0 "$JNL" rescue . --yes --marker file:again
+		there .
+	)
+	mv "$j" "$scratch/moved"
+	there "$scratch/moved"
+	rm -r "$scratch/moved"
+}
+
 other_content_stays()
 {
 	anew
@@ -276,6 +297,7 @@ without_the_log_there_is_nothing()
 }
 
 it "to NVRAM and back" to_nvram_and_back
+it "from where it is" from_where_it_is
 it "other content stays" other_content_stays
 it "what cannot be is refused" what_cannot_be_is_refused
 it "a class below is refused" a_class_below_is_refused

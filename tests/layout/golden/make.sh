@@ -4,7 +4,7 @@
 #
 # Makes golden images of the format that this library writes, in DIRECTORY:
 # vN-SCHEME.tar.gz and vN-SCHEME.txt, for file: and for sim:, whose bytes are those
-# of pmem:.  The library must be built.  When the version changes, the images of
+# of pmem:, and "moved" for one that was moved from sim: to file: (P14).  The library must be built.  When the version changes, the images of
 # older versions stay.
 set -eu
 out=$(realpath "$1")
@@ -20,9 +20,11 @@ trap 'rm -rf "$work"' EXIT
 	-Itests/layout tests/layout/make_golden.c -o "$work/make_golden" \
 	"$build/obj/libinternal.a" $(pkg-config --libs liburing 2>/dev/null) -lisal -pthread -ldl -lm
 cd "$work"
-for scheme in file sim; do
+for scheme in file sim moved; do
 	name=v$version-$scheme
-	./make_golden "$scheme" "$PWD" "$name"
+	./make_golden "${scheme/moved/sim}" "$PWD" "$name"
+	[ "$scheme" != moved ] || LD_LIBRARY_PATH=$build "$build/jnl" set-marker "$name" \
+		"file:$PWD/$name/moved"
 	mv "$name" full
 	cp -r --sparse=always full "$name"
 	rm -r full
