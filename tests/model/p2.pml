@@ -31,6 +31,10 @@
  * other slot was claimed already, the retire is ours iff X is still where we
  * claimed it.
  *
+ * The mover keeps its own line's cell all the time. The one on the line that it moves
+ * from it has while it announces, and again from when it has looked once more that X
+ * is there until the old bit is cleared: in between it may copy from many lines.
+ *
  * Abstracted: lines of one slot, the worst case, since with its claim the line is
  * free at once; the copy is durable in one step and certifies itself (a copy that
  * needed a commit bit would need the mover's cell for that, too). How an id is found
@@ -38,6 +42,7 @@
  *
  * BREAK_ANNOUNCE: the mover does not announce the slot
  * BREAK_RECHECK: the mover does not look at slot 1's claim again
+ * BREAK_RELOOK: the mover, having copied, does not look again whether X is there
  * BREAK_RECHECK_ORDER: the mover looks at the claim before it announces
  * BREAK_COPY: slot 1 is cleared before the copy is durable
  * BREAK_COMMITTED: the copy is published before its slot counts as committed
@@ -52,6 +57,7 @@
  * BREAK_RETIRE_FENCE: a retire is acknowledged without its fence
  * BREAK_PENDING: recycled while slot 1's bit is not yet cleared
  * BREAK_TAKER_CELLS: the dead mover's cells are emptied before its move is ended
+ * BREAK_TAKER_EPOCH: a dead mover's move is ended without a look at line 0's epoch
  * BREAK_TAKER_ABORT: the slot of a dead mover is given up, but not durably
  * BREAK_TAKER_LEAVES: a published move of the dead is not ended
  * BREAK_LOSER: recovery leaves the loser as it is
@@ -130,10 +136,11 @@ inline cells_empty()
 }
 
 /* slot 1 is let go: by the mover, or for it */
-inline move_end()
+inline move_end(who)
 {
 	claimed[0] = 1;		/* already so: somebody retires it, and clears both */
 	clear(0);
+	cell_give(0, who);	/* what is flushed from here on, whatever it is, does no harm */
 #ifdef BREAK_MOVED_FENCE
 	atomic { idx_other = NONE };
 	nv_fence(rb0)
@@ -173,6 +180,21 @@ inline publish()
 	d_step { idx_cur = 1; idx_other = 0 }
 }
 
+inline move_publish()
+{
+#ifdef BREAK_COMMITTED
+	publish();
+	committed[1] = 1;
+#else
+	committed[1] = 1;
+	publish();
+#endif
+	move_end(MOVER);
+#ifdef BREAK_COPY
+	copied = 1
+#endif
+}
+
 inline move()
 {
 #ifdef BREAK_RECHECK_ORDER
@@ -190,17 +212,16 @@ inline move()
 #ifndef BREAK_COPY
 		copied = 1;
 #endif
-#ifdef BREAK_COMMITTED
-		publish();
-		committed[1] = 1;
-#else
-		committed[1] = 1;
-		publish();
+		cell_give(0, MOVER);
+		cell_take(0, MOVER);
+		seen = number[0] != 0 || claimed[0];
+#ifdef BREAK_RELOOK
+		seen = 0;
 #endif
-		move_end();
-#ifdef BREAK_COPY
-		copied = 1
-#endif
+		if
+		:: seen -> move_undo()
+		:: else -> move_publish()
+		fi
 	fi
 }
 
@@ -225,6 +246,22 @@ proctype mover()
 
 /* ---- who takes over from it ---- */
 
+/* the dead one's cell may have been given back: the line be another's by now */
+inline take_over_end()
+{
+	cell_take(0, TAKER);
+	if
+#ifdef BREAK_TAKER_EPOCH
+	:: true -> move_end(TAKER)
+#endif
+	:: number[0] == 0 -> move_end(TAKER)
+	:: else ->
+		cell_give(0, TAKER);
+		nv_fence(rb0);
+		atomic { idx_other = NONE }
+	fi
+}
+
 inline take_over()
 {
 #ifdef BREAK_TAKER_CELLS
@@ -233,10 +270,10 @@ inline take_over()
 	if
 	/* its move is published: bring it to its end */
 #ifndef BREAK_TAKER_LEAVES
-	:: idx_cur == 1 && idx_other == 0 -> move_end()
+	:: idx_cur == 1 && idx_other == 0 -> take_over_end()
 #endif
 	/* committed, not yet published: it may be */
-	:: idx_cur == 0 && idx_other == 1 && committed[1] -> publish(); move_end()
+	:: idx_cur == 0 && idx_other == 1 && committed[1] -> publish(); take_over_end()
 	:: number[1] == 0 && !committed[1] && !claimed[1] -> move_undo()
 	:: else
 	fi;
