@@ -251,6 +251,8 @@ STEP_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,sched_yield pthread_mutex_lock \
 $(BUILD)/tests/unit/test_interleave_%: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS)
 $(BUILD)/tests/unit/test_interleave $(BUILD)/tests/unit/test_interleave_clean: \
 	TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) -Wl,--wrap=stream_wait
+$(BUILD)/tests/unit/test_interleave_moves: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) \
+	-Wl,--wrap=stream_wait -Wl,--wrap=stream_append
 # what is synced is recorded
 $(BUILD)/tests/unit/test_syncs: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fsync fdatasync \
 	rename pwrite)

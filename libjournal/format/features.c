@@ -4,5 +4,7 @@
 const struct feature features[] = {
 	{ "commits", FEATURE_MARKER, FEATURE_INCOMPAT, FORMAT_INCOMPAT_COMMITS, false,
 	  "commit maps of a checkpointed medium name transactions" },
+	{ "moved", FEATURE_LOG, FEATURE_INCOMPAT, FORMAT_INCOMPAT_MOVED, true,
+	  "transactions that live long are moved to other marker lines" },
 	{ 0 },
 };

@@ -17,11 +17,13 @@
 #define FORMAT_COMPAT_KNOWN    0ull
 #define FORMAT_RO_COMPAT_KNOWN 0ull
 
-
 /* of a checkpointed marker medium: its commit maps name transactions */
 #define FORMAT_INCOMPAT_COMMITS 1ull
 #define MARKER_INCOMPAT_KNOWN   FORMAT_INCOMPAT_COMMITS
-#define LOG_INCOMPAT_KNOWN      0ull
+
+/* of a log: records may lie in other slots than their ids name; summaries have ids */
+#define FORMAT_INCOMPAT_MOVED 1ull
+#define LOG_INCOMPAT_KNOWN    FORMAT_INCOMPAT_MOVED
 
 enum feature_medium { FEATURE_MARKER, FEATURE_LOG };
 enum feature_mask { FEATURE_COMPAT, FEATURE_RO_COMPAT, FEATURE_INCOMPAT, FEATURE_MASKS };

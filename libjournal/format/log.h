@@ -66,6 +66,7 @@ struct log_geometry {
 	uint32_t segments;
 	uint32_t log;
 	uint32_t logs;
+	uint64_t incompat; /* features */
 };
 
 enum log_segment_kind {

@@ -41,6 +41,7 @@ void log_super_encode(const struct log_geometry *g, struct log_super *super)
 	super->segments = put_le32(g->segments);
 	super->log = put_le16((uint16_t)g->log);
 	super->logs = put_le16((uint16_t)g->logs);
+	super->incompat = put_le64(g->incompat);
 	super->crc = put_le32(super_crc(super, offsetof(struct log_super, crc)));
 }
 
@@ -55,6 +56,7 @@ static void log_super_read(const struct log_super *super, struct log_geometry *g
 	g->block_bytes = get_le32(super->block_bytes);
 	g->log = get_le16(super->log);
 	g->logs = get_le16(super->logs);
+	g->incompat = get_le64(super->incompat);
 }
 
 static bool log_geometry_sane(const struct log_super *super, struct log_geometry *g)

@@ -51,9 +51,8 @@ static bool summary_sane(const struct summary_head *head, uint64_t segment_bytes
 			return false;
 		entries += summary_line_entries(&lines[i]);
 	}
-	return entries == get_le32(head->entries) &&
-	       (uint64_t)get_le32(head->table_offset) +
-			       (uint64_t)entries * sizeof(struct summary_entry) <=
+	return entries == get_le32(head->entries) && get_le32(head->ids) <= entries &&
+	       (uint64_t)get_le32(head->table_offset) + summary_table_bytes(head) <=
 		       segment_bytes &&
 	       get_le32(head->end) <= segment_bytes &&
 	       get_le64(head->last_record_seq) <= segment_bytes / LOG_RECORD_BYTES;

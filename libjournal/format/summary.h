@@ -29,10 +29,11 @@ struct summary_head {
 	__le32 lines;
 	__le32 entries;
 	__le32 table_offset; /* in the segment */
-	__le32 table_crc;    /* of entries * 8 bytes; the same seed */
+	__le32 table_crc;    /* of entries and ids, 8 bytes each; the same seed */
 	__le32 end;          /* records end here */
 	__le32 retires;      /* LOG_RETIRE records in it */
-	__le64 reserved;
+	__le32 ids;          /* behind the table's entries: of those that were moved */
+	__le32 reserved;
 	__le64 last_record_seq; /* stream: all up to it were durable */
 };
 
@@ -51,12 +52,20 @@ struct summary_entry {
 
 #define SUMMARY_PART 0x80000000u /* only extents that are not the last */
 #define SUMMARY_SELF 0x40000000u /* LOG_DATA: committed without a bit */
-#define SUMMARY_SIZE 0x3fffffffu
+#define SUMMARY_MOVED 0x20000000u /* the slot is not that of its id, which is behind the table */
+#define SUMMARY_SIZE 0x1fffffffu
 
 static inline uint32_t summary_lines_max(uint32_t digest_bytes)
 {
 	return (digest_bytes - (uint32_t)sizeof(struct summary_head)) /
 	       (uint32_t)sizeof(struct summary_line);
+}
+
+/* of entries and ids together */
+static inline uint32_t summary_table_bytes(const struct summary_head *head)
+{
+	return (get_le32(head->entries) + get_le32(head->ids)) *
+	       (uint32_t)sizeof(struct summary_entry);
 }
 
 /* @digest: head followed by its lines; fills in magic and crc */

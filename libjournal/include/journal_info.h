@@ -117,6 +117,9 @@ struct journal_info {
 	uint64_t cleaned_not;     /* looked at, and left: something in them cannot be moved */
 	uint64_t moved;           /* transactions, each time one is moved */
 	uint64_t moved_bytes;     /* their payload */
+	uint64_t lines_cleaned;   /* marker lines freed by moving what lived in them */
+	uint64_t lines_cleaned_not; /* looked at, and left: something cannot be moved */
+	uint64_t rehomed;         /* of those moved: to another line, under the same id */
 	uint64_t takeovers;       /* of what a killed process had */
 
 	/* of the recovery at open */

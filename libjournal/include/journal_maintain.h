@@ -34,6 +34,7 @@ struct journal_maintain_options {
  * @lanes_stuck:  lanes that could not be destaged: the log is full, or the oldest
  *                transaction of the lane is damaged and waits for its retire
  * @cleaned:      log segments that are free again because what lived in them was moved
+ * @lines_cleaned: marker lines, likewise
  * @checkpoints:  made (file: markers)
  * @more:         1: the next round has more to do; 0: not for now
  */
@@ -44,6 +45,7 @@ struct journal_maintained {
 	uint32_t lanes_leased;
 	uint32_t lanes_stuck;
 	uint32_t cleaned;
+	uint32_t lines_cleaned;
 	uint32_t checkpoints;
 	int more;
 };
@@ -55,7 +57,7 @@ struct journal_maintained {
  *
  * Takes over what dead processes had; moves what is old, or much, from the stage to
  * the log, in large writes, and leaves out what is retired: that never touches the
- * disk; cleans one segment when few are free; with file: markers, makes a
+ * disk; cleans one segment when few are free, and some lines; with file: markers, makes a
  * checkpoint when segments wait for one.  Bounded: at most a quarter of each lane,
  * one segment, one checkpoint.  Nobody has to call it, and any number may.
  *

@@ -57,6 +57,7 @@ static const struct info_number info_counters[] = {
 	INFO_NUMBER(checkpoints), INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles),
 	INFO_NUMBER(log_payload_bytes), INFO_NUMBER(cleaned), INFO_NUMBER(cleaned_not),
 	INFO_NUMBER(moved), INFO_NUMBER(moved_bytes),
+	INFO_NUMBER(lines_cleaned), INFO_NUMBER(lines_cleaned_not), INFO_NUMBER(rehomed),
 	INFO_NUMBER(takeovers), { 0 },
 };
 

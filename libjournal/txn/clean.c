@@ -135,9 +135,13 @@ bool clean_is_due(const struct journal *j, uint32_t share)
 
 void clean_ahead(struct journal *j)
 {
+	uint64_t next = atomic_load(&j->shared->next_seq);
 	bool gained = true;
 	uint32_t i;
 
+	/* once for each segment that is taken */
+	if (atomic_exchange_explicit(&j->ahead_seq, next, memory_order_relaxed) == next)
+		return;
 	for (i = 0; i < AHEAD && gained && clean_is_due(j, CLEAN_IN_LINE); i++)
 		if (clean_step(j, CLEAN_MOSTLY_DEAD, &gained))
 			return;

@@ -26,7 +26,10 @@
 #include "format/summary.h"
 #include "txn/cell.h"
 #include "txn/clean.h"
+#include "txn/clean_lines.h"
 #include "txn/holds.h"
+#include "txn/line.h"
+#include "txn/move.h"
 #include "txn/segment.h"
 #include "txn/slots.h"
 #include "txn/stream.h"
@@ -97,7 +100,7 @@ static int clean_table(struct clean *c, const struct summary_head *digest,
 		       struct summary_entry **out)
 {
 	struct journal *j = c->j;
-	uint32_t bytes = get_le32(digest->entries) * (uint32_t)sizeof(struct summary_entry);
+	uint32_t bytes = summary_table_bytes(digest);
 	uint32_t offset = get_le32(digest->table_offset);
 	uint64_t room = round_up(bytes, j->block_bytes);
 	void *table;
@@ -470,27 +473,71 @@ static void clean_leave(struct clean *c)
 	count(c->j->counters, COUNT_UNMOVED, 1);
 }
 
+/* ---- to slots that lie together ------------------------------------------------------ */
+
+/* Survivors of many lines get new slots, together, where that takes less of a segment. */
+static uint64_t clean_cost_rehomed(const struct clean *c)
+{
+	uint64_t lines = (c->count / SLOTS_PER_LINE + 1) * c->victim->used_bytes /
+			 summary_lines_max(c->j->digest_bytes);
+
+	return max_u64(clean_alone_bytes(c, 0, c->count), lines);
+}
+
+static int clean_rehome(struct clean *c)
+{
+	struct slot_place *slots = malloc(c->count * sizeof(*slots));
+	uint32_t i;
+	int error;
+
+	if (!slots)
+		return -ENOMEM;
+	for (i = 0; i < c->count; i++)
+		slots[i] = (struct slot_place){ c->all[i].number, c->all[i].line, c->all[i].at };
+	error = move_slots(c->j, slots, c->count, MOVE_RESERVED | MOVE_TOGETHER);
+	/* the cleaner's own hold is left */
+	if (segment_live_of(atomic_load(&c->victim->use)) > 1)
+		c->pinned = true;
+	free(slots);
+	return error;
+}
+
+/* ---- all of it ------------------------------------------------------------------------ */
+
+static int clean_out(struct clean *c, bool rehomes)
+{
+	int error;
+
+	if (rehomes)
+		return clean_rehome(c);
+	error = clean_copy(c);
+	if (journal_failed(c->j))
+		return error; /* undecided: nothing is given up any more */
+	if (error == LOG_OUT)
+		clean_undo(c);
+	else
+		clean_publish(c);
+	return error;
+}
+
 static int clean_move(struct clean *c, uint64_t bytes_max, bool *gained)
 {
-	uint64_t cost = clean_cost(c);
+	uint64_t cost = clean_cost(c), rehomed = clean_cost_rehomed(c);
+	bool rehomes = clean_lines_may(c->j) && rehomed < cost / 4 * 3;
 	int error;
 
 	/* what is known by now, instead of a mean */
-	segment_measure(c->victim, cost, c->count);
+	segment_measure(c->victim, rehomes ? rehomed : cost, c->count);
 	if (c->pinned || !c->count) {
 		clean_leave(c);
 		return 0;
 	}
-	if (cost > bytes_max)
+	rehomes = rehomes && !line_renew(c->j, &c->j->shared->moving);
+	if ((rehomes ? rehomed : cost) > bytes_max)
 		return 0;
-	error = clean_copy(c);
+	error = clean_out(c, rehomes);
 	if (journal_failed(c->j))
-		return error; /* undecided: nothing is given up any more */
-	if (error == LOG_OUT) {
-		clean_undo(c);
-		return 0;
-	}
-	clean_publish(c);
+		return error;
 	if (c->pinned)
 		clean_leave(c);
 	*gained = !error && !c->pinned;

@@ -28,6 +28,9 @@ enum counter {
 	COUNT_MOVED,
 	COUNT_MOVED_BYTES,
 	COUNT_UNMOVED,
+	COUNT_LINES_CLEANED,
+	COUNT_LINES_LEFT,
+	COUNT_REHOMED, /* moved to another slot: each counts once more among the claimed */
 	COUNT_TAKEOVERS,
 	COUNTERS,
 };

@@ -91,8 +91,8 @@ static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t
 			error = extents_roll(j);
 	}
 	if (!error)
-		error = notes_add(&x->head->notes, meta->line, meta->line_epoch, meta->slot,
-				  meta->count, x->head->s->end / 32, extent_size_flags(meta));
+		error = notes_add(&x->head->notes, meta, x->head->s->end / 32,
+				  extent_size_flags(meta));
 	if (!error) {
 		extent->segment = head_segment(j, x->head);
 		extent->offset = x->head->s->end;

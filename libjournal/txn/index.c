@@ -2,6 +2,7 @@
 #include "txn/index.h"
 
 #include "txn/journal_impl.h"
+#include "txn/moved.h"
 
 /* Epoch numbers are drawn in sequence, so the low bits spread them evenly:
  * with one bucket of 8 for every 2 lines, a full bucket is rare, and then the
@@ -104,7 +105,7 @@ uint32_t index_find(const struct journal *j, uint64_t number)
 	return line;
 }
 
-struct slot *index_live(const struct journal *j, uint64_t id)
+static struct slot *index_live_at_home(const struct journal *j, uint64_t id)
 {
 	uint32_t line = id_number(id) ? index_find(j, id_number(id)) : NO_LINE;
 	uint32_t slot = id_slot(id);
@@ -119,4 +120,11 @@ struct slot *index_live(const struct journal *j, uint64_t id)
 	    (atomic_load_explicit(&state->claimed[slot / 64], memory_order_acquire) & bit))
 		return NULL;
 	return &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
+}
+
+struct slot *index_live(const struct journal *j, uint64_t id)
+{
+	struct slot *slot = index_live_at_home(j, id);
+
+	return slot || !moved_any(j) ? slot : moved_live(j, id);
 }

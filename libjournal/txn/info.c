@@ -8,9 +8,10 @@
 #include "txn/journal_impl.h"
 #include "txn/lane.h"
 #include "txn/line.h"
-#include "txn/list.h"
 #include "txn/logs.h"
 #include "txn/member.h"
+#include "txn/moved.h"
+#include "txn/read.h"
 
 static void info_medium(struct journal_medium *medium, const char *name, const char *backend,
 			const char *routine, const char *evidence, enum journal_class assumed,
@@ -149,6 +150,8 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	for (i = 0; i < j->shared->lines_used; i++)
 		if (line_state_of(j->lines[i].use) != LINE_FREE)
 			info->retires += line_retired(&j->lines[i]);
+	/* each slot that was moved out of counts as one */
+	info->retires -= counted(j->counters, COUNT_REHOMED);
 	info->retires_unfreed = counted(j->counters, COUNT_UNFREED);
 	info->destaged = counted(j->counters, COUNT_DESTAGED);
 	info->elided = counted(j->counters, COUNT_ELIDED);
@@ -161,6 +164,9 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	info->cleaned = counted(j->counters, COUNT_CLEANED);
 	info->cleaned_not = counted(j->counters, COUNT_UNMOVED);
 	info->moved = counted(j->counters, COUNT_MOVED);
+	info->lines_cleaned = counted(j->counters, COUNT_LINES_CLEANED);
+	info->lines_cleaned_not = counted(j->counters, COUNT_LINES_LEFT);
+	info->rehomed = counted(j->counters, COUNT_REHOMED);
 	info->moved_bytes = counted(j->counters, COUNT_MOVED_BYTES);
 	info->checkpoints = j->shared->checkpoints;
 	info->recovered = j->recovered.recovered;
@@ -170,16 +176,39 @@ static void info_counters(struct journal *j, struct journal_info *info)
 	info->lost_unnamed = j->recovered.lost_unnamed;
 }
 
+/* What lives in a slot, whatever its id is. */
+static void info_slot(struct journal *j, const struct slot_place *at, struct journal_info *info)
+{
+	const struct slot *slot = slot_at(j, at);
+	struct found found = { .id = 0 };
+	struct journal_entry entry;
+
+	do {
+		found.where = atomic_load(&slot->where);
+		found.bytes = atomic_load(&slot->bytes);
+		found.time_ns = atomic_load(&slot->time_ns);
+	} while (found.where != atomic_load(&slot->where));
+	if (where_kind(found.where) == WHERE_NONE || slot_is_claimed(j, at) ||
+	    !slot_place_valid(j, at))
+		return;
+	found_entry(&found, &entry);
+	info_entry(&entry, info);
+}
+
 static void info_line(struct journal *j, uint32_t line, struct journal_info *info)
 {
-	uint64_t number = atomic_load(&j->lines[line].number);
-	struct journal_entry entry = { 0 };
-	uint32_t slot = 0;
+	const struct line *state = &j->lines[line];
+	struct slot_place at = { atomic_load(&state->number), line, 0 };
+	uint32_t word;
+	uint64_t bits;
 
-	while (number && !list_in_line(j, number, slot, &entry)) {
-		info_entry(&entry, info);
-		slot = id_slot(entry.id) + 1;
-	}
+	for (word = 0; word < MARKER_LINE_WORDS && at.number; word++)
+		for (bits = atomic_load(&state->committed[word]) &
+			    ~atomic_load(&state->claimed[word]);
+		     bits; bits &= bits - 1) {
+			at.slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			info_slot(j, &at, info);
+		}
 }
 
 int journal_info(struct journal *j, struct journal_info *info)

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "format/features.h"
 #include "txn/background.h"
 #include "txn/beside.h"
 #include "txn/checkpoint.h"
@@ -23,6 +24,7 @@
 #include "txn/logs.h"
 #include "txn/media.h"
 #include "txn/member.h"
+#include "txn/move.h"
 #include "txn/open_impl.h"
 #include "txn/pool.h"
 #include "txn/recover.h"
@@ -165,6 +167,7 @@ static void journal_policy(struct journal *j, const struct journal_open_options 
 	uint32_t wanted = o->stage_max_bytes ? o->stage_max_bytes : STAGE_MAX_DEFAULT;
 
 	reserve_make(j);
+	j->moves_lines = j->log_geometry[0].incompat & FORMAT_INCOMPAT_MOVED;
 	if (j->segments.count > j->segments.reserve)
 		j->txn_bytes_max = min_u64(JOURNAL_TXN_BYTES_MAX,
 					   segment_room(j) * (j->segments.count -
@@ -516,6 +519,7 @@ static int journal_end(struct journal *j)
 	if (error)
 		return error;
 	journal_end_pool(j);
+	move_end(j);
 	error = heads_name(j);
 	if (!error && j->bits_durable && !health_bits_durable(j))
 		journal_leave_lines(j);

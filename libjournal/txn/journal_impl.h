@@ -134,6 +134,7 @@ struct extents {
 /* ---- lanes: lane.c ---- */
 
 struct journal_txn;
+struct moved_entry;
 
 /* this process's side of a lane */
 struct lane {
@@ -192,6 +193,8 @@ struct journal {
 	_Atomic uint64_t *pool_lines;
 	_Atomic uint64_t *free_lines;
 	struct index index;
+	struct moved_entry *moved_table;
+	bool moves_lines; /* the format allows it */
 	struct marker_geometry geometry;
 
 	/* in NVRAM's place, if it is not to be trusted any more: health.c */
@@ -223,6 +226,7 @@ struct journal {
 	struct stream stream;
 	struct stream moved; /* the cleaner's */
 	struct extents extents;
+	_Atomic uint64_t ahead_seq; /* use of a segment before which it was cleaned ahead */
 	struct background background;
 
 	/* a listing's order: list.c */
@@ -230,6 +234,8 @@ struct journal {
 		pthread_mutex_t lock;
 		uint64_t *numbers;
 		uint32_t count;
+		uint64_t *moved; /* ids */
+		uint32_t moved_count, moved_room;
 	} list;
 
 	/* transaction objects: txn_pool.c */

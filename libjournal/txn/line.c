@@ -6,6 +6,7 @@
 
 #include "txn/cell.h"
 #include "txn/checkpoint.h"
+#include "txn/clean_lines.h"
 #include "txn/health.h"
 #include "txn/pool.h"
 #include "txn/takeover.h"
@@ -66,6 +67,8 @@ static void line_reset(struct line *line)
 		atomic_store_explicit(&line->committed[i], 0, memory_order_relaxed);
 		atomic_store(&line->claimed[i], 0);
 	}
+	atomic_store_explicit(&line->flags, 0, memory_order_relaxed);
+	atomic_store_explicit(&line->left, 0, memory_order_relaxed);
 }
 
 /* Somebody who claimed a slot has yet to clear its bit: were the line recycled
@@ -111,6 +114,16 @@ static uint32_t line_offered(struct journal *j, uint32_t from)
 		}
 	}
 	return NO_LINE;
+}
+
+uint32_t lines_offered_count(const struct journal *j, uint32_t enough)
+{
+	uint32_t word, words = (j->geometry.lines + 63) / 64, offered = 0;
+
+	for (word = 0; word < words && offered < enough; word++)
+		offered += (uint32_t)__builtin_popcountll(
+			atomic_load_explicit(&j->free_lines[word], memory_order_relaxed));
+	return offered;
 }
 
 uint32_t lines_free_count(const struct journal *j)
@@ -187,12 +200,21 @@ static int line_enter_index(struct journal *j, struct slots_from *from, uint32_t
 {
 	int error = 0;
 
-	while (!error && !index_add(&j->index, *number, line)) {
+	/* no id is of such a line */
+	while (!error && !from->moved && !index_add(&j->index, *number, line)) {
 		error = line_number_draw(j, number);
 		atomic_store(&from->opening_number, *number);
 		atomic_store(&j->lines[line].use, line_use(*number, LINE_OPENING));
 	}
 	return error;
+}
+
+/* The last ones are set aside: without one to move into, none would ever be free. */
+static bool line_may_take(const struct journal *j, const struct slots_from *from)
+{
+	uint32_t keep = from->moved ? 0 : clean_lines_reserve(j);
+
+	return lines_offered_count(j, keep + 1) > keep;
 }
 
 /* Take a free line.  Return: 0, -ENOSPC, -EAGAIN all that are free wait for
@@ -203,7 +225,7 @@ static int line_pick(struct journal *j, struct slots_from *from, uint32_t *line,
 	bool some = false;
 	int error = line_number_draw(j, number);
 
-	for (*line = 0; !error; ++*line) {
+	for (*line = 0; !error && line_may_take(j, from); ++*line) {
 		*line = line_offered(j, *line);
 		if (*line == NO_LINE)
 			break;
@@ -241,6 +263,7 @@ static int line_open_once(struct journal *j, struct slots_from *from)
 	state = &j->lines[line];
 	line_reset(state);
 	atomic_store(&state->owner, from->owner);
+	atomic_store(&state->flags, from->moved ? LINE_MOVED : 0);
 	atomic_store_explicit(&state->number, number, memory_order_release);
 	from->line_number = number;
 	atomic_store(&from->next, 0);
@@ -256,8 +279,12 @@ static int line_open(struct journal *j, struct slots_from *from)
 
 	line_leave(j, from);
 	takeover_sweep(j, SWEEP_NS);
+	if (!from->moved)
+		clean_lines_ahead(j);
 	for (;;) {
 		error = line_open_once(j, from);
+		if (error == -ENOSPC && !from->moved && clean_lines_for_room(j))
+			continue;
 		if (error != -EAGAIN || journal_failed(j))
 			break;
 		takeover_sweep(j, SWEEP_WAITING_NS);
@@ -285,7 +312,7 @@ int line_take(struct journal *j, struct slots_from *from, uint32_t want, uint32_
 	uint32_t next = atomic_load_explicit(&from->next, memory_order_relaxed), skip;
 	int error;
 
-	if (line == NO_LINE && pool_take(j, from)) {
+	if (line == NO_LINE && !from->moved && pool_take(j, from)) {
 		line = from->line;
 		next = from->next;
 	}
@@ -306,6 +333,13 @@ int line_take(struct journal *j, struct slots_from *from, uint32_t want, uint32_
 	/* release: before anything of the slot, for who takes over from us */
 	atomic_store_explicit(&from->next, next + want, memory_order_release);
 	return 0;
+}
+
+int line_renew(struct journal *j, struct slots_from *from)
+{
+	if (from->line != NO_LINE && from->next < SLOTS_PER_LINE)
+		return 0;
+	return line_open(j, from);
 }
 
 void line_publish_alone(struct line *line, uint32_t slot, uint32_t want)

@@ -11,6 +11,13 @@ static inline struct marker_line *line_media(struct journal *j, uint32_t line)
 				      marker_line_offset(&j->geometry, line));
 }
 
+/* it is retired on the medium, once that is fenced (or, checkpointed, recorded) */
+static inline void line_retire_bit(struct journal *j, uint32_t line, uint32_t slot)
+{
+	nv_and8(j->marker, (uint64_t *)&line_media(j, line)->retire[slot / 64],
+		~(1ull << (slot & 63)));
+}
+
 /* bits [slot, slot + count) of one word */
 static inline uint64_t line_mask(uint32_t slot, uint32_t count)
 {
@@ -24,6 +31,9 @@ static inline uint64_t line_mask(uint32_t slot, uint32_t count)
  * free; or the sticky failure.
  */
 int line_take(struct journal *j, struct slots_from *from, uint32_t count, uint32_t *slot);
+
+/* a line with at least one slot left; as line_take() */
+int line_renew(struct journal *j, struct slots_from *from);
 
 /* what @from was opening when its holder died is free again */
 void line_unseize(struct journal *j, struct slots_from *from, uint32_t line, uint64_t number);
@@ -77,6 +87,8 @@ void line_map_adopt(struct journal *j, uint32_t line, uint64_t number);
 /* recovery is over: lines that hold nothing live become free */
 void lines_settle(struct journal *j);
 
+/* that may be free: @enough is enough to know */
+uint32_t lines_offered_count(const struct journal *j, uint32_t enough);
 /* how many may be taken, about */
 uint32_t lines_free_count(const struct journal *j);
 

@@ -9,6 +9,7 @@
 
 #include "txn/checkpoint.h"
 #include "txn/clean.h"
+#include "txn/clean_lines.h"
 #include "txn/clock.h"
 #include "txn/destage.h"
 #include "txn/health.h"
@@ -151,6 +152,19 @@ static void maintain_log(struct maintain *m)
 		m->done.more = 1;
 }
 
+static void maintain_lines(struct maintain *m)
+{
+	int error;
+
+	if (journal_failed(m->j) || !clean_lines_due(m->j, CLEAN_LINES_BACKGROUND))
+		return;
+	error = clean_lines_step(m->j, CLEAN_LINES_MOSTLY_DEAD, &m->done.lines_cleaned);
+	if (error == -ENOMEM)
+		m->error = error;
+	if (m->done.lines_cleaned)
+		m->done.more = 1;
+}
+
 /* It writes all of the map, so not for one segment that nobody needs. */
 static bool checkpoint_due(const struct journal *j)
 {
@@ -203,6 +217,7 @@ int journal_maintain(struct journal *j, const struct journal_maintain_options *o
 		(void)health_watch(j); /* if it fails, that is sticky */
 		maintain_stage(&m);
 		maintain_log(&m);
+		maintain_lines(&m);
 		maintain_checkpoint(&m);
 		error = journal_failed(j) ? journal_fail(j, -EIO) :
 			m.error	? journal_say(j, m.error, "maintenance: out of memory") : 0;

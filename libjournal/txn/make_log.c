@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 
 #include "backends.h"
+#include "format/features.h"
 #include "txn/clock.h"
 #include "txn/make_impl.h"
 #include "txn/media.h"
@@ -138,6 +139,7 @@ static void make_log_geometry(struct make *m)
 			m->log.block_bytes = m->logs[log]->block_bytes;
 	memcpy(m->log.uuid, m->conf.uuid, sizeof(m->log.uuid));
 	m->log.nonce = m->nonce;
+	m->log.incompat = FORMAT_INCOMPAT_MOVED;
 	m->log.created_ns = clock_ns();
 	m->log.logs = m->conf.log_count;
 }

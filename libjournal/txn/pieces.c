@@ -21,7 +21,8 @@ int pieces_final(struct journal *j, uint64_t id, uint64_t where, uint32_t units,
 
 	if (error)
 		return error;
-	if (meta->type == LOG_RETIRE || meta->id != id || meta->extents < 2)
+	/* who takes over what a dead one left in a line of moved ones knows no ids */
+	if (meta->type == LOG_RETIRE || (id && meta->id != id) || meta->extents < 2)
 		return -EBADMSG;
 	*table = final->payload + meta->bytes - (meta->extents - 1ull) * 8;
 	for (i = 0; i + 1 < meta->extents; i++)

@@ -23,7 +23,8 @@ static inline uint64_t pieces_where(const void *table, uint32_t i)
 }
 
 /**
- * pieces_final() - the final record of transaction @id, with a table that makes sense
+ * pieces_final() - the final record of a transaction, with a table that makes sense
+ * @id: or 0, not known
  * @where, @units: of its slot
  * @table: of the @final->meta.extents - 1 other pieces; inside @final->buffer
  * Return: as record_read(); @final->buffer is to be freed in any case.

@@ -120,6 +120,7 @@ static int recover_begin(struct recovery *r)
 		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean, WORD_ERASED);
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean, WORD_ERASED);
 	recover_scrub_stage(j);
+	recover_moved_end(r);
 	error = incarnation_set(j, r->incarnation + 1);
 	if (error)
 		return error;
@@ -165,6 +166,9 @@ static int recover_steps(struct recovery *r)
 	if (error)
 		return error;
 	recover_lost_bits(r);
+	error = recover_moved(r);
+	if (error)
+		return error;
 	recover_tell_lost(r);
 	recover_settle_lines(r);
 	if (j->rescue_lines) {
@@ -193,6 +197,7 @@ static void recovery_free(struct recovery *r)
 	free(r->scans);
 	free(r->order);
 	free(r->moves);
+	recover_moved_free(r);
 	pthread_mutex_destroy(&r->lock);
 }
 

@@ -58,6 +58,7 @@ struct recovery {
 	uint32_t threads;
 	uint64_t lost; /* entered as lost, whether or not a copy turned up */
 	uint16_t *moves; /* of the copy that is known, by slot; NULL: none was ever moved */
+	struct recover_moved *moved; /* what was moved to another slot */
 	struct segment_scan *scans; /* one for each segment */
 	uint32_t *order;            /* segments in use, by seq */
 	uint32_t order_count;
@@ -107,6 +108,22 @@ uint32_t recover_tail_bytes(const struct log_meta *meta);
  * @tail: its table; @valid: its payload verified.  Context: no lock held. */
 void recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
 		    const struct log_meta *meta, const uint8_t *tail, bool valid);
+
+/* recover_moved.c */
+/* a slot that is not the one that @id names; Context: r->lock */
+void recover_moved_note(struct recovery *r, uint32_t line, uint32_t slot, uint64_t id);
+/* the id of what is in the slot */
+uint64_t recover_id(const struct recovery *r, uint32_t line, uint32_t slot);
+/* All are known: of two slots of one id one is taken, the others are retired, with
+ * recover_moved_end().  Return: 0 or -ENOMEM with the text. */
+int recover_moved(struct recovery *r);
+/* Those that were not taken, on the medium.  Context: the copies that were taken are
+ * durable; the next fence, or checkpoint, makes it durable before anybody is served. */
+void recover_moved_end(struct recovery *r);
+void recover_moved_free(struct recovery *r);
+/* what recover_insert() took the place of is given up */
+void recover_supersede(struct recovery *r, uint32_t line, uint32_t slot);
+uint32_t recover_moves(const struct recovery *r, uint32_t line, uint32_t slot);
 
 /* recover_stage.c */
 int recover_stage(struct recovery *r);

@@ -17,7 +17,7 @@ static struct slot *recover_slot(struct recovery *r, uint32_t line, uint32_t slo
 	return &r->j->slots[(size_t)line * SLOTS_PER_LINE + slot];
 }
 
-static uint32_t recover_moves(const struct recovery *r, uint32_t line, uint32_t slot)
+uint32_t recover_moves(const struct recovery *r, uint32_t line, uint32_t slot)
 {
 	return r->moves ? r->moves[(size_t)line * SLOTS_PER_LINE + slot] : 0;
 }
@@ -52,13 +52,12 @@ static bool recover_have_better(const struct recovery *r, uint32_t line, uint32_
 }
 
 /* A copy, or a loss, that another one takes the place of. */
-static void recover_supersede(struct recovery *r, uint32_t line, uint32_t slot,
-			      struct slot *entry)
+void recover_supersede(struct recovery *r, uint32_t line, uint32_t slot)
 {
 	struct place place;
 
-	slot_take(r->j, entry, &place);
-	place_release(r->j, id_make(r->j->lines[line].number, slot), &place);
+	slot_take(r->j, recover_slot(r, line, slot), &place);
+	place_release(r->j, recover_id(r, line, slot), &place);
 }
 
 /* under the lock: no locked operation for each of a million */
@@ -81,7 +80,7 @@ bool recover_insert(struct recovery *r, uint32_t line, uint32_t slot,
 		return false;
 	if (known) {
 		known = where_kind(entry->where) != WHERE_LOST;
-		recover_supersede(r, line, slot, entry);
+		recover_supersede(r, line, slot);
 	}
 	slot_set(entry, copy->where, copy->bytes, copy->units, copy->time_ns);
 	recover_set_moves(r, line, slot, copy->moves);
@@ -129,8 +128,8 @@ static void recover_tell_line(struct recovery *r, uint32_t line)
 		if (!(state->committed[slot / 64] >> (slot & 63) & 1) ||
 		    where_kind(entry->where) != WHERE_LOST)
 			continue;
-		journal_id_print(id_make(state->number, slot), text);
-		found_damage(r->j, id_make(state->number, slot), "%s: COMMITTED_BUT_LOST: %s",
+		journal_id_print(recover_id(r, line, slot), text);
+		found_damage(r->j, recover_id(r, line, slot), "%s: COMMITTED_BUT_LOST: %s",
 			     text, why[entry->units]);
 	}
 }
@@ -160,7 +159,7 @@ static bool recover_extent(struct recovery *r, const struct log_meta *last, uint
 {
 	struct record record;
 	int error = piece_read(r->j, last->id, index, where, &record);
-	bool good = !error && record.meta.line_epoch == last->line_epoch;
+	bool good = !error;
 
 	if (error == -ENOMEM)
 		r->no_memory = true;
@@ -195,6 +194,7 @@ static void recover_multi(struct recovery *r, uint32_t segment, const struct log
 	bool good = recover_extents(r, meta, table);
 
 	pthread_mutex_lock(&r->lock);
+	recover_moved_note(r, meta->line, meta->slot, meta->id);
 	if (!good)
 		recover_lose(r, meta->line, meta->slot, WHY_EXTENT, segment);
 	else if (recover_insert(r, meta->line, meta->slot, &copy))
@@ -227,6 +227,7 @@ static void recover_members(struct recovery *r, const struct log_meta *meta,
 			memcpy(&size, tail + (size_t)i * 4, 4);
 			copy.bytes = get_le32(size);
 		}
+		recover_moved_note(r, meta->line, meta->slot + i, meta->id + i);
 		if (valid)
 			recover_insert(r, meta->line, meta->slot + i, &copy);
 		else

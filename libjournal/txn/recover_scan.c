@@ -362,8 +362,7 @@ int recover_reseal(struct recovery *r, uint32_t number, struct head *head)
 		flags = record->meta.type == LOG_DATA ? SUMMARY_SELF :
 			record->meta.extents         ? 0 :
 						       SUMMARY_PART;
-		error = notes_add(&head->notes, record->meta.line, record->meta.line_epoch,
-				  record->meta.slot, record->meta.count, record->offset / 32,
+		error = notes_add(&head->notes, &record->meta, record->offset / 32,
 				  (uint32_t)(log_record_bytes(record->meta.bytes) / 32) | flags);
 	}
 	head->s->end = scan->end;

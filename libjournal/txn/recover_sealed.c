@@ -21,7 +21,7 @@
 struct wanted {
 	uint32_t offset, bytes;
 	uint32_t line, slot;
-	uint64_t number;
+	uint64_t number, id;
 	bool self;
 };
 
@@ -64,7 +64,7 @@ static uint32_t sealed_candidates(struct recovery *r, const struct summary_head 
 static struct summary_entry *sealed_table(struct sealed *s, const struct summary_head *digest)
 {
 	struct journal *j = s->r->j;
-	uint32_t bytes = get_le32(digest->entries) * (uint32_t)sizeof(struct summary_entry);
+	uint32_t bytes = summary_table_bytes(digest);
 	struct log_io io = {
 		.offset = segment_base(j, s->segment) + get_le32(digest->table_offset),
 		.bytes = (uint32_t)round_up(bytes, j->block_bytes),
@@ -87,8 +87,9 @@ static struct summary_entry *sealed_table(struct sealed *s, const struct summary
 	return io.buffer;
 }
 
+/* @id: 0: what the slot says */
 static void sealed_want(struct sealed *s, const struct summary_line *line,
-			const struct summary_entry *entry, uint32_t slot)
+			const struct summary_entry *entry, uint32_t slot, uint64_t id)
 {
 	struct journal *j = s->r->j;
 	uint32_t size = get_le32(entry->size);
@@ -111,6 +112,7 @@ static void sealed_want(struct sealed *s, const struct summary_line *line,
 		.line = get_le32(line->line),
 		.slot = slot,
 		.number = get_le64(line->epoch),
+		.id = id,
 		.self = size & SUMMARY_SELF,
 	};
 }
@@ -126,12 +128,20 @@ static void sealed_want_all(struct sealed *s, const struct summary_head *digest,
 			    const struct summary_entry *table)
 {
 	const struct summary_line *lines = (const struct summary_line *)(digest + 1);
-	uint32_t i, slot, entry = 0;
+	const __le64 *ids = (const __le64 *)(const void *)(table + get_le32(digest->entries));
+	uint32_t i, slot, entry = 0, next_id = 0;
+	uint64_t id;
 
 	for (i = 0; i < get_le32(digest->lines); i++)
-		for (slot = 0; slot < SLOTS_PER_LINE; slot++)
-			if (get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1)
-				sealed_want(s, &lines[i], &table[entry++], slot);
+		for (slot = 0; slot < SLOTS_PER_LINE; slot++) {
+			if (!(get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1))
+				continue;
+			id = 0;
+			if (get_le32(table[entry].size) & SUMMARY_MOVED &&
+			    next_id < get_le32(digest->ids))
+				id = get_le64(ids[next_id++]);
+			sealed_want(s, &lines[i], &table[entry++], slot, id);
+		}
 	qsort(s->wanted, s->count, sizeof(*s->wanted), wanted_by_offset);
 }
 
@@ -162,6 +172,8 @@ static uint32_t sealed_run(const struct sealed *s, uint32_t first, struct run *r
 static void sealed_lose(struct sealed *s, const struct wanted *w)
 {
 	pthread_mutex_lock(&s->r->lock);
+	if (w->id)
+		recover_moved_note(s->r, w->line, w->slot, w->id);
 	recover_lose(s->r, w->line, w->slot, WHY_RECORD, s->segment);
 	pthread_mutex_unlock(&s->r->lock);
 }

@@ -230,7 +230,7 @@ static struct segment *segment_pop(struct journal *j, struct head *head, bool re
 	return NULL;
 }
 
-static int segments_full(struct journal *j)
+int segments_full(struct journal *j)
 {
 	if (!logs_left(j)) /* the last one fails just now */
 		return journal_fail(j, -EIO);
@@ -244,6 +244,9 @@ int segments_admit(struct journal *j)
 {
 	int error = 0;
 
+	/* not when the stream takes one: see there */
+	if (!j->bits_durable)
+		clean_ahead(j);
 	if (!reserve_broken(j))
 		return 0;
 	takeover_sweep(j, SWEEP_WAITING_NS);
@@ -287,10 +290,10 @@ static bool segments_some_pending(const struct journal *j)
  * checkpoints, for without the record all would be over.
  * Return: whether to look again.
  */
-static bool segments_regain(struct journal *j, bool reserved, int *error)
+static bool segments_regain(struct journal *j, bool reserved, bool cleans, int *error)
 {
 	if (!segments_some_pending(j))
-		return !reserved && clean_for_room(j);
+		return cleans && clean_for_room(j);
 	do
 		*error = checkpoint_try(j);
 	while (*error == -EAGAIN && reserved);
@@ -300,13 +303,13 @@ static bool segments_regain(struct journal *j, bool reserved, int *error)
 	return false;
 }
 
-static int segment_take_free(struct journal *j, struct head *head, bool reserved,
+static int segment_take_free(struct journal *j, struct head *head, bool reserved, bool cleans,
 			     struct segment **segment)
 {
 	int error = 0;
 
 	*segment = segment_pop(j, head, reserved);
-	while (!*segment && segments_regain(j, reserved, &error)) {
+	while (!*segment && segments_regain(j, reserved, cleans, &error)) {
 		if (error)
 			return error;
 		*segment = segment_pop(j, head, reserved);
@@ -319,14 +322,17 @@ static int segment_take_free(struct journal *j, struct head *head, bool reserved
 int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
 		 bool reserved, struct segment **out)
 {
+	/* What is reserved is for those that nobody may wait for, and the cleaner's own.
+	 * Without durable bits the cleaner writes records of retires to the stream: so
+	 * not while that is waiting for the segment. */
+	bool cleans = !reserved && (j->bits_durable || kind == LOG_EXTENTS);
 	struct segment *segment;
 	int error = 0;
 
-	/* What is reserved is for those that nobody may wait for, and the cleaner's own */
-	if (!reserved)
+	if (cleans)
 		clean_ahead(j);
 	do {
-		error = segment_take_free(j, head, reserved, &segment);
+		error = segment_take_free(j, head, reserved, cleans, &segment);
 		if (error)
 			return error;
 		segment_draw(j, head, segment, kind);
@@ -358,14 +364,14 @@ static uint64_t segment_limit(const struct journal *j, uint32_t entries)
 }
 
 bool segment_fits(const struct journal *j, const struct head *head, uint32_t offset,
-		  uint64_t bytes, uint32_t transactions)
+		  uint64_t bytes, uint32_t entries)
 {
 	const struct notes_counts *counts = &head->s->notes;
 
 	/* one record brings one line at most */
 	return counts->lines < head->notes.line_max &&
 	       round_up(offset + bytes, j->block_bytes) <=
-		       segment_limit(j, counts->entries + transactions);
+		       segment_limit(j, counts->entries + entries);
 }
 
 uint64_t segment_room(const struct journal *j)

@@ -44,12 +44,15 @@ void segment_give_back(struct journal *j, struct segment *segment);
  */
 int segments_admit(struct journal *j);
 
+/* Return: -ENOSPC, with the text */
+int segments_full(struct journal *j);
+
 /**
  * segment_fits() - whether a record of @bytes at @offset of the head's segment leaves
- * room for the summary, with its transactions noted
+ * room for the summary, with @entries more, and ids, in its table
  */
 bool segment_fits(const struct journal *j, const struct head *head, uint32_t offset,
-		  uint64_t bytes, uint32_t transactions);
+		  uint64_t bytes, uint32_t entries);
 
 /* bytes of records that a fresh segment takes at most */
 uint64_t segment_room(const struct journal *j);

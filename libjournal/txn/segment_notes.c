@@ -83,28 +83,38 @@ static void notes_mark(struct summary_line *line, uint32_t slot, uint32_t count)
 		line->used[slot / 64] |= put_le64(1ull << (slot & 63));
 }
 
-int notes_add(struct segment_notes *notes, uint32_t line, uint64_t number, uint32_t slot,
-	      uint32_t count, uint32_t offset, uint32_t size)
+static bool notes_are_moved(const struct summary_line *line)
+{
+	return line->first;
+}
+
+int notes_add(struct segment_notes *notes, const struct log_meta *meta, uint32_t offset,
+	      uint32_t size)
 {
 	struct notes_counts *counts = notes->counts;
+	bool moved = meta->id != id_make(meta->line_epoch, meta->slot);
 	uint32_t index;
 	int error = counts->notes == notes_max(notes->j) ?
 			    -ENOSPC :
 			    shared_notes_ready(notes->j, notes->index, counts->notes + 1);
 
 	if (!error)
-		error = notes_line(notes, line, number, &index);
+		error = notes_line(notes, meta->line, meta->line_epoch, &index);
 	if (error)
 		return error;
 	notes->notes[counts->notes++] = (struct segment_note){
+		.id = moved ? meta->id : 0,
 		.line_index = index,
 		.offset = offset,
-		.size = size,
-		.slot = (uint16_t)slot,
-		.count = (uint16_t)count,
+		.size = moved ? size | SUMMARY_MOVED : size,
+		.slot = (uint16_t)meta->slot,
+		.count = (uint16_t)meta->count,
 	};
-	counts->entries += count;
-	notes_mark(&notes->lines[index], slot, count);
+	/* until it is encoded: all of a line were moved there, or none */
+	if (moved)
+		notes->lines[index].first = put_le32(1);
+	counts->entries += meta->count << moved;
+	notes_mark(&notes->lines[index], meta->slot, meta->count);
 	return 0;
 }
 
@@ -120,7 +130,7 @@ void notes_keep(struct segment_notes *notes, uint32_t count)
 	for (i = 0; i < count; i++) {
 		note = &notes->notes[i];
 		notes_mark(&notes->lines[note->line_index], note->slot, note->count);
-		notes->counts->entries += note->count;
+		notes->counts->entries += note->count << (note->id != 0);
 	}
 }
 
@@ -134,14 +144,21 @@ static uint32_t notes_rank(const struct summary_line *line, uint32_t slot)
 						     ((1ull << (slot & 63)) - 1));
 }
 
-uint32_t notes_table_bytes(const struct segment_notes *notes)
+static uint32_t notes_entries(const struct summary_line *line)
 {
-	uint32_t i, entries = 0;
+	return notes_rank(line, 511) + !!(get_le64(line->used[7]) >> 63);
+}
 
-	for (i = 0; i < notes->counts->lines; i++)
-		entries += notes_rank(&notes->lines[i], 511) +
-			   !!(get_le64(notes->lines[i].used[7]) >> 63);
-	return entries * (uint32_t)sizeof(struct summary_entry);
+void notes_table(const struct segment_notes *notes, uint32_t *entries, uint32_t *ids)
+{
+	uint32_t i, count;
+
+	*entries = *ids = 0;
+	for (i = 0; i < notes->counts->lines; i++) {
+		count = notes_entries(&notes->lines[i]);
+		*entries += count;
+		*ids += notes_are_moved(&notes->lines[i]) ? count : 0;
+	}
 }
 
 /* The last piece of a transaction is its entry, the others only fill in. */
@@ -153,24 +170,38 @@ static void notes_entry(struct summary_entry *entry, uint32_t offset, uint32_t s
 	entry->size = put_le32(size);
 }
 
-void notes_encode(const struct segment_notes *notes, struct summary_line *lines,
-		  struct summary_entry *table)
+static void notes_lines(const struct segment_notes *notes, struct summary_line *lines,
+			uint32_t *first_id)
 {
-	const struct segment_note *note;
-	uint32_t i, k, first = 0;
+	uint32_t i, count, first = 0, ids = 0;
 
 	memcpy(lines, notes->lines, notes->counts->lines * sizeof(*lines));
 	for (i = 0; i < notes->counts->lines; i++) {
+		count = notes_entries(&lines[i]);
+		first_id[i] = ids;
+		ids += notes_are_moved(&lines[i]) ? count : 0;
 		lines[i].first = put_le32(first);
-		first += notes_rank(&lines[i], 511) + !!(get_le64(lines[i].used[7]) >> 63);
+		first += count;
 	}
-	memset(table, 0, first * sizeof(*table));
+}
+
+void notes_encode(const struct segment_notes *notes, struct summary_line *lines,
+		  struct summary_entry *table, uint32_t entries, uint32_t *first_id)
+{
+	const struct segment_note *note;
+	uint32_t i, k, first, rank;
+	__le64 *ids = (__le64 *)(void *)(table + entries);
+
+	notes_lines(notes, lines, first_id);
+	memset(table, 0, entries * sizeof(*table));
 	for (i = 0; i < notes->counts->notes; i++) {
 		note = &notes->notes[i];
 		first = get_le32(lines[note->line_index].first);
-		for (k = 0; k < note->count; k++)
-			notes_entry(&table[first + notes_rank(&lines[note->line_index],
-							      note->slot + k)],
-				    note->offset, note->size);
+		for (k = 0; k < note->count; k++) {
+			rank = notes_rank(&lines[note->line_index], note->slot + k);
+			notes_entry(&table[first + rank], note->offset, note->size);
+			if (note->id)
+				ids[first_id[note->line_index] + rank] = put_le64(note->id + k);
+		}
 	}
 }

@@ -132,23 +132,46 @@ int segment_write_header(struct journal *j, struct segment *segment)
 	return error;
 }
 
+/* @buffer: room for the table, the digest, and, behind them, a number for each line */
 static void summary_encode(struct journal *j, const struct head *from, struct segment *segment,
-			   bool sealed, uint32_t table_bytes, uint32_t table_room,
+			   bool sealed, uint32_t entries, uint32_t ids, uint32_t table_room,
 			   uint8_t *buffer)
 {
 	const struct segment_notes *notes = &from->notes;
 	struct summary_head *head = (struct summary_head *)(buffer + table_room);
 
-	notes_encode(notes, (struct summary_line *)(head + 1), (struct summary_entry *)buffer);
+	notes_encode(notes, (struct summary_line *)(head + 1), (struct summary_entry *)buffer,
+		     entries, (uint32_t *)(buffer + table_room + j->digest_bytes));
 	segment_head(segment, from->s->end, from->s->durable_record_seq, head);
 	head->sealed = put_le16(sealed);
 	head->lines = put_le32(notes->counts->lines);
-	head->entries = put_le32(table_bytes / (uint32_t)sizeof(struct summary_entry));
+	head->entries = put_le32(entries);
+	head->ids = put_le32(ids);
 	head->table_offset =
 		put_le32((uint32_t)(j->segment_bytes - j->digest_bytes - table_room));
-	head->table_crc = put_le32(crc32c(segment->seed, buffer, table_bytes));
+	head->table_crc =
+		put_le32(crc32c(segment->seed, buffer, summary_table_bytes(head)));
 	head->retires = put_le32(notes->counts->retires);
 	summary_seal(head, j->geometry.nonce);
+}
+
+/* The summary, in memory: the table, in @table_room bytes, then the digest. */
+static int summary_make(struct journal *j, const struct head *from, struct segment *segment,
+			bool sealed, uint32_t *table_room, uint8_t **buffer)
+{
+	uint32_t entries, ids;
+
+	notes_table(&from->notes, &entries, &ids);
+	*table_room = (uint32_t)round_up((entries + ids) * sizeof(struct summary_entry),
+					 j->block_bytes);
+	*buffer = seal_buffer(round_up(*table_room, 4096) + j->digest_bytes +
+			      from->notes.counts->lines * sizeof(uint32_t));
+	if (!*buffer)
+		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
+	summary_encode(j, from, segment, sealed, entries, ids, *table_room, *buffer);
+	if (sealed)
+		segment_filled(j, segment, from->s->end, entries);
+	return 0;
 }
 
 /*
@@ -160,24 +183,18 @@ static void summary_encode(struct journal *j, const struct head *from, struct se
  */
 int segment_write_summary(struct journal *j, struct head *from, struct segment *segment)
 {
-	uint32_t table_bytes, table_room;
-	uint32_t log = segment_log(j, segment->number);
+	uint32_t table_room, log = segment_log(j, segment->number);
 	uint64_t at = segment_base(j, segment->number) + j->segment_bytes - j->digest_bytes;
 	uint8_t *buffer;
-	int error = 0;
+	int error;
 
 	/* The log went out of use while the last records were written.  They are to go
 	 * elsewhere, if they are not there yet: what is named is lost if it is not found. */
 	if (from->s->last_record_seq != from->s->durable_record_seq)
 		notes_keep(&from->notes, from->s->durable_notes);
-	table_bytes = notes_table_bytes(&from->notes);
-	table_room = (uint32_t)round_up(table_bytes, j->block_bytes);
-	buffer = seal_buffer(round_up(table_room, 4096) + j->digest_bytes);
-	if (!buffer)
-		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
-	summary_encode(j, from, segment, true, table_bytes, table_room, buffer);
-	segment_filled(j, segment, from->s->end,
-		       table_bytes / (uint32_t)sizeof(struct summary_entry));
+	error = summary_make(j, from, segment, true, &table_room, &buffer);
+	if (error)
+		return error;
 	if (table_room)
 		error = segment_write(j, log, at - table_room, buffer, table_room);
 	if (!error)
@@ -191,14 +208,12 @@ int segment_write_summary(struct journal *j, struct head *from, struct segment *
 
 int segment_write_names(struct journal *j, const struct head *from, struct segment *segment)
 {
-	uint32_t table_bytes = notes_table_bytes(&from->notes);
-	uint32_t table_room = (uint32_t)round_up(table_bytes, j->block_bytes);
-	uint8_t *buffer = seal_buffer(round_up(table_room, 4096) + j->digest_bytes);
-	int error;
+	uint32_t table_room;
+	uint8_t *buffer;
+	int error = summary_make(j, from, segment, false, &table_room, &buffer);
 
-	if (!buffer)
-		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
-	summary_encode(j, from, segment, false, table_bytes, table_room, buffer);
+	if (error)
+		return error;
 	error = segment_write_second(j, segment, buffer + table_room, j->digest_bytes);
 	free(buffer);
 	return error;

@@ -11,6 +11,7 @@
 #include "txn/journal_impl.h"
 #include "txn/lane.h"
 #include "txn/line.h"
+#include "txn/moved.h"
 #include "txn/segment_notes.h"
 #include "txn/times.h"
 
@@ -57,6 +58,8 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 		return HEADS * (uint64_t)notes_max(j) * sizeof(struct segment_note);
 	case SHARED_HOLDS:
 		return MEMBERS * holds_bytes(j);
+	case SHARED_MOVED:
+		return moved_table_bytes(g->lines);
 	case SHARED_MAP:
 		return j->bits_durable ? 0 : j->marker->bytes;
 	case SHARED_LINES:
@@ -102,6 +105,7 @@ static void shared_point(struct journal *j)
 	j->free_segments = shared_at(j, SHARED_FREE_SEGMENTS);
 	j->lines = shared_at(j, SHARED_LINES);
 	j->slots = shared_at(j, SHARED_SLOTS);
+	j->moved_table = shared_at(j, SHARED_MOVED);
 }
 
 struct lane_shared *shared_lane(struct journal *j, uint32_t index)
@@ -153,6 +157,8 @@ static void shared_first(struct journal *j)
 	/* before anybody joins: one who dies at once has no line */
 	for (i = 0; i < MEMBERS; i++)
 		slots_from_none(&j->members[i].own);
+	slots_from_none(&j->shared->moving);
+	j->shared->moving.moved = 1;
 }
 
 /* ---- memory that is there before it is touched ------------------------------- */
@@ -226,6 +232,11 @@ int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries)
 int shared_holds_ready(struct journal *j, uint32_t member)
 {
 	return shared_allocate_part(j, SHARED_HOLDS, holds_bytes(j), member, member + 1ull);
+}
+
+int shared_moved_ready(struct journal *j, uint64_t from, uint64_t to)
+{
+	return shared_allocate_part(j, SHARED_MOVED, sizeof(struct moved_entry), from, to);
 }
 
 void *shared_map_at(struct journal *j)

@@ -40,11 +40,19 @@ struct line {
 	/* number << 2 | line_state: numbers never come again, so a compare-and-swap
 	 * that expects one is about that use of the line and no other */
 	_Atomic uint64_t use;
-	_Atomic uint64_t committed[MARKER_LINE_WORDS]; /* 1: readable or retired */
-	/* 1: never live again: aborted, or somebody retires it, or did */
-	_Atomic uint64_t claimed[MARKER_LINE_WORDS];
 	_Atomic uint32_t owner; /* the member whose own line it is; 0: a lane's */
+	_Atomic uint32_t flags; /* LINE_MOVED ..., of this epoch */
+	_Atomic uint64_t committed[MARKER_LINE_WORDS]; /* 1: readable or retired */
+	/* 1: never live again: aborted, or somebody retires it, or did, or moved on */
+	_Atomic uint64_t claimed[MARKER_LINE_WORDS];
+	_Atomic uint32_t left; /* so many lived in it when it could not be cleaned */
 } __attribute__((aligned(64))); /* two lanes' lines share no cache line */
+
+/* what lives in it was moved there: its slots are nobody's ids (moved.h), and the index
+ * does not lead to it */
+#define LINE_MOVED  1u
+/* something in it was, or is being, moved out: who claims a slot looks there, too */
+#define LINE_MOVING 2u
 
 static inline uint64_t line_use(uint64_t number, enum line_state state)
 {
@@ -78,6 +86,7 @@ struct slots_from {
 	_Atomic uint32_t next;    /* slot in it; stored before the slot is used */
 	_Atomic uint32_t opening; /* the line that is being opened for it, or NO_LINE */
 	uint32_t owner;           /* the member, of its own; 0: a lane's */
+	uint32_t moved;           /* they are for what is moved */
 	_Atomic uint64_t opening_number;
 	uint64_t line_number;
 };
@@ -157,6 +166,7 @@ enum head_kind {
 
 /* the summary of an open segment, as it grows: segment_notes.c */
 struct segment_note {
+	uint64_t id; /* of one whose slot is not that of its id, else 0 */
 	uint32_t line_index; /* in lines[] */
 	uint32_t offset;
 	uint32_t size;
@@ -166,7 +176,7 @@ struct segment_note {
 
 struct notes_counts {
 	uint32_t lines, notes;
-	uint32_t entries; /* an upper bound while it grows */
+	uint32_t entries; /* and ids: an upper bound while it grows */
 	uint32_t retires;
 	uint32_t ready; /* notes that have memory */
 	bool lines_ready;
@@ -224,6 +234,7 @@ enum shared_part {
 	SHARED_LINES,
 	SHARED_SLOTS,
 	SHARED_NOTES, /* for each head */
+	SHARED_MOVED, /* by levels: moved.h */
 	SHARED_MAP, /* of a checkpointed marker store */
 	SHARED_PARTS,
 };
@@ -289,6 +300,9 @@ struct shared {
 	/* destaging in the background: turn << 32 | who, and that he goes on */
 	_Atomic uint64_t destager, destager_beat;
 	_Atomic uint64_t cleaning; /* turn << 32 | number + 1 of what it holds; 0: nothing */
+	/* the cleaner's, too: where it takes slots for what it moves */
+	struct slots_from moving;
+	_Atomic uint32_t moved_levels; /* of the table of what was moved */
 	_Atomic uint64_t checkpoints;
 };
 
@@ -325,6 +339,8 @@ void shared_free(struct journal *j);
 
 /* memory for all slots up to @line is there; Return: 0, or -ENOMEM with the text */
 int shared_lines_ready(struct journal *j, uint32_t line);
+/* memory for entries [from, to) of the table of what was moved */
+int shared_moved_ready(struct journal *j, uint64_t from, uint64_t to);
 /* the map of a checkpointed store, and memory for it */
 void *shared_map_at(struct journal *j);
 int shared_map_ready(struct journal *j);

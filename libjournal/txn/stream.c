@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "txn/checkpoint.h"
+#include "txn/clean.h"
 #include "txn/head.h"
 #include "txn/holds.h"
 #include "txn/reserve.h"
@@ -207,23 +208,22 @@ static int stream_roll(struct stream *s, bool reserved)
 	return error;
 }
 
-static bool stream_fits(const struct stream *s, uint32_t need, uint32_t transactions)
+static bool stream_fits(const struct stream *s, uint32_t need, uint32_t entries)
 {
 	const struct batch *batch = &s->batch[s->filling];
 
 	return s->head && !s->rolling && head_segment(s->j, s->head) &&
 	       !segment_is_out(s->j, head_segment(s->j, s->head)) &&
 	       batch->used + need <= s->batch_bytes &&
-	       segment_fits(s->j, s->head, s->head->s->end + batch->used, need, transactions);
+	       segment_fits(s->j, s->head, s->head->s->end + batch->used, need, entries);
 }
 
 /* Until the record fits: write the batch out, or roll the segment. */
-static int stream_make_room(struct stream *s, uint32_t need, uint32_t transactions,
-			    bool reserved)
+static int stream_make_room(struct stream *s, uint32_t need, uint32_t entries, bool reserved)
 {
 	int error = 0;
 
-	while (!error && !stream_fits(s, need, transactions)) {
+	while (!error && !stream_fits(s, need, entries)) {
 		if (s->error)
 			return s->error;
 		if (s->writing)
@@ -270,9 +270,15 @@ static int stream_note(struct head *head, const struct log_meta *meta, uint32_t 
 		head->s->notes.retires++;
 		return 0;
 	}
-	return notes_add(&head->notes, meta->line, meta->line_epoch, meta->slot, meta->count,
-			 offset / 32,
+	return notes_add(&head->notes, meta, offset / 32,
 			 (uint32_t)(log_record_bytes(meta->bytes) / 32) | SUMMARY_SELF);
+}
+
+/* Without durable bits nothing is cleaned while a segment is taken (segment.c), but
+ * here; and who cleans has what he needs set aside. */
+static bool stream_is_full(const struct stream *s, int error, bool reserved)
+{
+	return error == -ENOSPC && !reserved && !s->j->bits_durable && s->kind == HEAD_STREAM;
 }
 
 /*
@@ -280,9 +286,10 @@ static int stream_note(struct head *head, const struct log_meta *meta, uint32_t 
  * under the lock: meanwhile a destage or a retire may have rolled the head into
  * the reserve, and data there would hold it.
  */
-static int stream_enter(struct stream *s, uint32_t need, uint32_t transactions, bool reserved)
+static int stream_enter(struct stream *s, uint32_t need, uint32_t entries, bool reserved)
 {
 	struct journal *j = s->j;
+	bool cleaned;
 	int error;
 
 	for (;;) {
@@ -291,9 +298,16 @@ static int stream_enter(struct stream *s, uint32_t need, uint32_t transactions, 
 		if (!error)
 			error = s->error;
 		if (!error)
-			error = stream_make_room(s, need, transactions, reserved);
-		if (error || reserved || !reserve_broken(j))
+			error = stream_make_room(s, need, entries, reserved);
+		if (stream_is_full(s, error, reserved)) {
+			pthread_mutex_unlock(&s->lock);
+			cleaned = clean_for_room(j);
+			pthread_mutex_lock(&s->lock);
+			if (!cleaned)
+				return segments_full(j);
+		} else if (error || reserved || !reserve_broken(j)) {
 			return error;
+		}
 		pthread_mutex_unlock(&s->lock);
 	}
 }
@@ -316,21 +330,24 @@ static int stream_add(struct stream *s, const struct stream_record *record,
 }
 
 static uint32_t stream_need(const struct stream *s, const struct stream_record *record,
-			    uint32_t *transactions)
+			    uint32_t *transactions, uint32_t *entries)
 {
 	uint32_t need = (uint32_t)log_record_bytes(record->meta.bytes);
+	bool moved = record->meta.id != id_make(record->meta.line_epoch, record->meta.slot);
 
 	/* or no fresh segment would ever do */
 	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(s->j));
 	*transactions = record->meta.type == LOG_DATA ? record->meta.count : 0;
+	/* the id of one that lies in another slot is in the table, too; it is no group */
+	*entries = *transactions + (*transactions && moved);
 	return need;
 }
 
 int stream_append(struct stream *s, const struct stream_record *record, bool reserved,
 		  struct stream_place *place)
 {
-	uint32_t transactions, need = stream_need(s, record, &transactions);
-	int error = stream_enter(s, need, transactions, reserved);
+	uint32_t transactions, entries, need = stream_need(s, record, &transactions, &entries);
+	int error = stream_enter(s, need, entries, reserved);
 
 	if (!error)
 		error = stream_add(s, record, transactions, place);
@@ -343,12 +360,12 @@ int stream_append(struct stream *s, const struct stream_record *record, bool res
 int stream_append_now(struct stream *s, const struct stream_record *record,
 		      struct stream_place *place)
 {
-	uint32_t transactions, need = stream_need(s, record, &transactions);
+	uint32_t transactions, entries, need = stream_need(s, record, &transactions, &entries);
 	int error;
 
 	pthread_mutex_lock(&s->lock);
 	error = s->error;
-	if (!error && (reserve_broken(s->j) || !stream_fits(s, need, transactions)))
+	if (!error && (reserve_broken(s->j) || !stream_fits(s, need, entries)))
 		error = -EAGAIN;
 	if (!error)
 		error = stream_add(s, record, transactions, place);

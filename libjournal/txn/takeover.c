@@ -7,11 +7,12 @@
  *  2. lines of its own: what it had begun will never be committed; retired durably,
  *     for the log may hold it whole;
  *  3. retires that it had claimed: ended;
- *  4. cells; not before 3: they keep lines whose bits are still to be cleared;
- *  5. heads: takeover_head.c;
- *  6. what it held and no slot names: holds.h.  Not before 1 and 2, which may publish
+ *  4. what it was moving to another line: takeover_move.c;
+ *  5. cells; not before 3 and 4: they keep lines whose bits are still to be cleared;
+ *  6. heads: takeover_head.c;
+ *  7. what it held and no slot names: holds.h.  Not before 1, 2 and 4, which may publish
  *     what it had done;
- *  7. jobs; then its number is free.
+ *  8. jobs; then its number is free.
  */
 #include "txn/takeover.h"
 
@@ -38,12 +39,6 @@ static uint64_t below(uint32_t word, uint32_t limit)
 					  (1ull << (limit & 63)) - 1;
 }
 
-static void bit_clear(struct journal *j, uint32_t line, uint32_t slot)
-{
-	nv_and8(j->marker, (uint64_t *)&line_media(j, line)->retire[slot / 64],
-		~(1ull << (slot & 63)));
-}
-
 /* What it has in the log is given up, once; whoever takes where away does it. */
 static void place_drop(struct journal *j, uint32_t line, uint32_t slot)
 {
@@ -53,7 +48,8 @@ static void place_drop(struct journal *j, uint32_t line, uint32_t slot)
 	if (where_kind(atomic_load(&entry->where)) != WHERE_STAGE)
 		slot_take(j, entry, &place);
 	if (place.where)
-		place_release(j, id_make(j->lines[line].number, slot), &place);
+		place_release(j, atomic_load(&j->lines[line].flags) & LINE_MOVED ?
+				 0 : id_make(j->lines[line].number, slot), &place);
 }
 
 /* Slots that were taken and never published nor given up: their bits. */
@@ -72,7 +68,7 @@ static int takeover_slots(struct journal *j, uint32_t line, uint32_t limit)
 
 	for (word = 0; word < MARKER_LINE_WORDS; word++)
 		for (bits = undecided(state, word, limit); bits; bits &= bits - 1)
-			bit_clear(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
+			line_retire_bit(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
 	/* the bits before the claims: a copy in the log stays dead from here on */
 	error = health_fence(j);
 	if (error)
@@ -160,7 +156,7 @@ static void retires_of_line(struct journal *j, struct cell *cell, uint32_t line)
 		return;
 	for (word = 0; word < MARKER_LINE_WORDS; word++)
 		for (bits = unretired(j, line, word); bits; bits &= bits - 1)
-			bit_clear(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
+			line_retire_bit(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
 }
 
 /* What retired ones still have in the log; the bits are durable by now. */
@@ -247,6 +243,8 @@ static int takeover_all(struct journal *j, uint32_t number)
 		error = takeover_own(j, number);
 	if (!error)
 		error = takeover_retires(j);
+	if (!error && atomic_load(&j->shared->cleaner) == number + 1)
+		error = takeover_move(j);
 	if (error)
 		return error;
 	takeover_cells(j, number);

@@ -14,6 +14,8 @@ int takeover_line(struct journal *j, uint32_t line, uint64_t number, uint32_t li
 
 /* takeover_lane.c: the lanes that member @number had leased */
 int takeover_lanes(struct journal *j, uint32_t number);
+/* takeover_move.c: what the dead cleaner was moving to another line */
+int takeover_move(struct journal *j);
 /* takeover_head.c: the heads */
 int takeover_heads(struct journal *j, uint32_t number);
 

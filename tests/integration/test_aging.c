@@ -7,6 +7,8 @@
  *
  *   AGING_TIMES=100 AGING_MIB=1024 SEED=7 build/tests/integration/test_aging
  *
+ * AGING_BYTES_MIN and _MAX say how large payloads are.
+ *
  * Full is what the empty log takes until it says so.  TMPDIR says where it lies.
  */
 #include <errno.h>
@@ -24,7 +26,7 @@
 #include "lib/bed.h"
 
 #define IMMORTAL   500u /* one in so many */
-#define GROUP      4u
+#define GROUP      64u
 #define BYTES_MAX  32768u
 
 struct aged {
@@ -41,7 +43,7 @@ struct aging {
 	struct aged *old;       /* the immortal */
 	size_t old_count, old_room;
 	uint64_t full_bytes;
-	bool staged;
+	uint32_t bytes_min, bytes_max, group;
 };
 
 static uint64_t from_environment(const char *name, uint64_t usual)
@@ -89,7 +91,8 @@ static int put_some(struct aging *a, uint32_t count)
 		return error;
 	for (i = 0; i < count && !error; i++) {
 		some[i].seed = draw(a) << 20 | i;
-		some[i].bytes = 500 + (uint32_t)(draw(a) % (BYTES_MAX - 500));
+		some[i].bytes = a->bytes_min +
+				(uint32_t)(draw(a) % (a->bytes_max - a->bytes_min));
 		bed_fill(payload, some[i].bytes, some[i].seed);
 		error = i ? journal_group_next(txn) : 0;
 		if (!error)
@@ -113,11 +116,11 @@ static int put_some(struct aging *a, uint32_t count)
 
 static void retire_down_to(struct aging *a, uint64_t bytes)
 {
-	uint64_t ids[64];
+	uint64_t ids[512];
 	size_t count;
 
 	while (a->live > bytes && a->first < a->last) {
-		for (count = 0; count < 64 && a->live > bytes && a->first < a->last; count++) {
+		for (count = 0; count < 512 && a->live > bytes && a->first < a->last; count++) {
 			ids[count] = a->young[a->first].id;
 			a->live -= a->young[a->first++].bytes;
 		}
@@ -135,7 +138,7 @@ static void measure_full(struct aging *a)
 {
 	int error;
 
-	while (!(error = put_some(a, GROUP)))
+	while (!(error = put_some(a, a->group)))
 		;
 	assert_int_equal(error, -ENOSPC);
 	a->full_bytes = a->live;
@@ -153,8 +156,10 @@ static void age(struct aging *a, uint64_t times)
 	for (i = 0; i < 10; i++) {
 		start = now();
 		for (end = a->written + tenth; a->written < end;) {
-			retire_down_to(a, a->full_bytes / 10 * 9);
-			error = put_some(a, a->staged ? 1 : GROUP);
+			/* some at a time, as many who retire together do */
+			if (a->live > a->full_bytes / 100 * 90)
+				retire_down_to(a, a->full_bytes / 100 * 89);
+			error = put_some(a, a->group);
 			if (error)
 				print_error("after %" PRIu64 " bytes: %s\n", a->written,
 					    journal_error(a->bed.j));
@@ -165,11 +170,14 @@ static void age(struct aging *a, uint64_t times)
 	after = bed_info(&a->bed);
 	after.log_payload_bytes -= before.log_payload_bytes;
 	after.moved_bytes -= before.moved_bytes;
+	after.lines_cleaned -= before.lines_cleaned;
 	printf("# %" PRIu64 " MB payload through a log of %" PRIu64 " MB: %" PRIu64 " segments "
-	       "cleaned (%" PRIu64 " left), %" PRIu64 " transactions moved, write amplification "
-	       "%.3f; first tenth %.0f MB/s, last %.0f\n", 10 * tenth / 1000000,
+	       "cleaned (%" PRIu64 " left), %" PRIu64 " transactions moved, %" PRIu64 " lines "
+	       "cleaned (%" PRIu64 " left), write amplification %.3f; first tenth %.0f MB/s, "
+	       "last %.0f\n", 10 * tenth / 1000000,
 	       before.segments * before.segment_bytes / 1000000, after.cleaned - before.cleaned,
 	       after.cleaned_not - before.cleaned_not, after.moved - before.moved,
+	       after.lines_cleaned, after.lines_cleaned_not - before.lines_cleaned_not,
 	       (double)(after.log_payload_bytes + after.moved_bytes) /
 		       (double)after.log_payload_bytes, rate[0], rate[9]);
 	assert_true(after.cleaned > before.cleaned);
@@ -193,17 +201,70 @@ static void verify(struct aging *a)
 	model_free(&model);
 }
 
-static void stays_healthy(enum bed_medium medium)
+static void stays_healthy_with(enum bed_medium medium, uint32_t log_mib, uint32_t bytes_min,
+			       uint32_t bytes_max)
 {
 	struct aging a = { .random = from_environment("SEED", 1) };
 	uint64_t share = from_environment("TEST_SHARE", 1);
-	uint64_t times = from_environment("AGING_TIMES", share > 4 ? 2 : 10 / share);
+	/* of large ones, since those take less time */
+	uint64_t often = bytes_max > 4096 ? 10 : 4;
+	uint64_t times = from_environment("AGING_TIMES", share > 4 ? 2 : often / share);
 
 	printf("# SEED=%" PRIu64 " AGING_TIMES=%" PRIu64 "\n", a.random, times);
-	a.staged = medium != BED_FILE;
-	bed_make(&a.bed, medium, from_environment("AGING_MIB", 48) << 20, 16u << 20);
+	a.bytes_min = (uint32_t)from_environment("AGING_BYTES_MIN", bytes_min);
+	a.bytes_max = (uint32_t)from_environment("AGING_BYTES_MAX", bytes_max);
+	assert_true(a.bytes_min < a.bytes_max && a.bytes_max <= BYTES_MAX);
+	a.group = medium != BED_FILE ? 1 : a.bytes_max > 4096 ? 4 : GROUP;
+	bed_make(&a.bed, medium, from_environment("AGING_MIB", log_mib) << 20, 16u << 20);
 	measure_full(&a);
 	age(&a, times);
+	verify(&a);
+	bed_remove(&a.bed);
+	free(a.young);
+	free(a.old);
+}
+
+static void stays_healthy(enum bed_medium medium)
+{
+	stays_healthy_with(medium, 48, 500, BYTES_MAX);
+}
+
+/* Of small ones a segment's survivors are of so many lines that its summary has no room
+ * for all of them, unless they get new slots together. */
+static void stays_healthy_with_small_ones(enum bed_medium medium)
+{
+	stays_healthy_with(medium, 64, 100, 900);
+}
+
+/*
+ * The log is nearly empty, and there is an immortal for each line that there is, and
+ * more: without moving them lines run out (P2).
+ */
+static void p2_survivors_pin_no_lines(enum bed_medium medium)
+{
+	struct aging a = { .random = from_environment("SEED", 1), .full_bytes = 1 };
+	struct journal_info info;
+	uint64_t i, times = from_environment("TEST_SHARE", 1) > 4 ? 2 : 4;
+
+	bed_make(&a.bed, medium, 16u << 20, 0);
+	a.bytes_min = 10;
+	a.bytes_max = 100;
+	a.group = GROUP;
+	info = bed_info(&a.bed);
+	for (i = 0; i < times * info.lines * 512 / GROUP; i++) {
+		assert_int_equal(put_some(&a, a.group), 0);
+		retire_down_to(&a, 10000);
+	}
+	info = bed_info(&a.bed);
+	printf("# %zu live for ever, of %" PRIu64 " in %" PRIu32 " lines: %" PRIu64 " lines "
+	       "cleaned (%" PRIu64 " left), %" PRIu32 " are free\n", a.old_count, i * GROUP,
+	       info.lines, info.lines_cleaned, info.lines_cleaned_not, info.lines_free);
+	assert_true(a.old_count > info.lines);
+	/* on a file what is retired fills the log, and segments are cleaned, with the same
+	 * effect */
+	if (medium != BED_FILE)
+		assert_true(info.lines_cleaned > info.lines / 2);
+	assert_int_equal(info.retires + info.live, i * GROUP);
 	verify(&a);
 	bed_remove(&a.bed);
 	free(a.young);
@@ -214,6 +275,10 @@ int main(void)
 {
 	const struct bed_test tests[] = {
 		{ "90 % full, for long", stays_healthy, 1u << BED_FILE | 1u << BED_PMEM },
+		{ "90 % full of small ones", stays_healthy_with_small_ones,
+		  1u << BED_FILE | 1u << BED_PMEM },
+		{ "P2: survivors pin no lines", p2_survivors_pin_no_lines,
+		  1u << BED_FILE | 1u << BED_PMEM },
 	};
 
 	return bed_run(tests, sizeof(tests) / sizeof(tests[0]));

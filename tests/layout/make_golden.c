@@ -16,6 +16,9 @@
 
 #include "journal.h"
 #include "golden.h"
+#include "txn/clean_lines.h"
+#include "txn/head.h"
+#include "txn/line.h"
 #include "util/crc32c.h"
 
 struct maker {
@@ -121,6 +124,20 @@ static void session(struct maker *m, bool nvram, size_t largest)
 	give_up(m, JOURNAL_PATH_STAGED, 5000);
 }
 
+/* Some are in other lines than they were put to, and a summary says so. */
+static void move(struct maker *m)
+{
+	struct journal *j = m->journal;
+	struct head *head;
+	uint32_t gained;
+
+	line_leave(j, j->own);
+	if (clean_lines_step(j, SLOTS_PER_LINE, &gained) || !gained ||
+	    head_lease(j, HEAD_MOVED, &head) || head_roll(j, head, HEAD_MOVED, false))
+		fail(m, "move");
+	head_return(head);
+}
+
 static void format(const char *scheme, const char *dir)
 {
 	struct journal_format_options options = {
@@ -158,6 +175,8 @@ int main(int argc, char **argv)
 	if (journal_open(dir, NULL, &m.journal))
 		fail(&m, "open again");
 	session(&m, strcmp(argv[1], "file"), GOLDEN_PAYLOAD_MAX);
+	move(&m);
+	put(&m, JOURNAL_PATH_SYNCED, 300, false);
 	if (fclose(m.list))
 		return 1;
 	_exit(0); /* as a crash would: nothing is closed */

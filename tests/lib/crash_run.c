@@ -12,6 +12,7 @@
 #include "crash_clean.h"
 #include "crash_look.h"
 #include "fault.h"
+#include "moves.h"
 #include "scratch.h"
 #include "util/assert.h"
 
@@ -26,7 +27,7 @@ struct crash_run {
 	uint64_t random;
 	uint8_t *payload;
 	uint32_t refused;
-	uint64_t cleaned;
+	uint64_t cleaned, moved;
 	uint32_t every;
 };
 
@@ -36,7 +37,7 @@ const struct crash_plan crash_plan_all = {
 	.weight = { [CRASH_PUT] = 30, [CRASH_DIRECT] = 10, [CRASH_SYNCED] = 10, [CRASH_GROUP] = 8,
 		    [CRASH_LARGE] = 1, [CRASH_PREPARE] = 6, [CRASH_ABORT] = 5, [CRASH_RETIRE] = 15,
 		    [CRASH_RETIRE_MANY] = 4, [CRASH_RETIRE_ALL] = 2, [CRASH_CLOSE] = 1,
-		    [CRASH_CLEAN] = 5 },
+		    [CRASH_CLEAN] = 5, [CRASH_MOVE] = 5 },
 };
 
 #define PAYLOAD_ROOM (3u << 20)
@@ -320,6 +321,17 @@ static int run_log_fails(struct crash_run *run)
 	return 0;
 }
 
+/* All that can be, or what is in lines that came to their end by themselves. */
+static int run_move(struct crash_run *run)
+{
+	int moved = below(run, 3) ? moves_all(run->j) : moves_some(run->j);
+
+	if (moved < 0)
+		return run_error(run, "move", moved);
+	run->moved += (uint32_t)moved;
+	return 0;
+}
+
 static int run_op(struct crash_run *run, enum crash_op op)
 {
 	uint32_t live_max = or_default(run->plan->live_max, 40);
@@ -354,6 +366,8 @@ static int run_op(struct crash_run *run, enum crash_op op)
 				 crash_clean(run->j, below(run, 4), &run->cleaned));
 	case CRASH_LOG_FAILS:
 		return run_log_fails(run);
+	case CRASH_MOVE:
+		return run_move(run);
 	default:
 		return run_reopen(run);
 	}
@@ -475,9 +489,10 @@ int crash_run(const struct crash_plan *plan, uint64_t seed, char why[512])
 	crash_world_enter(NULL);
 	crash_set_cpu(-1);
 	printf("# %s: %" PRIu64 " points, a look at 1 in %u, %" PRIu64 " crashes recovered, "
-	       "%u transactions, %u refused, %" PRIu64 " segments cleaned\n", plan->name,
+	       "%u transactions, %u refused, %" PRIu64 " segments cleaned, %" PRIu64 " moved to "
+	       "other lines\n", plan->name,
 	       run->world.operations, run->every, run->look.looked, run->oracle.count,
-	       run->refused, run->cleaned);
+	       run->refused, run->cleaned, run->moved);
 	memcpy(why, run->oracle.why, 512);
 	crash_look_free(&run->look);
 	crash_world_free(&run->world);

@@ -28,6 +28,7 @@ enum crash_op {
 	CRASH_CLOSE,        /* and open again */
 	CRASH_CLEAN,        /* crash_clean.h */
 	CRASH_LOG_FAILS,    /* one of several, until the next open */
+	CRASH_MOVE,         /* to other lines: moves.h */
 	CRASH_OPS,
 };
 

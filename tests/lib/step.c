@@ -3,9 +3,11 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/assert.h"
 
@@ -26,6 +28,8 @@ static struct {
 	sem_t arrived; /* the first stands still, or has ended */
 	sem_t go;
 	bool gone; /* it was let go, and has ended */
+	bool kills;
+	volatile bool ends; /* it is in step_end(): no place to stand */
 } step;
 
 static struct step_place places[PLACES_MAX];
@@ -42,13 +46,16 @@ extern __typeof__(pthread_cond_wait) __real_pthread_cond_wait, __wrap_pthread_co
 /* in the handler of a trap, as the next one */
 static void step_stepped(uint64_t place)
 {
-	if (place >= TEXT_MAX || place_times[place] == STEP_TIMES || place_count == PLACES_MAX)
+	if (step.ends || place >= TEXT_MAX || place_times[place] == STEP_TIMES ||
+	    place_count == PLACES_MAX)
 		return;
 	places[place_count++] = (struct step_place){ place, ++place_times[place] };
 }
 
 static void step_arrived(void)
 {
+	if (step.kills)
+		(void)kill(getpid(), SIGKILL);
 	step.met.stood = true;
 	(void)sem_post(&step.arrived);
 	while (sem_wait(&step.go))
@@ -57,8 +64,10 @@ static void step_arrived(void)
 
 void step_begin(void)
 {
-	if (who != 1)
+	/* once; it may be called again after step_end() */
+	if (who != 1 || step.met.stood)
 		return;
+	step.ends = false;
 	if (step.place)
 		step_trap_set(step.place->place, step.place->times);
 	else if (step.trace)
@@ -67,6 +76,8 @@ void step_begin(void)
 
 void step_end(void)
 {
+	if (who == 1)
+		step.ends = true;
 	if (who == 1 && (step.place || step.trace))
 		step_trap_off();
 }
@@ -113,6 +124,15 @@ struct step_met step_run(const struct step_pair *pair, uint32_t place)
 {
 	JASSERT(place < place_count);
 	return step_both(pair, &places[place]);
+}
+
+void step_killed(const struct step_pair *pair, uint32_t place)
+{
+	JASSERT(place < place_count);
+	step.place = &places[place];
+	step.kills = true;
+	who = 1;
+	pair->first(pair->context);
 }
 
 void step_not(const struct step_pair *pair)

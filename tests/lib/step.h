@@ -44,7 +44,12 @@ void step_not(const struct step_pair *pair);
 /* The first stands still at one of the places of the last step_places(). */
 struct step_met step_run(const struct step_pair *pair, uint32_t place);
 
-/* In the thread of the first; in any other they do nothing. */
+/* In a child of fork(): let the first run in this very thread, and the process be killed
+ * at one of those places.  Returns if it does not come there. */
+void step_killed(const struct step_pair *pair, uint32_t place);
+
+/* In the thread of the first; in any other they do nothing.  Several times: what lies
+ * between an end and the next begin is left out. */
 void step_begin(void);
 void step_end(void);
 

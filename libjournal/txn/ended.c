@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "txn/ended.h"
+
+#include "txn/health.h"
+#include "txn/logs.h"
+#include "txn/stream.h"
+
+#define ENDED_PER_RECORD 1024u
+
+static int ended_append(struct journal *j, const struct ended *from, size_t entries,
+			uint64_t *ticket)
+{
+	struct log_retire list[ENDED_PER_RECORD];
+	struct stream_record record = {
+		.meta = { .type = LOG_RETIRE, .count = 1,
+			  .bytes = (uint32_t)(entries * sizeof(list[0])) },
+		.payload = list,
+	};
+	struct stream_place place;
+	size_t i;
+	int error;
+
+	for (i = 0; i < entries; i++)
+		list[i] = (struct log_retire){
+			.id = put_le64(from[i].id),
+			.line_epoch = put_le64(from[i].at.number),
+			.line = put_le32(from[i].at.line),
+			.slot = put_le32(from[i].at.slot),
+		};
+	error = stream_append(&j->stream, &record, true, &place);
+	if (!error)
+		*ticket = place.ticket;
+	return error;
+}
+
+static int ended_append_all(struct journal *j, const struct ended *all, size_t count,
+			    uint64_t *first, uint64_t *last)
+{
+	size_t from, entries;
+	int error = 0;
+
+	for (from = 0; from < count && !error; from += entries) {
+		entries = min_u64(count - from, ENDED_PER_RECORD);
+		error = ended_append(j, &all[from], entries, last);
+		if (!from)
+			*first = *last;
+	}
+	return error;
+}
+
+int ended_by_records(struct journal *j, const struct ended *all, size_t count)
+{
+	uint64_t first = 0, last = 0;
+	/* only once there is a list of what lives, where NVRAM is given up */
+	int error = health_switch(j);
+
+	if (error || !count)
+		return error;
+	do {
+		/* Their bits are cleared in the map, and room for retiring is set aside:
+		 * without it nothing is decided any more. */
+		error = ended_append_all(j, all, count, &first, &last);
+		if (error)
+			return journal_fail(j, error);
+		error = stream_wait(&j->stream, first, last);
+	} while (error == LOG_OUT);
+	return error;
+}
