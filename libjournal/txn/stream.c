@@ -111,9 +111,8 @@ static void stream_lose(struct stream *s, uint64_t ticket)
 	s->rolling = true;
 	pthread_mutex_unlock(&s->lock);
 	(void)head_seal(j, s->head);
-	/* what was retired, and stands there only, is in the map */
-	if (!j->bits_durable)
-		(void)checkpoint(j);
+	/* what was retired, and stands there only, is in the map; with NVRAM in its bits */
+	(void)checkpoint(j);
 	pthread_mutex_lock(&s->lock);
 	s->rolling = false;
 }

@@ -19,6 +19,7 @@
 #include "backends.h"
 #include "lib/bed.h"
 #include "lib/fault_log.h"
+#include "txn/head.h"
 
 int __real_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
 			       struct marker_store **store, struct message *message);
@@ -235,6 +236,54 @@ static void p16_a_log_fails_with_many_under_way(enum bed_medium medium)
 	assert_true(n > 2);
 }
 
+/* ---- and NVRAM is given up ----------------------------------------------------------- */
+
+static bool stream_is_on(const struct journal *j, uint32_t log)
+{
+	const struct segment *segment;
+	uint32_t i;
+
+	for (i = 0; i < HEADS; i++) {
+		segment = head_segment(j, &j->heads[i]);
+		if (segment && j->heads[i].s->kind == HEAD_STREAM)
+			return segment->number % j->log_count == log;
+	}
+	return false;
+}
+
+/* Retires are records then, as without it: those on the log that fails are in a list. */
+static void p16_a_log_fails_when_nvram_has(enum bed_medium medium)
+{
+	struct model model;
+	struct bed bed;
+	uint64_t i = 0, before;
+
+	bed_make_logs(&bed, medium, 2, 24ull << 20, 1u << 20);
+	model_make(&model);
+	bed_close(&bed);
+	victim = "disk0";
+	nth = 0;
+	bed_open(&bed, NULL);
+	victim = NULL;
+	assert_int_equal(journal_distrust(bed.j, "a test"), 0);
+	do
+		assert_int_equal(bed_put(&bed, &model, 30000, i++, JOURNAL_PATH_AUTO, NULL), 0);
+	while (!stream_is_on(bed.j, 0));
+	fault_log_arm(the_log, FAULT_LOG_WRITE, 1, -EIO, true);
+	/* not because it is time for one */
+	atomic_store(&bed.j->shared->segments_since_checkpoint, 0);
+	before = bed.j->shared->checkpoints;
+	assert_int_equal(journal_retire(bed.j, model.all[0].id), 0);
+	model.all[0].retired = true;
+	assert_true(bed_info(&bed).logs[0].failed);
+	assert_true(bed.j->shared->checkpoints > before);
+	model_verify(&model, bed.j);
+	bed_reopen(&bed);
+	model_verify(&model, bed.j);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
@@ -245,6 +294,8 @@ int main(void)
 		  1u << BED_FILE | 1u << BED_SIM },
 		{ "p16_a_log_fails_with_many_under_way", p16_a_log_fails_with_many_under_way,
 		  1u << BED_FILE | 1u << BED_SIM },
+		{ "p16_a_log_fails_when_nvram_has", p16_a_log_fails_when_nvram_has,
+		  1u << BED_SIM },
 		{ "p16_a_flush_fails_and_the_rest_goes_on",
 		  p16_a_flush_fails_and_the_rest_goes_on, 1u << BED_FILE | 1u << BED_SIM },
 	};
