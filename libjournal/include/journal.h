@@ -441,7 +441,8 @@ int journal_prepare(struct journal_txn *txn);
  *
  * Return: 0, or
  * -ENOSPC, -EMSGSIZE, -ENOMEM   nothing happened: it is aborted
- * -EIO                          a medium failed, sticky: recovery decides
+ * -EIO                          a medium failed, sticky: recovery decides; or, and then
+ *                               nothing is sticky, NVRAM was lost with it: it is aborted
  */
 int journal_commit(struct journal_txn *txn, struct journal_receipt *receipt);
 
