@@ -200,7 +200,8 @@ static void *background_run(void *context)
 static void background_start(struct journal *j)
 {
 	struct background *b = &j->background;
-	uint32_t i, bytes = (uint32_t)min_u64(BYTES_MOST, j->segment_bytes);
+	uint32_t i, bytes = (uint32_t)max_u64(min_u64(BYTES_MOST, j->segment_bytes),
+						      LOG_BUFFER_BYTES);
 	sigset_t all, before;
 
 	b->started = true;

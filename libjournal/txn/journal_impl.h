@@ -87,6 +87,7 @@ struct stream {
 	pthread_cond_t done;
 	struct batch batch[2];
 	uint32_t batch_bytes; /* LOG_BUFFER_BYTES, or of a stream of its own, more */
+	bool batch_is_large;  /* not of the log's pool */
 	uint32_t filling;
 	bool writing; /* a leader writes the other batch, or rolls the segment */
 	bool rolling; /* nothing joins the batch: its segment is being left */

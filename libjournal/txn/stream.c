@@ -60,6 +60,7 @@ int stream_buffers_large(struct stream *s, uint32_t bytes)
 		(void)madvise(buffer, bytes, MADV_HUGEPAGE);
 		s->batch[i].buffer = buffer;
 		s->batch_bytes = bytes;
+		s->batch_is_large = true;
 	}
 	return 0;
 }
@@ -69,7 +70,7 @@ void stream_free(struct stream *s)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		if (s->batch[i].buffer && s->batch_bytes == LOG_BUFFER_BYTES)
+		if (s->batch[i].buffer && !s->batch_is_large)
 			log_store_buffer_done(s->j->logs[0], s->batch[i].buffer);
 		else
 			free(s->batch[i].buffer);

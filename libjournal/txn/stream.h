@@ -36,7 +36,7 @@ struct stream_place {
 int stream_make(struct stream *s, struct journal *j, enum head_kind kind);
 /* what it writes from, once it is to be written to; Return: 0 or -ENOMEM with the text */
 int stream_buffers(struct stream *s);
-/* larger ones, of @bytes above LOG_BUFFER_BYTES, for who alone uses the stream */
+/* others, of @bytes, LOG_BUFFER_BYTES or more, for who alone uses the stream */
 int stream_buffers_large(struct stream *s, uint32_t bytes);
 void stream_free(struct stream *s);
 
