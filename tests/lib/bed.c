@@ -46,7 +46,11 @@ static void bed_format(struct bed *bed, uint64_t log_bytes, uint64_t marker_byte
 void bed_make(struct bed *bed, enum bed_medium medium, uint64_t log_bytes,
 	      uint64_t marker_bytes)
 {
-	bed_make_logs(bed, medium, 0, log_bytes, marker_bytes);
+	const char *given = getenv("BED_LOGS");
+	unsigned int logs = given ? (unsigned int)strtoul(given, NULL, 0) : 0;
+
+	log_bytes = log_bytes ? log_bytes : BED_LOG_BYTES;
+	bed_make_logs(bed, medium, logs, logs ? logs * log_bytes : log_bytes, marker_bytes);
 }
 
 void bed_make_logs(struct bed *bed, enum bed_medium medium, unsigned int logs,

@@ -46,7 +46,8 @@ struct model {
 
 #define BED_LOG_BYTES (16ull << 20)
 
-/* Format (log_bytes, marker_bytes 0: small defaults) and open. */
+/* Format (log_bytes, marker_bytes 0: small defaults) and open.  With BED_LOGS in the
+ * environment: on so many logs, each of that size. */
 void bed_make(struct bed *bed, enum bed_medium medium, uint64_t log_bytes,
 	      uint64_t marker_bytes);
 /* the same with several logs, each in a directory of its own */
