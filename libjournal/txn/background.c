@@ -7,6 +7,7 @@
 
 #include "txn/clock.h"
 #include "txn/destage.h"
+#include "txn/health.h"
 #include "txn/lane.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
@@ -132,7 +133,7 @@ static bool round_run(struct background_thread *t)
 	uint32_t i;
 	bool some = false;
 
-	if (journal_failed(j) || !round_has_segments(j))
+	if (journal_failed(j) || !health_bits_durable(j) || !round_has_segments(j))
 		return false;
 	round_choose(&r);
 	if (r.count)
@@ -166,7 +167,8 @@ static void background_round(struct background_thread *t)
 	struct background *b = &t->j->background;
 	bool some = false;
 
-	if (stage_percent(t->j) < ENDS_AT) {
+	/* given up: whoever did that has brought what was there to the log (P14) */
+	if (stage_percent(t->j) < ENDS_AT || !health_bits_durable(t->j)) {
 		atomic_store(&b->due, false);
 		job_leave(t->j);
 		return;
