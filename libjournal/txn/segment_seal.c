@@ -85,7 +85,8 @@ int segment_digest_to_log(struct journal *j, uint32_t number)
 	memcpy(buffer, digest, j->digest_bytes);
 	error = segment_write(j, log, offset, buffer, j->digest_bytes);
 	free(buffer);
-	return error;
+	/* there is one copy only while that log is out of use, as of those sealed then */
+	return error == LOG_OUT ? 0 : error;
 }
 
 static void segment_head(const struct segment *segment, uint32_t end, uint64_t last_record_seq,

@@ -103,6 +103,23 @@ log_is_gone() # log_is_gone KIND HOW WHY
 	expect 0 "$JNL" check "$j"
 }
 
+# The second digests, which NVRAM has, go to the next log: that is not there.
+markers_move_without_a_log()
+{
+	local j=$scratch/moved b
+	two_logs "$j" pmem
+	b=$(echo "$j".b/*)
+	mv "$b" "$j.saved"
+	some_are_lost "$j"
+	sort "$j.lost" >"$j.before"
+	expect 0 "$JNL" set-marker "$j" "file:$j.markers"
+	some_are_lost "$j"
+	sort "$j.lost" | cmp - "$j.before"
+	mv "$j.saved" "$b"
+	expect 0 "$JNL" ls "$j"
+	[ "$(wc -l <"$out")" = 60 ] || wrong "$(wc -l <"$out") are there: $(cat "$out")"
+}
+
 # After a crash what was written last has no name on another disk: that is said.
 crashed_and_gone()
 {
@@ -199,6 +216,11 @@ for kind in $markers; do
 	why=$(have_marker $kind) || { skip "$kind" "$why"; continue; }
 	it "$kind: a log is removed" log_is_gone $kind removed "No such file or directory"
 done
+if why=$(have_marker pmem); then
+	it "markers move while a log is gone" markers_move_without_a_log
+else
+	skip "markers move while a log is gone" "$why"
+fi
 it "a log's directory is not there" log_is_gone file unmounted "No such file or directory"
 it "a log is gone after a crash" crashed_and_gone
 it "a log is empty" log_is_gone file empty "has no room"
