@@ -267,7 +267,7 @@ static void move_undo(struct mover *m, uint32_t i)
 {
 	struct move *move = &m->all[i];
 
-	move->late = (struct place){ move->where, move->units };
+	move->late = (struct place){ .where = move->where, .units = move->units };
 	move_note(m, i, &move->to);
 }
 
@@ -287,9 +287,9 @@ static void move_publish(struct mover *m, uint32_t i)
 	moved_publish(move->entry);
 	/* Who retires claims first and takes after: one of us finds the copy. */
 	if (slot_is_claimed(j, &move->to))
-		slot_take(j, to, &move->late);
+		slot_take(j, move->id, to, &move->late);
 	if (line_claim(&j->lines[move->from.line], move->from.slot, 1, &completes))
-		slot_take(j, slot_at(j, &move->from), &move->old);
+		slot_take(j, move->id, slot_at(j, &move->from), &move->old);
 	move->published = true;
 	move_note(m, i, &move->from);
 }
@@ -313,7 +313,7 @@ static void move_publish_all(struct mover *m, bool lost)
 
 /* ---- 6: the end ------------------------------------------------------------------------ */
 
-static void move_settle(struct mover *m, const struct move *move)
+static void move_settle(struct mover *m, struct move *move)
 {
 	/* what was announced, or left, is durably retired */
 	if (!move->published)

@@ -56,7 +56,7 @@ void recover_supersede(struct recovery *r, uint32_t line, uint32_t slot)
 {
 	struct place place;
 
-	slot_take(r->j, recover_slot(r, line, slot), &place);
+	slot_take(r->j, recover_id(r, line, slot), recover_slot(r, line, slot), &place);
 	place_release(r->j, recover_id(r, line, slot), &place);
 }
 

@@ -47,7 +47,7 @@ static bool retire_at_home(struct journal *j, struct retired *r)
 		 * other slot, and looks at the claim */
 		if (atomic_load(&state->flags) & LINE_MOVING)
 			retire_other(j, r);
-		retire_take(j, slot_at(j, at), &r->one.place);
+		retire_take(j, r->id, slot_at(j, at), &r->one.place);
 		line_retire_bit(j, at->line, at->slot);
 	}
 	cell_drop(cell);
@@ -67,7 +67,7 @@ static int retire_begin(struct journal *j, uint64_t id, struct retired *r)
 	return moved_any(j) ? retire_moved(j, r) : -ENOENT;
 }
 
-static void retire_slot_done(struct journal *j, uint64_t id, const struct retired_slot *slot)
+static void retire_slot_done(struct journal *j, uint64_t id, struct retired_slot *slot)
 {
 	if (!slot->claimed)
 		return;
@@ -77,11 +77,20 @@ static void retire_slot_done(struct journal *j, uint64_t id, const struct retire
 }
 
 /* Durably retired: its bytes in the log may go, and its slot counts as dead. */
-static void retire_done(struct journal *j, const struct retired *r)
+static void retire_done(struct journal *j, struct retired *r)
 {
 	retire_slot_done(j, r->id, &r->one);
 	if (r->other.at.line != NO_LINE)
 		retire_slot_done(j, r->id, &r->other);
+}
+
+/* It is not known whether it is, and will not be by us. */
+static void retire_forget(struct retired *r)
+{
+	if (r->one.claimed)
+		place_forget(&r->one.place);
+	if (r->other.at.line != NO_LINE && r->other.claimed)
+		place_forget(&r->other.place);
 }
 
 static int retire_allowed(struct journal *j)
@@ -203,8 +212,11 @@ int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int
 	retire_begin_all(j, ids, want, results, &set);
 	if (set.count)
 		error = retire_set_durably(j, &set);
-	for (i = 0; i < set.count && !error; i++)
-		retire_done(j, &set.all[i]);
+	for (i = 0; i < set.count; i++)
+		if (error)
+			retire_forget(&set.all[i]);
+		else
+			retire_done(j, &set.all[i]);
 	if (!error && set.count)
 		retire_timed(j, began);
 	retire_set_free(&set);
@@ -228,12 +240,14 @@ static int retire_one_by_bit(struct journal *j, uint64_t id)
 	/* the bit before the acknowledgement */
 	error = health_fence(j);
 	if (error)
-		return journal_fail(j, error);
+		error = journal_fail(j, error);
 	/* after it is claimed (P14): else it would be in the list of what lives */
-	if (health_is_lost(j))
+	else if (health_is_lost(j))
 		error = retire_by_records(j, &set);
-	if (error)
+	if (error) {
+		retire_forget(&r);
 		return error;
+	}
 	retire_done(j, &r);
 	times_some_end(j, JOURNAL_TIMED_RETIRE, began);
 	return r.another ? retire_unknown(j, id) : 0;

@@ -36,11 +36,13 @@ static inline bool retire_claim(struct line *state, uint32_t slot, bool *complet
  * A staged one has nothing to give up: destage looks at the claim, which was
  * made before where is read here, after it has written where (destage.c).
  */
-static inline void retire_take(struct journal *j, struct slot *slot, struct place *place)
+static inline void retire_take(struct journal *j, uint64_t id, struct slot *slot,
+			       struct place *place)
 {
 	place->where = 0;
+	place->table = NULL;
 	if (where_kind(atomic_load(&slot->where)) != WHERE_STAGE)
-		slot_take(j, slot, place);
+		slot_take(j, id, slot, place);
 }
 
 /**

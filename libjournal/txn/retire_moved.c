@@ -33,7 +33,7 @@ static void claim_other(struct journal *j, struct retired *r)
 
 	r->other.claimed = line_claim(&j->lines[o->line], o->slot, 1, &r->other.completes);
 	if (r->other.claimed)
-		retire_take(j, slot_at(j, o), &r->other.place);
+		retire_take(j, r->id, slot_at(j, o), &r->other.place);
 	else
 		other_of(j, r->id, &r->one.at, &unused, &at_one);
 	r->another = !at_one;
@@ -74,7 +74,7 @@ static int retire_at(struct journal *j, struct retired *r)
 			 retire_claim(&j->lines[at->line], at->slot, &r->one.completes);
 	if (r->one.claimed) {
 		retire_other(j, r);
-		retire_take(j, slot_at(j, at), &r->one.place);
+		retire_take(j, r->id, slot_at(j, at), &r->one.place);
 		line_retire_bit(j, at->line, at->slot);
 	}
 	cell_drop(cell);

@@ -2,28 +2,69 @@
 #include "txn/slots.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "txn/pieces.h"
 #include "txn/segment.h"
 
-/* The other pieces.  The hold on the final record's segment is released after
- * this: until then nobody writes over the table. */
-static void place_release_pieces(struct journal *j, uint64_t id, const struct place *place)
+/* The other pieces: their table, from the final record at @where. */
+static void place_read(struct journal *j, uint64_t id, uint64_t where, struct place *place)
 {
-	struct record final;
 	const uint8_t *table;
+	struct record final;
 
-	if (pieces_final(j, id, place->where, place->units, &final, &table))
-		count(j->counters, COUNT_UNFREED, 1);
-	else
-		pieces_release(j, table, final.meta.extents - 1, where_segment(place->where));
+	place->pieces = 0;
+	place->table = NULL;
+	if (!pieces_final(j, id, where, place->units, &final, &table)) {
+		place->pieces = final.meta.extents - 1;
+		place->table = malloc(place->pieces * 8ull);
+	}
+	if (place->table)
+		memcpy(place->table, table, place->pieces * 8ull);
 	free(final.buffer);
 }
 
-void place_release(struct journal *j, uint64_t id, const struct place *place)
+void slot_take_large(struct journal *j, uint64_t id, struct slot *slot, uint64_t where,
+		     struct place *place)
 {
-	if (where_kind(place->where) == WHERE_LOG && place->where & WHERE_MULTI)
+	place_read(j, id, where, place);
+	place->where = atomic_exchange(&slot->where, 0);
+	if (place->where != where) /* moved meanwhile, or lost */
+		place_forget(place);
+	if (!place_holds(place))
+		return;
+	holds_count(j, &j->segments.all[where_segment(place->where)], 1);
+	if (place->table)
+		pieces_count(j, place->table, place->pieces, where_segment(place->where));
+}
+
+/* The hold on the final record's segment is released after this: until then nobody
+ * writes over the table. */
+static void place_release_pieces(struct journal *j, uint64_t id, struct place *place)
+{
+	uint32_t final = where_segment(place->where);
+
+	if (place->table)
+		pieces_settle(j, place->table, place->pieces, final);
+	else
+		place_read(j, id, place->where, place);
+	if (place->table)
+		pieces_release(j, place->table, place->pieces, final);
+	else
+		count(j->counters, COUNT_UNFREED, 1);
+	place_forget(place);
+}
+
+void place_release(struct journal *j, uint64_t id, struct place *place)
+{
+	if (place_is_large(place->where))
 		place_release_pieces(j, id, place);
 	if (place_holds(place))
 		holds_end(j, &j->segments.all[where_segment(place->where)], 1);
+}
+
+void place_forget(struct place *place)
+{
+	free(place->table);
+	place->table = NULL;
 }

@@ -16,24 +16,46 @@ static inline void slot_set(struct slot *slot, uint64_t where, uint32_t bytes, u
 	atomic_store_explicit(&slot->units, units, memory_order_release);
 }
 
-/* what a slot held when its where was taken away */
+/**
+ * struct place - what a slot held when its where was taken away
+ * @table: of its other @pieces, of a large one (pieces.h); NULL: not read
+ */
 struct place {
 	uint64_t where;
-	uint32_t units;
+	uint32_t units, pieces;
+	uint8_t *table;
 };
 
-/* in a segment; the other pieces of a large one stay named by its final record */
+static inline bool place_is_large(uint64_t where)
+{
+	return where_kind(where) == WHERE_LOG && where & WHERE_MULTI;
+}
+
+/* in a segment */
 static inline bool place_holds(const struct place *place)
 {
 	return where_kind(place->where) == WHERE_LOG ||
 	       (where_kind(place->where) == WHERE_LOST && place->where & WHERE_LOST_SEGMENT);
 }
 
+/* slot_take() of a large one, whose where was @where */
+void slot_take_large(struct journal *j, uint64_t id, struct slot *slot, uint64_t where,
+		     struct place *place);
+
 /* Whoever takes where away releases the segments.  Context: the claim, before the
- * retire bit is cleared: after that the slot may be another transaction's. */
-static inline void slot_take(struct journal *j, struct slot *slot, struct place *place)
+ * retire bit is cleared: after that the slot may be another transaction's.  Of a large
+ * one the final record is read before: who takes over from us finds our holds alone. */
+static inline void slot_take(struct journal *j, uint64_t id, struct slot *slot,
+			     struct place *place)
 {
+	uint64_t where = atomic_load_explicit(&slot->where, memory_order_acquire);
+
 	place->units = atomic_load_explicit(&slot->units, memory_order_relaxed);
+	place->table = NULL;
+	if (place_is_large(where)) {
+		slot_take_large(j, id, slot, where, place);
+		return;
+	}
 	place->where = atomic_exchange(&slot->where, 0);
 	if (place_holds(place))
 		holds_count(j, &j->segments.all[where_segment(place->where)], 1);
@@ -41,9 +63,13 @@ static inline void slot_take(struct journal *j, struct slot *slot, struct place 
 
 /**
  * place_release() - transaction @id is durably retired: its bytes may go
- * Context: with WHERE_MULTI reads the final record.  If that fails, the segments
- * of the other pieces stay held until the next recovery, which is counted.
+ * Of a large one, of which slot_take() could not read the final record, it is tried
+ * again.  If that fails, the segments of the other pieces stay held until the next
+ * recovery, which is counted.
  */
-void place_release(struct journal *j, uint64_t id, const struct place *place);
+void place_release(struct journal *j, uint64_t id, struct place *place);
+
+/* it will not be: a medium has failed */
+void place_forget(struct place *place);
 
 #endif

@@ -43,13 +43,14 @@ static uint64_t below(uint32_t word, uint32_t limit)
 static void place_drop(struct journal *j, uint32_t line, uint32_t slot)
 {
 	struct slot *entry = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
+	uint64_t id = atomic_load(&j->lines[line].flags) & LINE_MOVED ?
+			      0 : id_make(j->lines[line].number, slot);
 	struct place place = { 0 };
 
 	if (where_kind(atomic_load(&entry->where)) != WHERE_STAGE)
-		slot_take(j, entry, &place);
+		slot_take(j, id, entry, &place);
 	if (place.where)
-		place_release(j, atomic_load(&j->lines[line].flags) & LINE_MOVED ?
-				 0 : id_make(j->lines[line].number, slot), &place);
+		place_release(j, id, &place);
 }
 
 /* Slots that were taken and never published nor given up: their bits. */

@@ -46,7 +46,7 @@ static void half_end(struct journal *j, struct half *half, struct cell *cell)
 	cell_move(j, cell, old->line);
 	if (slot_place_valid(j, old)) {
 		if (line_claim(&j->lines[old->line], old->slot, 1, &completes))
-			slot_take(j, slot_at(j, old), &half->old);
+			slot_take(j, half->m.id, slot_at(j, old), &half->old);
 		line_retire_bit(j, old->line, old->slot);
 	} else {
 		nv_flush(j->marker, &line_media(j, old->line)->retire[old->slot / 64], 8);
@@ -54,12 +54,12 @@ static void half_end(struct journal *j, struct half *half, struct cell *cell)
 }
 
 /* Of a copy that was not published the slot names nothing, most likely; then what it
- * held is held until the next recovery. */
+ * held is the dead one's (holds.h). */
 static void half_undo(struct journal *j, struct half *half)
 {
 	const struct slot_place *to = &half->m.other;
 
-	slot_take(j, slot_at(j, to), &half->old);
+	slot_take(j, half->m.id, slot_at(j, to), &half->old);
 	line_retire_bit(j, to->line, to->slot);
 }
 
@@ -76,7 +76,7 @@ static void half_decide(struct journal *j, struct half *half, struct cell *cell)
 		half_undo(j, half);
 }
 
-static void half_settle(struct journal *j, const struct half *half)
+static void half_settle(struct journal *j, struct half *half)
 {
 	const struct slot_place *gone = &half->m.other;
 
