@@ -37,6 +37,15 @@ static void x_alone_in_its_line(struct scene *s)
 	moves_leave(s->p->j);
 }
 
+/* And another one after it, which is moved together with it: when that is announced,
+ * the mover has no cell on the line of x, which may be recycled. */
+static void x_and_w_alone_in_their_lines(struct scene *s)
+{
+	x_alone_in_its_line(s);
+	assert_int_equal(scene_put(s, 1, 77, &s->w), 0);
+	moves_leave(s->p->j);
+}
+
 int __real_stream_append(struct stream *s, const struct stream_record *record, bool reserved,
 			 struct stream_place *place);
 int __wrap_stream_append(struct stream *s, const struct stream_record *record, bool reserved,
@@ -115,10 +124,68 @@ static void y_alone_lives(struct scene *s)
 	scene_nothing_is_held(s);
 }
 
+static void y_and_w_live(struct scene *s)
+{
+	assert_int_equal(place_state(s->p, s->w), JOURNAL_LIVE);
+	scene_retire(s, s->w);
+	y_alone_lives(s);
+}
+
 static void p2_a_retire_meets_a_move(void **state)
 {
-	struct scenario scenario = { x_alone_in_its_line, first_moves, second_retires_and_puts,
-				     y_alone_lives, JOURNAL_PATH_DIRECT, X_ALONE, false };
+	struct scenario scenario = { x_and_w_alone_in_their_lines, first_moves,
+				     second_retires_and_puts, y_and_w_live, JOURNAL_PATH_DIRECT,
+				     X_ALONE, false };
+
+	(void)state;
+	scene_everywhere(&scenario);
+}
+
+/* ---- and the power fails right then -------------------------------------------------- */
+
+/* What would be there, were it to fail while the mover stands. */
+static int after_a_power_cut(struct scene *s, uint64_t id)
+{
+	struct crash_world copy, *before;
+	struct journal_entry entry;
+	struct journal *j;
+	int error;
+
+	crash_world_copy(&s->p->world, CRASH_DROP, 0, &copy);
+	before = crash_world_enter(&copy);
+	error = journal_open(s->p->look.path[1], &crash_open_options, &j);
+	if (!error)
+		error = journal_lookup(j, id, &entry);
+	copy.dead = true;
+	crash_throw_away(j);
+	(void)crash_world_enter(before);
+	crash_world_free(&copy);
+	return error;
+}
+
+static void second_retires_and_the_power_fails(void *scene)
+{
+	struct scene *s = scene;
+
+	s->retired = journal_retire(s->p->j, s->x);
+	s->second = after_a_power_cut(s, s->x) == -ENOENT ? 0 : -EEXIST;
+	s->second |= after_a_power_cut(s, s->w);
+}
+
+static void w_alone_lives(struct scene *s)
+{
+	assert_int_equal(s->first | s->retired | s->second, 0);
+	assert_int_equal(place_state(s->p, s->x), 0);
+	assert_int_equal(place_live(s->p), 1);
+	scene_retire(s, s->w);
+	scene_nothing_is_held(s);
+}
+
+static void p2_what_is_retired_while_it_is_moved_stays_so(void **state)
+{
+	struct scenario scenario = { x_and_w_alone_in_their_lines, first_moves,
+				     second_retires_and_the_power_fails, w_alone_lives,
+				     JOURNAL_PATH_DIRECT, X_ALONE, false };
 
 	(void)state;
 	scene_everywhere(&scenario);
@@ -402,6 +469,7 @@ static void p2_a_dead_movers_moves_are_ended(enum bed_medium medium)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(p2_what_is_retired_while_it_is_moved_stays_so),
 		cmocka_unit_test(p2_a_retire_meets_a_move),
 		cmocka_unit_test(p2_a_move_meets_a_retire),
 		cmocka_unit_test(p2_a_move_meets_a_retire_of_what_was_moved),
