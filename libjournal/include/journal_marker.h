@@ -35,7 +35,7 @@ enum journal_doubt {
  * @assume_marker: class of the new medium asserted by the user; stored.  What was
  *                 asserted of the one before is forgotten
  * @force:         write over other content that the new medium holds; rescue: also a
- *                 journal that opens
+ *                 journal that opens, and without a log that is not there
  * @dry_run:       rescue: only tell what would be there
  * @undecided:     rescue: called in the calling thread for each transaction that will
  *                 be in the journal, in order of id; NULL: nobody wants to know
@@ -99,6 +99,8 @@ int journal_set_marker(const char *dir, const struct journal_marker_options *opt
  *
  * Return: 0, or
  * -EALREADY the journal opens as it is and @force is not set
+ * -ENOENT, -ENXIO, -ENODEV, -EIO, -EUCLEAN   one of the logs is not there, or cannot be
+ *           read, and @force is not set: what is on it would be gone for good
  * or as journal_set_marker().
  */
 int journal_rescue(const char *dir, const struct journal_marker_options *options,

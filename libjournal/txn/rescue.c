@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "txn/entry.h"
+#include "txn/logs.h"
 #include "txn/open_impl.h"
 #include "txn/set_marker_impl.h"
 
@@ -117,6 +118,19 @@ static int rescue_needed(struct set_marker *s, const char *dir)
 		       error;
 }
 
+/* What is on a log that is not there has no mark, and is finished if it comes back. */
+static int rescue_complete(struct set_marker *s, struct journal *j)
+{
+	uint32_t log;
+
+	for (log = 0; log < j->log_count && !s->options->force; log++)
+		if (logs_gone(j, log))
+			return message_set(s->message, j->logs[log]->failed, "%s: what is on this "
+					   "log would be gone for good, even if it comes back: only "
+					   "by force", j->logs[log]->evidence);
+	return 0;
+}
+
 static int rescue_locked(struct set_marker *s, const char *dir)
 {
 	struct journal *j = NULL;
@@ -127,7 +141,8 @@ static int rescue_locked(struct set_marker *s, const char *dir)
 	error = rescue_open(s, dir, &j);
 	if (!error) {
 		rescue_tell(s, j);
-		if (!s->options->dry_run)
+		error = rescue_complete(s, j);
+		if (!error && !s->options->dry_run)
 			error = rescue_mark(s, j);
 	}
 	(void)journal_close(j);

@@ -216,7 +216,22 @@ for kind in $markers; do
 	why=$(have_marker $kind) || { skip "$kind" "$why"; continue; }
 	it "$kind: a log is removed" log_is_gone $kind removed "No such file or directory"
 done
+# Without markers nothing says what a log had that is not there.
+no_rescue_without_a_log()
+{
+	local j=$scratch/rescued b
+	two_logs "$j" pmem
+	b=$(echo "$j".b/*)
+	mv "$b" "$j.saved"
+	rm "$(sed -n 's/^marker = pmem://p' "$j/journal.conf")"
+	expect 1 "$JNL" rescue --yes "$j"
+	says "rescued.b/.*would be gone for good"
+	mv "$j.saved" "$b"
+	expect 0 "$JNL" rescue --yes "$j"
+}
+
 if why=$(have_marker pmem); then
+	it "no rescue without a log" no_rescue_without_a_log
 	it "markers move while a log is gone" markers_move_without_a_log
 else
 	skip "markers move while a log is gone" "$why"
