@@ -125,9 +125,9 @@ static int rescue_complete(struct set_marker *s, struct journal *j)
 
 	for (log = 0; log < j->log_count && !s->options->force; log++)
 		if (logs_gone(j, log))
-			return message_set(s->message, j->logs[log]->failed, "%s: what is on this "
-					   "log would be gone for good, even if it comes back: only "
-					   "by force", j->logs[log]->evidence);
+			return message_set(s->message, j->logs[log]->failed, "%s: what is on "
+					   "this log would be gone for good, even if it comes "
+					   "back: only by force", j->logs[log]->evidence);
 	return 0;
 }
 
