@@ -177,19 +177,20 @@ int journal_format(const char *dir, const struct journal_format_options *options
  * @JOURNAL_REMOVED: a file: it is gone
  * @JOURNAL_WIPED:   a device: all that the journal had of it is overwritten; it stays
  * @JOURNAL_LEFT:    what is there is not of this journal: it stays as it is
+ * @JOURNAL_MISSING: there is nothing: not mounted, or gone.  What it holds stays
  */
 enum journal_destroyed {
 	JOURNAL_REMOVED = 1,
 	JOURNAL_WIPED = 2,
 	JOURNAL_LEFT = 3,
+	JOURNAL_MISSING = 4,
 };
 
 /**
  * struct journal_destroy_options - zero means the default, everywhere
  * @dry_run:  only tell what would be done
- * @part:     called in the calling thread for each part of the journal that is
- *            there, with what becomes of it, before anything is changed;
- *            NULL: nobody wants to know
+ * @part:     called in the calling thread for each part of the journal, with what
+ *            becomes of it, before anything is changed; NULL: nobody wants to know
  * @context:  passed to @part
  * @progress: told about overwriting
  */

@@ -65,6 +65,8 @@ static void destroy_list(void *context, const char *path, enum journal_destroyed
 
 	if (what == JOURNAL_LEFT)
 		fprintf(to, "leave: %s: it is not of this journal\n", path);
+	else if (what == JOURNAL_MISSING)
+		fprintf(to, "missing: %s: what it holds stays where it is\n", path);
 	else
 		fprintf(to, "%s: %s\n", what == JOURNAL_WIPED ? "wipe" : "remove", path);
 }
@@ -74,6 +76,8 @@ static void destroy_left(void *context, const char *path, enum journal_destroyed
 	(void)context;
 	if (what == JOURNAL_LEFT)
 		jnl_error("%s: left as it is: it is not of this journal", path);
+	else if (what == JOURNAL_MISSING)
+		jnl_error("%s: is not there: what it holds stays where it is", path);
 }
 
 static int destroy_call(const char *dir, const struct journal_destroy_options *options)

@@ -22,6 +22,17 @@ static void look_tell(struct destroy *d, const struct destroy_part *part)
 		d->options->part(d->options->context, part->path, what);
 }
 
+/* Most likely what another call that was killed has removed; or a disk that is not
+ * mounted, and then somebody should know. */
+static int look_nothing(struct destroy *d, const struct destroy_part *part, int error)
+{
+	if (error != -ENOENT)
+		return message_errno(d->message, error, "%s", part->path);
+	if (d->options->part)
+		d->options->part(d->options->context, part->path, JOURNAL_MISSING);
+	return 0;
+}
+
 /* ---- markers ---------------------------------------------------------------- */
 
 /* Damaged or not: either copy has the magic and the uuid of this journal. */
@@ -75,7 +86,7 @@ static int look_marker(struct destroy *d, struct destroy_part *part, const char 
 
 	part->path = strchr(uri, ':') + 1;
 	if (stat(part->path, &st))
-		return errno == ENOENT ? 0 : message_errno(d->message, -errno, "%s", part->path);
+		return look_nothing(d, part, -errno);
 	error = backend_open_marker(uri, flags, 0, &part->marker, d->message);
 	if (!error)
 		look_marker_store(d, part, S_ISREG(st.st_mode));
@@ -142,7 +153,7 @@ static int look_log(struct destroy *d, uint32_t log)
 
 	part->path = d->conf.logs[log];
 	if (stat(part->path, &st))
-		return errno == ENOENT ? 0 : message_errno(d->message, -errno, "%s", part->path);
+		return look_nothing(d, part, -errno);
 	if (S_ISBLK(st.st_mode))
 		error = look_device(d, part);
 	else

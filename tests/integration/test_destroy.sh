@@ -222,6 +222,20 @@ media_of_other_journals_stay()
 	rm -rf "$j"
 }
 
+what_is_missing_is_named()
+{
+	mkdir "$scratch/m.a" "$scratch/m.b"
+	journal "$j" --size 24M --log "$scratch/m.a" --log "$scratch/m.b"
+	mv "$scratch/m.b" "$scratch/m.unmounted"
+	expect 0 "$JNL" destroy "$j" -n
+	grep -q "^missing: $scratch/m.b/.*: what it holds stays where it is" "$out" ||
+		wrong "$(cat "$out")"
+	expect 0 "$JNL" destroy "$j" --yes
+	says "$scratch/m.b/.*: is not there: what it holds stays where it is"
+	[ -n "$(ls -A "$scratch/m.unmounted")" ]
+	rm -rf "$j"
+}
+
 # what is begun is ended by another call: superblocks go last, journal.conf after all
 what_a_crash_left_is_destroyed()
 {
@@ -289,6 +303,7 @@ it "refused while in use, with the pid" refused_while_in_use
 it "shared memory of the killed goes" shared_memory_of_the_killed_goes
 it "what is no journal is refused" what_is_no_journal_is_refused
 it "media of other journals stay" media_of_other_journals_stay
+it "what is missing is named" what_is_missing_is_named
 it "damage does not keep it" damage_does_not_keep_it
 it "wrong lines" wrong_lines
 done_testing
