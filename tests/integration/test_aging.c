@@ -263,7 +263,7 @@ static void p2_survivors_pin_no_lines(enum bed_medium medium)
 	/* on a file what is retired fills the log, and segments are cleaned, with the same
 	 * effect */
 	if (medium != BED_FILE)
-		assert_true(info.lines_cleaned > info.lines / 2);
+		assert_true(info.lines_cleaned > (times > 2 ? info.lines / 2 : 0));
 	assert_int_equal(info.retires + info.live, i * GROUP);
 	verify(&a);
 	bed_remove(&a.bed);

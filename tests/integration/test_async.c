@@ -333,8 +333,8 @@ static void child_of_fork(struct journal_async *async, struct journal_txn *txn)
 
 	if (journal_submit(async, txn, 0) != -ECHILD ||
 	    journal_async_next(async, -1, &done) != -ECHILD || journal_async_close(async))
-		_exit(1);
-	_exit(0);
+		child_exit(1);
+	child_exit(0);
 }
 
 /* The child is refused, and the parent's go on undisturbed. */
@@ -443,7 +443,7 @@ static void tell(struct journal_async *async, struct told *told, int timeout_ms)
 
 	while (!journal_async_next(async, timeout_ms, &done)) {
 		if (done.error)
-			_exit(2);
+			child_exit(2);
 		at = atomic_load(&told->done);
 		atomic_store(&told->id[at], done.receipt.id);
 		atomic_store(&told->cookie[at], done.cookie);
@@ -460,15 +460,15 @@ static void killed_child(const char *dir, struct told *told)
 	uint64_t i;
 
 	if (journal_open(dir, NULL, &j) || journal_async_open(j, KILLED_MOST, &async))
-		_exit(1);
+		child_exit(1);
 	for (i = 0; i < KILLED_MOST; i++) {
 		uint8_t *payload = bed_payload(size_of(i % 9), i);
 
 		if (journal_begin(j, NULL, &txn) || journal_append(txn, payload, size_of(i % 9)))
-			_exit(3);
+			child_exit(3);
 		atomic_store(&told->submitted, i + 1);
 		if (journal_submit(async, txn, i))
-			_exit(4);
+			child_exit(4);
 		free(payload);
 		tell(async, told, 0);
 	}

@@ -61,7 +61,7 @@ static void given_up_by_another(const struct bed *bed)
 	pid_t pid = child_fork();
 
 	if (!pid)
-		_exit(give_up(bed->dir));
+		child_exit(give_up(bed->dir));
 	child_ends(pid, 0);
 }
 
@@ -121,11 +121,11 @@ static pid_t traced(const char *dir)
 
 	if (!pid) {
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			_exit(77);
+			child_exit(77);
 		if (journal_open(dir, NULL, &j))
-			_exit(1);
+			child_exit(1);
 		(void)raise(SIGSTOP);
-		_exit(journal_distrust(j, "a test") || journal_close(j));
+		child_exit(journal_distrust(j, "a test") || journal_close(j));
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
