@@ -17,6 +17,7 @@
 #include "bench.h"
 #include "lib_clock.h"
 #include "lib_dir.h"
+#include "lib_main.h"
 #include "lib_rows.h"
 #include "store/evidence.h"
 #include "util/math.h"
@@ -307,41 +308,22 @@ static void measure(struct bench_env *env, struct json_object *rows, struct slic
 	dir_remove(subject.dir);
 }
 
-static int run_all(struct bench_env *env)
+static void measure_all(struct bench_env *env, struct json_object *rows)
 {
-	const struct bench_options *o = &env->options;
-	struct json_object *rows = rows_open(o->json, o->append);
 	struct slice *slice = mmap(NULL, sizeof(*slice), PROT_READ | PROT_WRITE,
 				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int result;
 
-	if (!rows || slice == MAP_FAILED) {
-		fprintf(stderr, "bench: %s: not a list of rows, or no memory\n", o->json);
-		return -EINVAL;
+	if (slice == MAP_FAILED) {
+		fprintf(stderr, "bench: %s: %s\n", program_invocation_short_name,
+			strerror(errno));
+		return;
 	}
 	measure(env, rows, slice, false);
 	measure(env, rows, slice, true);
-	result = rows_write(rows, o->json);
-	if (result)
-		fprintf(stderr, "bench: %s: %s\n", o->json, strerror(-result));
-	json_object_put(rows);
-	return result;
+	(void)munmap(slice, sizeof(*slice));
 }
 
 int main(int argc, char **argv)
 {
-	struct bench_options options;
-	struct bench_env env;
-	struct message why;
-	int result;
-
-	bench_options_parse(&options, argc, argv);
-	(void)setvbuf(stdout, NULL, _IOLBF, 0); /* nothing is left for a child to print */
-	result = env_open(&env, &options, &why);
-	if (result)
-		fprintf(stderr, "bench: %s\n", why.text);
-	else
-		result = run_all(&env);
-	env_close(&env);
-	return result ? 1 : 0;
+	return bench_main(argc, argv, measure_all);
 }

@@ -21,6 +21,7 @@
 #include "lib_child.h"
 #include "lib_dir.h"
 #include "lib_env.h"
+#include "lib_main.h"
 #include "lib_rows.h"
 #include "recovery_child.h"
 #include "recovery_floor.h"
@@ -194,39 +195,14 @@ static int measure(struct bench_env *env, struct json_object *rows, bool embedde
 	return result;
 }
 
-static int run_all(struct bench_env *env)
+/* one that fails has said why, and the other is measured all the same */
+static void measure_all(struct bench_env *env, struct json_object *rows)
 {
-	const struct bench_options *o = &env->options;
-	struct json_object *rows = rows_open(o->json, o->append);
-	int result;
-
-	if (!rows) {
-		fprintf(stderr, "bench: %s: not a list of rows\n", o->json);
-		return -EINVAL;
-	}
-	/* one that fails has said why, and the other is measured all the same */
 	(void)measure(env, rows, false);
 	(void)measure(env, rows, true);
-	result = rows_write(rows, o->json);
-	if (result)
-		fprintf(stderr, "bench: %s: %s\n", o->json, strerror(-result));
-	json_object_put(rows);
-	return result;
 }
 
 int main(int argc, char **argv)
 {
-	struct bench_options options;
-	struct bench_env env;
-	struct message why;
-	int result;
-
-	bench_options_parse(&options, argc, argv);
-	result = env_open(&env, &options, &why);
-	if (result)
-		fprintf(stderr, "bench: %s\n", why.text);
-	else
-		result = run_all(&env);
-	env_close(&env);
-	return result ? 1 : 0;
+	return bench_main(argc, argv, measure_all);
 }

@@ -19,6 +19,7 @@
 #include "lib_clock.h"
 #include "lib_dir.h"
 #include "lib_env.h"
+#include "lib_main.h"
 #include "lib_rows.h"
 #include "reads_fio.h"
 #include "store/evidence.h"
@@ -239,27 +240,5 @@ static void measure(struct bench_env *env, struct json_object *rows)
 
 int main(int argc, char **argv)
 {
-	struct bench_options options;
-	struct json_object *rows;
-	struct bench_env env;
-	struct message why;
-	int result;
-
-	bench_options_parse(&options, argc, argv);
-	rows = rows_open(options.json, options.append);
-	result = rows ? env_open(&env, &options, &why) :
-			message_set(&why, -EINVAL, "%s: not a list of rows", options.json);
-	if (result) {
-		fprintf(stderr, "bench: %s\n", why.text);
-		json_object_put(rows);
-		return 1;
-	}
-	/* what cannot be had has said why, and is no failure */
-	measure(&env, rows);
-	result = rows_write(rows, options.json);
-	if (result)
-		fprintf(stderr, "bench: %s: %s\n", options.json, strerror(-result));
-	env_close(&env);
-	json_object_put(rows);
-	return result ? 1 : 0;
+	return bench_main(argc, argv, measure);
 }
