@@ -278,7 +278,7 @@ $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TESTLIB) $(TOOLLIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) $(TEST_LDFLAGS) \
 		-Wl,--disable-new-dtags,-rpath,'$$ORIGIN/../..' \
 		-o $@ $< $(TESTLIB) $(TOOLLIB) $(INTERNAL) \
-		-lcmocka $(TOOL_LDLIBS) $(LIB_LDLIBS) $(LDLIBS)
+		-lcmocka -lm $(TOOL_LDLIBS) $(LIB_LDLIBS) $(LDLIBS)
 
 $(HELPERS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libjournal.so
 	$(call say,LD,$@)
@@ -339,7 +339,7 @@ coverage: need-coverage
 	$(Q)rm -rf $(BUILD)/coverage/tests
 	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
 	+$(Q)$(AGAIN) run-check BUILD=$(BUILD)/coverage OPT="-O0 -g" \
-		COVERAGE=--coverage
+		HANG_S=3600 COVERAGE=--coverage
 	$(Q)tests/coverage $(BUILD)/coverage
 
 # ---- demo, bench -------------------------------------------------------------
