@@ -26,9 +26,10 @@ int holds_ready(struct journal *j);
 /* @count holds that are ours; from now on they are counted */
 static inline void holds_count(struct journal *j, const struct segment *segment, uint32_t count)
 {
+	/* release: after the hold, or after where was taken, for who takes over from us */
 	if (j->holds && count)
 		atomic_fetch_add_explicit(&j->holds[segment->number], count,
-					  memory_order_relaxed);
+					  memory_order_release);
 }
 
 static inline void holds_begin(struct journal *j, struct segment *segment, uint32_t count)
