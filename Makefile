@@ -293,7 +293,7 @@ check: need-test
 	+$(Q)$(AGAIN) run-check
 
 quick: need-test
-	+$(Q)$(AGAIN) run-check TESTS=quick
+	+$(Q)$(AGAIN) run-check TESTS=quick $(call share,10)
 
 run-check: all
 	-+$(Q)$(AGAIN) -k tests

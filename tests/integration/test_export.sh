@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# slow
 # jnl export: what comes out goes in again, byte for byte; what cannot is named.
 # SEED=N repeats what is random.
 . "$(dirname "$0")/../lib/common.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# slow
 # Several logs: one that is not there at open, and one on a disk that takes no more.
 . "$(dirname "$0")/../lib/common.sh"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
 /* A log, a stage and markers that are full, and that are not any more. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
 /* Many threads on one journal, against a model; and the same killed at random. */
 #include <errno.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
 /*
  * P11, P18: checkpoints of file: by several processes, three slots.
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
 /*
  * P14: NVRAM is given up, by another, at every instruction of a commit or a retire from
  * its fence on; then that goes on to its end, NVRAM is dead, and the power goes.  What was
