@@ -9,16 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "lib_clock.h"
-#include "lib_dir.h"
 #include "lib_main.h"
 #include "lib_rows.h"
+#include "lib_subject.h"
 #include "store/evidence.h"
 #include "util/math.h"
 
@@ -37,55 +35,37 @@ struct slice {
 	} process[PROCESSES_MAX];
 };
 
-struct subject {
-	const struct bench_env *env;
-	char dir[2048];
-	const char *marker_name;
-	enum journal_path path;
-	enum journal_class survives;
-	struct slice *slice;
-};
-
 /* ---- children ------------------------------------------------------------------------ */
-
-static pid_t start(void (*body)(struct subject *, uint32_t), struct subject *subject, uint32_t who)
-{
-	pid_t pid = fork();
-
-	if (pid)
-		return pid;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	body(subject, who);
-	_exit(0);
-}
 
 static void hold(struct subject *subject, uint32_t who)
 {
+	struct slice *slice = subject->shared;
 	struct journal *j;
 
 	(void)who;
 	if (journal_open(subject->dir, NULL, &j))
-		atomic_store(&subject->slice->error, 1);
-	atomic_fetch_add(&subject->slice->ready, 1);
+		atomic_store(&slice->error, 1);
+	atomic_fetch_add(&slice->ready, 1);
 	for (;;)
 		(void)pause();
 }
 
 static void join(struct subject *subject, uint32_t who)
 {
+	struct slice *slice = subject->shared;
 	uint64_t began = clock_ns();
 	struct journal *j;
 	int error = journal_open(subject->dir, NULL, &j);
 
 	error = journal_close(j) || error;
-	subject->slice->process[who].ns[0] = clock_ns() - began;
+	slice->process[who].ns[0] = clock_ns() - began;
 	if (error)
-		atomic_store(&subject->slice->error, 1);
+		atomic_store(&slice->error, 1);
 }
 
 static void put_and_retire(struct subject *subject, uint32_t who)
 {
-	struct slice *slice = subject->slice;
+	struct slice *slice = subject->shared;
 	struct journal_txn_options options = { .path = subject->path, .bytes = 64 };
 	struct journal_receipt receipt;
 	struct journal_txn *txn;
@@ -161,20 +141,21 @@ static int add_row(struct json_object *rows, const struct subject *subject, cons
 /* Each by a process that did nothing before, in turns. */
 static int measure_join(struct subject *subject, struct json_object *rows)
 {
+	struct slice *slice = subject->shared;
 	uint32_t i, n = subject->env->options.quick ? 20 : 400;
 	uint64_t *joins = calloc(n, sizeof(*joins)), *trues = calloc(n, sizeof(*trues));
 	struct samples join_samples = { 0 }, true_samples = { 0 };
-	pid_t holder = start(hold, subject, 0);
+	pid_t holder = subject_start(subject, hold, 0);
 	int error = samples_init(&join_samples, n, 1) || samples_init(&true_samples, n, 1) ||
 		    !joins || !trues;
 
-	while (!atomic_load(&subject->slice->ready))
+	while (!atomic_load(&slice->ready))
 		usleep(1000);
 	for (i = 0; i < n && !error; i++) {
-		(void)waitpid(start(join, subject, 1), NULL, 0);
-		joins[i] = subject->slice->process[1].ns[0];
+		(void)waitpid(subject_start(subject, join, 1), NULL, 0);
+		joins[i] = slice->process[1].ns[0];
 		trues[i] = true_ns();
-		error = atomic_load(&subject->slice->error);
+		error = atomic_load(&slice->error);
 	}
 	(void)kill(holder, SIGKILL);
 	(void)waitpid(holder, NULL, 0);
@@ -215,14 +196,14 @@ static int gather(struct slice *slice, uint32_t processes, uint64_t took,
 
 static int run_slice(struct subject *subject, uint32_t processes, struct samples *samples)
 {
-	struct slice *slice = subject->slice;
+	struct slice *slice = subject->shared;
 	pid_t pid[PROCESSES_MAX];
 	uint64_t began;
 	uint32_t i;
 
 	memset(slice, 0, sizeof(*slice));
 	for (i = 0; i < processes; i++)
-		pid[i] = start(put_and_retire, subject, i);
+		pid[i] = subject_start(subject, put_and_retire, i);
 	while (atomic_load(&slice->ready) < processes)
 		usleep(1000);
 	began = clock_ns();
@@ -233,17 +214,6 @@ static int run_slice(struct subject *subject, uint32_t processes, struct samples
 	for (i = 0; i < processes; i++)
 		(void)waitpid(pid[i], NULL, 0);
 	return atomic_load(&slice->error) ? -EIO : gather(slice, processes, began, samples);
-}
-
-static int retire_all(const char *dir)
-{
-	struct journal_entry entry = { 0 };
-	struct journal *j;
-	int error = journal_open(dir, NULL, &j);
-
-	while (!error && !journal_next(j, 0, &entry))
-		error = journal_retire(j, entry.id);
-	return journal_close(j) || error ? -EIO : 0;
 }
 
 static int measure_many(struct subject *subject, struct json_object *rows, const char *method,
@@ -259,7 +229,7 @@ static int measure_many(struct subject *subject, struct json_object *rows, const
 		for (k = 0; k < kinds && !error; k++) {
 			error = run_slice(subject, processes[k], &samples[k]);
 			if (!error && subject->path == JOURNAL_PATH_SYNCED)
-				error = retire_all(subject->dir);
+				error = subject_retire_all(subject);
 		}
 	for (k = 0; k < kinds; k++) {
 		if (!error)
@@ -269,58 +239,21 @@ static int measure_many(struct subject *subject, struct json_object *rows, const
 	return error;
 }
 
-static int make(struct subject *subject, bool embedded, struct message *why)
-{
-	const struct bench_options *o = &subject->env->options;
-	struct journal_info info;
-	struct journal *j;
-	int error;
-
-	subject->marker_name = embedded ? "file" : "nvram";
-	path_join(subject->dir, sizeof(subject->dir), subject->env->dir, subject->marker_name);
-	error = env_make_journal(subject->dir, embedded ? NULL : subject->env->marker,
-				 o->log_bytes / 4, o->marker_bytes, &j, why);
-	if (error)
-		return error;
-	(void)journal_info(j, &info);
-	subject->survives = embedded ? info.logs[0].survives : info.marker.survives;
-	subject->path = embedded ? JOURNAL_PATH_SYNCED : JOURNAL_PATH_AUTO;
-	return journal_close(j);
-}
-
-static void measure(struct bench_env *env, struct json_object *rows, struct slice *slice,
-		    bool embedded)
+static int measure(struct subject *subject, struct json_object *rows)
 {
 	static const uint32_t staged[] = { 1, 2, 64 }, synced[] = { 1, 32 };
-	struct subject subject = { .env = env, .slice = slice };
-	struct message why = { "" };
-	int error = make(&subject, embedded, &why);
+	int error = measure_join(subject, rows);
 
-	memset(slice, 0, sizeof(*slice));
-	if (!error)
-		error = measure_join(&subject, rows);
-	if (!error)
-		error = embedded ? measure_many(&subject, rows, "jnl-synced-proc", synced, 2) :
-				   measure_many(&subject, rows, "jnl-staged-proc", staged, 3);
 	if (error)
-		fprintf(stderr, "bench: processes, %s: left out: %s\n", subject.marker_name,
-			why.text[0] ? why.text : strerror(-error));
-	dir_remove(subject.dir);
+		return error;
+	return subject->path == JOURNAL_PATH_SYNCED ?
+		       measure_many(subject, rows, "jnl-synced-proc", synced, 2) :
+		       measure_many(subject, rows, "jnl-staged-proc", staged, 3);
 }
 
 static void measure_all(struct bench_env *env, struct json_object *rows)
 {
-	struct slice *slice = mmap(NULL, sizeof(*slice), PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (slice == MAP_FAILED) {
-		fprintf(stderr, "bench: %s: %s\n", program_invocation_short_name,
-			strerror(errno));
-		return;
-	}
-	measure(env, rows, slice, false);
-	measure(env, rows, slice, true);
-	(void)munmap(slice, sizeof(*slice));
+	subjects_measure(env, rows, "processes", sizeof(struct slice), measure);
 }
 
 int main(int argc, char **argv)

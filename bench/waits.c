@@ -12,16 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench.h"
 #include "lib_clock.h"
-#include "lib_dir.h"
 #include "lib_main.h"
 #include "lib_rows.h"
+#include "lib_subject.h"
 #include "store/evidence.h"
 #include "util/math.h"
 
@@ -44,19 +42,10 @@ struct slice {
 	struct peer peer[PROCESSES];
 };
 
-struct subject {
-	const struct bench_env *env;
-	char dir[2048];
-	const char *marker_name;
-	enum journal_path path;
-	enum journal_class survives;
-	struct slice *slice;
-	uint64_t random;
-};
-
 struct kind {
 	const char *method;
 	int signal; /* 0: none */
+	uint64_t random;
 	struct samples samples;
 };
 
@@ -99,11 +88,12 @@ static int put(struct subject *subject, struct journal *j, uint32_t bytes, uint6
 static int put_and_retire(struct subject *subject, struct journal *j, struct peer *peer)
 {
 	static const uint32_t bytes[] = { 64, 700, 64, 4096, 64, 2000, 64, PAYLOAD };
+	struct slice *slice = subject->shared;
 	uint64_t id[KEPT] = { 0 };
 	uint32_t i;
 	int error = 0;
 
-	for (i = 0; !error && !subject->slice->stop; i++) {
+	for (i = 0; !error && !slice->stop; i++) {
 		peer->since = clock_ns();
 		if (id[i % KEPT])
 			error = journal_retire(j, id[i % KEPT]);
@@ -120,7 +110,7 @@ static int put_and_retire(struct subject *subject, struct journal *j, struct pee
 
 static void run_peer(struct subject *subject, uint32_t who)
 {
-	struct slice *slice = subject->slice;
+	struct slice *slice = subject->shared;
 	struct journal *j = NULL;
 	int error = journal_open(subject->dir, NULL, &j);
 
@@ -133,17 +123,6 @@ static void run_peer(struct subject *subject, uint32_t who)
 		fprintf(stderr, "bench: process %u: %s\n", who,
 			j ? journal_error(j) : strerror(-error));
 	(void)journal_close(j);
-}
-
-static pid_t start(struct subject *subject, uint32_t who)
-{
-	pid_t pid = fork();
-
-	if (pid)
-		return pid;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	run_peer(subject, who);
-	_exit(0);
 }
 
 /* ---- one slice ----------------------------------------------------------------------------- */
@@ -171,32 +150,20 @@ static void forget_longest(struct slice *slice)
 		slice->peer[i].longest_ns = 0;
 }
 
-/* what the killed one left */
-static int retire_all(const char *dir)
-{
-	struct journal_entry entry = { 0 };
-	struct journal *j;
-	int error = journal_open(dir, NULL, &j);
-
-	while (!error && !journal_next(j, 0, &entry))
-		error = journal_retire(j, entry.id);
-	return journal_close(j) || error ? -EIO : 0;
-}
-
 static int run_slice(struct subject *subject, struct kind *kind)
 {
-	struct slice *slice = subject->slice;
+	struct slice *slice = subject->shared;
 	uint64_t longest, began, commits = 0;
 	pid_t pid[PROCESSES];
 	uint32_t i;
 
 	memset(slice, 0, sizeof(*slice));
 	for (i = 0; i < PROCESSES; i++)
-		pid[i] = start(subject, i);
+		pid[i] = subject_start(subject, run_peer, i);
 	while (slice->ready < PROCESSES)
 		usleep(1000);
 	slice->go = true;
-	usleep((useconds_t)(5000 + next_random(&subject->random) % 20000));
+	usleep((useconds_t)(5000 + next_random(&kind->random) % 20000));
 	if (kind->signal)
 		(void)kill(pid[PROCESSES - 1], kind->signal);
 	forget_longest(slice);
@@ -213,7 +180,7 @@ static int run_slice(struct subject *subject, struct kind *kind)
 	slice->stop = true;
 	for (i = 0; i < PROCESSES; i++)
 		(void)waitpid(pid[i], NULL, 0);
-	if (slice->error || (kind->signal == SIGKILL && retire_all(subject->dir)))
+	if (slice->error || (kind->signal == SIGKILL && subject_retire_all(subject)))
 		return -EIO;
 	return samples_slice(&kind->samples, &longest, 1, (double)commits * 1e9 / (double)began);
 }
@@ -246,8 +213,10 @@ static int measure_kinds(struct subject *subject, struct json_object *rows)
 	uint32_t i, k, slices = subject->env->options.quick ? 2 : 40;
 	int error = 0;
 
-	for (k = 0; k < 3 && !error; k++)
+	for (k = 0; k < 3 && !error; k++) {
+		kinds[k].random = 0x6a6f75726e616cull;
 		error = samples_init(&kinds[k].samples, slices, slices);
+	}
 	for (i = 0; i < slices && !error; i++)
 		for (k = 0; k < 3 && !error; k++)
 			error = run_slice(subject, &kinds[k]);
@@ -259,53 +228,9 @@ static int measure_kinds(struct subject *subject, struct json_object *rows)
 	return error;
 }
 
-static int make(struct subject *subject, bool embedded, struct message *why)
-{
-	const struct bench_options *o = &subject->env->options;
-	struct journal_info info;
-	struct journal *j;
-	int error;
-
-	subject->marker_name = embedded ? "file" : "nvram";
-	path_join(subject->dir, sizeof(subject->dir), subject->env->dir, subject->marker_name);
-	error = env_make_journal(subject->dir, embedded ? NULL : subject->env->marker,
-				 o->log_bytes / 4, o->marker_bytes, &j, why);
-	if (error)
-		return error;
-	(void)journal_info(j, &info);
-	subject->survives = embedded ? info.logs[0].survives : info.marker.survives;
-	subject->path = embedded ? JOURNAL_PATH_SYNCED : JOURNAL_PATH_AUTO;
-	return journal_close(j);
-}
-
-static void measure(struct bench_env *env, struct json_object *rows, struct slice *slice,
-		    bool embedded)
-{
-	struct subject subject = { .env = env, .slice = slice, .random = 0x6a6f75726e616cull };
-	struct message why = { "" };
-	int error = make(&subject, embedded, &why);
-
-	if (!error)
-		error = measure_kinds(&subject, rows);
-	if (error)
-		fprintf(stderr, "bench: waits, %s: left out: %s\n", subject.marker_name,
-			why.text[0] ? why.text : strerror(-error));
-	dir_remove(subject.dir);
-}
-
 static void measure_all(struct bench_env *env, struct json_object *rows)
 {
-	struct slice *slice = mmap(NULL, sizeof(*slice), PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (slice == MAP_FAILED) {
-		fprintf(stderr, "bench: %s: %s\n", program_invocation_short_name,
-			strerror(errno));
-		return;
-	}
-	measure(env, rows, slice, false);
-	measure(env, rows, slice, true);
-	(void)munmap(slice, sizeof(*slice));
+	subjects_measure(env, rows, "waits", sizeof(struct slice), measure_kinds);
 }
 
 int main(int argc, char **argv)

@@ -12,7 +12,12 @@
 #include "txn/takeover.h"
 
 #define MOMENT_NS   100000
-#define PATIENCE_NS 20000000ull
+/* How long one waits for a head, and how long after one head more comes the next: while
+ * many segments are free, no longer than it takes until the first one's is counted. */
+#define PATIENCE_NS     2000000ull
+#define MORE_NS         200000ull
+#define PATIENCE_FEW_NS 20000000ull
+#define MORE_FEW_NS     80000000ull
 
 int heads_make(struct journal *j)
 {
@@ -68,24 +73,41 @@ static struct head *head_find(struct journal *j, enum head_kind kind, bool open,
 	return NULL;
 }
 
+/*
+ * Whether one who has waited since @since may open one more than are wanted: one of all
+ * processes, once in a while.  Behind a head whose holder is stopped the others go on
+ * with that one; where the disk is slow their number grows; and many who have waited
+ * together do not take all segments that are left.
+ */
+static bool heads_grant(struct journal *j, uint64_t since)
+{
+	uint32_t free_count = atomic_load(&j->shared->segments_free);
+	bool few = free_count < j->segments.reserve + j->segments.count / 4;
+	uint64_t now = clock_monotonic_ns(), last = atomic_load(&j->shared->head_granted_ns);
+
+	return now - since >= (few ? PATIENCE_FEW_NS : PATIENCE_NS) &&
+	       (now < last || now - last >= (few ? MORE_FEW_NS : MORE_NS)) &&
+	       atomic_compare_exchange_strong(&j->shared->head_granted_ns, &last, now);
+}
+
 int head_lease(struct journal *j, enum head_kind kind, struct head **head)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
-	uint64_t end = 0;
+	uint64_t since = 0;
 	/* the cleaner's is one for all, and nobody waits for it */
-	bool patient = kind != HEAD_MOVED;
+	bool more = kind == HEAD_MOVED;
 
 	for (;;) {
 		*head = head_find(j, kind, true, HEADS);
 		if (!*head)
-			*head = head_find(j, kind, false, patient ? heads_wanted(j) : HEADS);
+			*head = head_find(j, kind, false, more ? HEADS : heads_wanted(j));
 		if (*head)
 			return 0;
 		if (journal_failed(j))
 			return journal_fail(j, -EIO);
-		if (!end)
-			end = clock_monotonic_ns() + PATIENCE_NS;
-		patient = patient && clock_monotonic_ns() < end;
+		if (!since)
+			since = clock_monotonic_ns();
+		more = more || heads_grant(j, since);
 		takeover_sweep(j, SWEEP_WAITING_NS);
 		nanosleep(&moment, NULL);
 	}
@@ -188,6 +210,32 @@ void heads_leave(struct journal *j, uint32_t log)
 			(void)head_seal(j, head);
 		head_return(head);
 	}
+}
+
+/* It keeps a segment for nothing, or is one of too many. */
+static bool head_is_dear(const struct journal *j, uint32_t number)
+{
+	const struct segment *segment = head_segment(j, &j->heads[number]);
+
+	return segment && (!segment_live_of(atomic_load(&segment->use)) ||
+			   number >= heads_wanted(j));
+}
+
+bool heads_shed(struct journal *j)
+{
+	uint32_t i, none;
+	bool shed = false;
+
+	for (i = 0; i < HEADS; i++) {
+		none = 0;
+		if (!head_is_dear(j, i) ||
+		    !atomic_compare_exchange_strong(&j->heads[i].s->lease, &none, j->member))
+			continue;
+		if (head_is_dear(j, i) && !head_seal(j, &j->heads[i]))
+			shed = true;
+		head_return(&j->heads[i]);
+	}
+	return shed;
 }
 
 int heads_name(struct journal *j)

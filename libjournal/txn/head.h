@@ -51,6 +51,14 @@ int head_seal(struct journal *j, struct head *head);
  * where they can be: the log is out of use */
 void heads_leave(struct journal *j, uint32_t log);
 
+/**
+ * heads_shed() - the log is full: let go of segments that are open and nobody's at the moment
+ * Those in which nothing is live, and those above heads_wanted(), which were opened
+ * while many wrote at a time.
+ * Return: whether one was sealed, which may be free now (after a checkpoint, with `file:`).
+ */
+bool heads_shed(struct journal *j);
+
 /* at a clean close: what is in the open segments has its names on another medium, too */
 int heads_name(struct journal *j);
 

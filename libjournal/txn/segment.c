@@ -5,6 +5,7 @@
 
 #include "txn/checkpoint.h"
 #include "txn/clean.h"
+#include "txn/head.h"
 #include "txn/health.h"
 #include "txn/reserve.h"
 #include "txn/segment_seal.h"
@@ -250,6 +251,8 @@ int segments_admit(struct journal *j)
 	if (!reserve_broken(j))
 		return 0;
 	takeover_sweep(j, SWEEP_WAITING_NS);
+	if (heads_shed(j) && !reserve_broken(j))
+		return 0;
 	if (segments_pending(j))
 		error = checkpoint(j);
 	while (!error && reserve_broken(j) && clean_for_room(j))
@@ -292,6 +295,8 @@ static bool segments_some_pending(const struct journal *j)
  */
 static bool segments_regain(struct journal *j, bool reserved, bool cleans, int *error)
 {
+	if (heads_shed(j))
+		return true;
 	if (!segments_some_pending(j))
 		return cleans && clean_for_room(j);
 	do

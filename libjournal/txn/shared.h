@@ -293,6 +293,7 @@ struct shared {
 	_Atomic uint32_t segments_pending;
 	_Atomic uint32_t segments_since_checkpoint;
 	_Atomic uint32_t segment_hint; /* where the next free one is looked for */
+	_Atomic uint64_t head_granted_ns; /* when one head more than wanted was allowed last */
 
 	_Atomic uint64_t swept_ns; /* when the dead were looked for */
 	_Atomic uint64_t checkpointer __attribute__((aligned(128))); /* turn << 32 | who */
