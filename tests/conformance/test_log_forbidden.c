@@ -99,7 +99,8 @@ static enum child_end with_broken_ring(struct log_place *place, int error)
 	return log_place_works(place->store) ? FELL_BACK : NOT_WORKING;
 }
 
-static void a_ring_that_breaks_is_done_without(void **state)
+/* in a child, for each error that the kernel may answer with */
+static void with_each_error(void **state, enum child_end (*body)(struct log_place *, int))
 {
 	static const int errors[] = { EPERM, EAGAIN, EBADF };
 	struct log_place *place = *state;
@@ -110,7 +111,7 @@ static void a_ring_that_breaks_is_done_without(void **state)
 		int status;
 
 		if (!child)
-			_exit(with_broken_ring(place, errors[i]));
+			_exit(body(place, errors[i]));
 		assert_int_equal(waitpid(child, &status, 0), child);
 		assert_true(WIFEXITED(status));
 		if (WEXITSTATUS(status) == NO_SECCOMP) {
@@ -119,6 +120,11 @@ static void a_ring_that_breaks_is_done_without(void **state)
 		}
 		assert_int_equal(WEXITSTATUS(status), FELL_BACK);
 	}
+}
+
+static void a_ring_that_breaks_is_done_without(void **state)
+{
+	with_each_error(state, with_broken_ring);
 }
 
 /* ... with reads in the kernel's hands, and others that are not yet */
@@ -159,24 +165,7 @@ static enum child_end with_broken_queue(struct log_place *place, int error)
 
 static void a_queue_that_breaks_goes_on(void **state)
 {
-	static const int errors[] = { EPERM, EAGAIN, EBADF };
-	struct log_place *place = *state;
-
-	assert_int_equal(scratch_make(&place->scratch, NULL), 0);
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		pid_t child = fork();
-		int status;
-
-		if (!child)
-			_exit(with_broken_queue(place, errors[i]));
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_true(WIFEXITED(status));
-		if (WEXITSTATUS(status) == NO_SECCOMP) {
-			printf("skip: seccomp: filters cannot be installed here\n");
-			skip();
-		}
-		assert_int_equal(WEXITSTATUS(status), FELL_BACK);
-	}
+	with_each_error(state, with_broken_queue);
 }
 
 /* ---- no STATX_DIOALIGN, as before Linux 6.1 ------------------------------- */

@@ -4,12 +4,18 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 /* Run a command, quietly.  Return: did it succeed? */
 __attribute__((format(printf, 1, 2)))
@@ -85,6 +91,40 @@ const char *scratch_path(const struct scratch *scratch, const char *name, char p
 {
 	(void)snprintf(path, PATH_MAX, "%s/%s", scratch->directory, name);
 	return path;
+}
+
+static void make_way(const struct scratch *scratch, const char *path)
+{
+	char full[PATH_MAX], *at;
+
+	scratch_path(scratch, path, full);
+	for (at = full + strlen(scratch->directory) + 1; *at; at++)
+		if (*at == '/') {
+			*at = '\0';
+			assert_true(!mkdir(full, 0700) || errno == EEXIST);
+			*at = '/';
+		}
+}
+
+void scratch_put(const struct scratch *scratch, const char *path, const char *text)
+{
+	char full[PATH_MAX];
+	FILE *file;
+
+	make_way(scratch, path);
+	file = fopen(scratch_path(scratch, path, full), "we");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+void scratch_point(const struct scratch *scratch, const char *path, const char *target)
+{
+	char full[PATH_MAX], to[PATH_MAX];
+
+	make_way(scratch, path);
+	scratch_path(scratch, target, to);
+	assert_int_equal(symlink(to, scratch_path(scratch, path, full)), 0);
 }
 
 /* Return: false, with the reason printed, where it cannot work. */

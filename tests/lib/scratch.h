@@ -29,6 +29,11 @@ void scratch_remove(struct scratch *scratch);
 const char *scratch_path(const struct scratch *scratch, const char *name,
 			 char path[PATH_MAX]);
 
+/* a file DIR/@path with @text, and the directories on the way to it; asserts */
+void scratch_put(const struct scratch *scratch, const char *path, const char *text);
+/* a link DIR/@path to DIR/@target, which need not be there; asserts */
+void scratch_point(const struct scratch *scratch, const char *path, const char *target);
+
 /* A loop device over a new file of @bytes in DIR.  0, or -1 with a line
  * "skip: ..." printed. */
 int scratch_loop(struct scratch *scratch, uint64_t bytes);

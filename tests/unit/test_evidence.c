@@ -23,40 +23,14 @@ static struct scratch scratch;
 
 /* ---- a sysfs ------------------------------------------------------------ */
 
-/* all directories on the way to DIR/@path */
-static void directories(const char *path)
-{
-	char full[PATH_MAX];
-
-	scratch_path(&scratch, path, full);
-	for (char *at = full + strlen(scratch.directory) + 1; *at; at++)
-		if (*at == '/') {
-			*at = '\0';
-			assert_true(!mkdir(full, 0700) || errno == EEXIST);
-			*at = '/';
-		}
-}
-
 static void put(const char *path, const char *text)
 {
-	char full[PATH_MAX];
-	FILE *file;
-
-	directories(path);
-	file = fopen(scratch_path(&scratch, path, full), "we");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	scratch_put(&scratch, path, text);
 }
 
-/* DIR/@path -> DIR/@target */
 static void point(const char *path, const char *target)
 {
-	char from[PATH_MAX], to[PATH_MAX];
-
-	directories(path);
-	scratch_path(&scratch, target, to);
-	assert_int_equal(symlink(to, scratch_path(&scratch, path, from)), 0);
+	scratch_point(&scratch, path, target);
 }
 
 static void disk(const char *name, const char *number, const char *cache, const char *fua,

@@ -112,39 +112,14 @@ int __wrap_module_load(const char *file, const char *symbol, uint32_t version,
 
 /* ---- a sysfs ------------------------------------------------------------ */
 
-static void make_directories(const char *path)
-{
-	char full[PATH_MAX];
-
-	scratch_path(&scratch, path, full);
-	for (char *at = full + strlen(scratch.directory) + 1; *at; at++)
-		if (*at == '/') {
-			*at = '\0';
-			assert_true(!mkdir(full, 0700) || errno == EEXIST);
-			*at = '/';
-		}
-}
-
 static void put(const char *path, const char *text)
 {
-	char full[PATH_MAX];
-	FILE *file;
-
-	make_directories(path);
-	file = fopen(scratch_path(&scratch, path, full), "we");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
+	scratch_put(&scratch, path, text);
 }
 
-/* @path: a link to @target, which may be nowhere */
 static void point(const char *path, const char *target)
 {
-	char full[PATH_MAX], to[PATH_MAX];
-
-	make_directories(path);
-	scratch_path(&scratch, target, to);
-	assert_int_equal(symlink(to, scratch_path(&scratch, path, full)), 0);
+	scratch_point(&scratch, path, target);
 }
 
 static int make_sysfs(void **state)
