@@ -18,14 +18,15 @@
  *
  * A crash before 3 leaves copies that nobody relies on.  After it both verify, and
  * the same bit retires both: recovery takes the one with more moves.
+ *
+ * clean_collect.c has the first step, clean_large.c what is in several pieces.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "format/group.h"
-#include "format/summary.h"
 #include "txn/cell.h"
-#include "txn/clean.h"
+#include "txn/clean_impl.h"
 #include "txn/clean_lines.h"
 #include "txn/holds.h"
 #include "txn/line.h"
@@ -37,176 +38,6 @@
 
 #define WINDOW_BYTES (LOG_BUFFER_BYTES + 8192u) /* a record, wherever its blocks begin */
 #define GAP_BYTES    65536u                     /* read through */
-
-struct survivor {
-	struct slot *slot;
-	uint64_t number;
-	uint64_t from;
-	uint64_t to; /* 0: not copied */
-	uint32_t line;
-	uint32_t at;           /* slot in the line */
-	uint32_t bytes, units; /* of its payload; of the copy's record */
-};
-
-struct clean {
-	struct journal *j;
-	struct segment *victim;
-	struct survivor *all; /* by offset, once they are all known */
-	uint32_t count, room;
-	uint32_t lines; /* that they are of */
-	bool pinned;    /* something in it cannot be moved */
-	bool no_memory;
-	uint8_t *window;
-	uint64_t window_from, window_to;
-	uint64_t first_ticket, last_ticket; /* of the copies; 0: none */
-};
-
-/* ---- what lives there ------------------------------------------------------------ */
-
-static int clean_read(struct journal *j, const struct segment *segment, uint64_t offset,
-		      void *buffer, uint64_t bytes)
-{
-	struct log_io io = {
-		.offset = segment_base(j, segment->number) + offset,
-		.buffer = buffer,
-		.bytes = (uint32_t)bytes,
-	};
-
-	return log_store_read(j->logs[segment_log(j, segment->number)], &io, 1);
-}
-
-static int clean_digest(struct clean *c, struct summary_head **out)
-{
-	struct journal *j = c->j;
-	void *digest;
-	int error;
-
-	if (posix_memalign(&digest, 4096, j->digest_bytes))
-		return -ENOMEM;
-	error = clean_read(j, c->victim, j->segment_bytes - j->digest_bytes, digest,
-			   j->digest_bytes);
-	if (!error)
-		error = summary_validate(digest, j->digest_bytes, j->segment_bytes,
-					 c->victim->number, j->geometry.nonce);
-	*out = digest;
-	if (!error && get_le64((*out)->seq) != c->victim->seq)
-		error = -EBADMSG;
-	if (error)
-		free(digest);
-	return error;
-}
-
-static int clean_table(struct clean *c, const struct summary_head *digest,
-		       struct summary_entry **out)
-{
-	struct journal *j = c->j;
-	uint32_t bytes = summary_table_bytes(digest);
-	uint32_t offset = get_le32(digest->table_offset);
-	uint64_t room = round_up(bytes, j->block_bytes);
-	void *table;
-	int error;
-
-	if (offset % j->block_bytes || offset + room > j->segment_bytes)
-		return -EBADMSG;
-	if (posix_memalign(&table, 4096, room + j->block_bytes))
-		return -ENOMEM;
-	error = bytes ? clean_read(j, c->victim, offset, table, room) : 0;
-	if (!error && crc32c(c->victim->seed, table, bytes) != get_le32(digest->table_crc))
-		error = -EBADMSG;
-	*out = table;
-	if (error)
-		free(table);
-	return error;
-}
-
-static void clean_add(struct clean *c, const struct survivor *survivor)
-{
-	uint32_t room = c->room ? c->room * 2 : 64;
-	struct survivor *grown;
-
-	if (c->count == c->room) {
-		grown = realloc(c->all, room * sizeof(*grown));
-		if (!grown) {
-			c->no_memory = true;
-			return;
-		}
-		c->all = grown;
-		c->room = room;
-	}
-	c->all[c->count++] = *survivor;
-}
-
-/*
- * One that the table names.  It pins the segment when it holds it and cannot be
- * moved: a piece of a large one; one that is lost, of which this is the only
- * witness; one that is not committed yet, or on its way from the stage.
- */
-static void clean_look(struct clean *c, uint32_t line, uint64_t number, uint32_t at,
-		       bool part)
-{
-	struct journal *j = c->j;
-	const struct line *state = &j->lines[line];
-	struct slot *slot = &j->slots[(size_t)line * SLOTS_PER_LINE + at];
-	uint64_t bit = 1ull << (at & 63), where;
-	bool here;
-
-	if (line >= j->shared->lines_used || atomic_load(&state->number) != number ||
-	    atomic_load(&state->claimed[at / 64]) & bit)
-		return;
-	where = atomic_load(&slot->where);
-	here = where_kind(where) == WHERE_LOG && where_segment(where) == c->victim->number;
-	if (here && !(where & WHERE_MULTI) && atomic_load(&state->committed[at / 64]) & bit) {
-		clean_add(c, &(struct survivor){
-			.slot = slot, .number = number, .from = where, .line = line, .at = at,
-			.bytes = atomic_load(&slot->bytes), .units = atomic_load(&slot->units),
-		});
-		return;
-	}
-	/* of those that have moved on to another segment nothing is left here */
-	if (here || part || where_kind(where) != WHERE_LOG)
-		c->pinned = true;
-}
-
-static int by_offset(const void *a, const void *b)
-{
-	const struct survivor *left = a, *right = b;
-	uint32_t x = where_offset(left->from), y = where_offset(right->from);
-
-	if (x == y)
-		return left->at < right->at ? -1 : left->at > right->at;
-	return x < y ? -1 : 1;
-}
-
-static int clean_collect(struct clean *c)
-{
-	const struct summary_line *line;
-	struct summary_head *digest;
-	struct summary_entry *table;
-	uint32_t i, at, before, entry = 0;
-	int error = clean_digest(c, &digest);
-
-	if (error)
-		return error;
-	error = clean_table(c, digest, &table);
-	if (error) {
-		free(digest);
-		return error;
-	}
-	line = (const struct summary_line *)(digest + 1);
-	for (i = 0; i < get_le32(digest->lines); i++, line++) {
-		before = c->count;
-		for (at = 0; at < SLOTS_PER_LINE; at++)
-			if (get_le64(line->used[at / 64]) >> (at & 63) & 1)
-				clean_look(c, get_le32(line->line), get_le64(line->epoch), at,
-					   get_le32(table[entry++].size) & SUMMARY_PART);
-		c->lines += c->count > before;
-	}
-	free(table);
-	free(digest);
-	if (c->count)
-		qsort(c->all, c->count, sizeof(*c->all), by_offset);
-	return c->no_memory ? -ENOMEM : 0;
-}
 
 /* ---- what it costs ----------------------------------------------------------------- */
 
@@ -318,21 +149,31 @@ static void clean_lose(struct clean *c, uint32_t first, uint32_t end)
 	c->pinned = true;
 }
 
-/* Append a copy of the record; Return: as stream_append(). */
-static int clean_append(struct clean *c, struct log_meta *meta, const uint8_t *payload,
-			struct stream_place *place)
+int clean_append(struct clean *c, const struct stream_record *record, struct stream_place *place)
 {
-	struct stream_record record = { .meta = *meta, .payload = payload };
-	int error;
+	int error = stream_append(&c->j->moved, record, true, place);
 
-	record.meta.type = LOG_DATA;
-	record.meta.moves = (uint32_t)min_u64(meta->moves + 1ull, UINT16_MAX);
-	error = stream_append(&c->j->moved, &record, true, place);
 	if (!error)
 		c->last_ticket = place->ticket;
 	if (!c->first_ticket)
 		c->first_ticket = c->last_ticket;
 	return error;
+}
+
+static int clean_append_copy(struct clean *c, const struct log_meta *meta,
+			     const uint8_t *payload, struct stream_place *place)
+{
+	struct stream_record record = { .meta = *meta, .payload = payload };
+
+	record.meta.type = LOG_DATA;
+	record.meta.moves = (uint32_t)min_u64(meta->moves + 1ull, UINT16_MAX);
+	return clean_append(c, &record, place);
+}
+
+int clean_wait(struct clean *c)
+{
+	return c->first_ticket ?
+		       stream_wait(&c->j->moved, c->first_ticket, c->last_ticket) : 0;
 }
 
 static void clean_copied(struct survivor *s, const struct stream_place *place, uint32_t bytes)
@@ -359,7 +200,7 @@ static int clean_copy_apart(struct clean *c, uint32_t first, uint32_t end,
 		meta.id = group->id + index;
 		meta.slot = c->all[first].at;
 		meta.total_bytes = meta.bytes;
-		error = clean_append(c, &meta, payload + offset, &place);
+		error = clean_append_copy(c, &meta, payload + offset, &place);
 		if (!error)
 			clean_copied(&c->all[first], &place, meta.bytes);
 	}
@@ -370,7 +211,7 @@ static int clean_copy_whole(struct clean *c, uint32_t first, uint32_t end,
 			    struct log_meta *meta, const uint8_t *payload)
 {
 	struct stream_place place;
-	int error = clean_append(c, meta, payload, &place);
+	int error = clean_append_copy(c, meta, payload, &place);
 
 	if (error)
 		return error;
@@ -412,8 +253,7 @@ static int clean_copy(struct clean *c)
 		error = clean_copy_run(c, i, end);
 	}
 	/* the copies durable before anybody reads them: the old ones go then */
-	wait = c->first_ticket ?
-		       stream_wait(&c->j->moved, c->first_ticket, c->last_ticket) : 0;
+	wait = clean_wait(c);
 	return wait ? wait : error;
 }
 
@@ -495,16 +335,13 @@ static int clean_rehome(struct clean *c)
 	for (i = 0; i < c->count; i++)
 		slots[i] = (struct slot_place){ c->all[i].number, c->all[i].line, c->all[i].at };
 	error = move_slots(c->j, slots, c->count, MOVE_RESERVED | MOVE_TOGETHER);
-	/* the cleaner's own hold is left */
-	if (segment_live_of(atomic_load(&c->victim->use)) > 1)
-		c->pinned = true;
 	free(slots);
 	return error;
 }
 
 /* ---- all of it ------------------------------------------------------------------------ */
 
-static int clean_out(struct clean *c, bool rehomes)
+static int clean_out_small(struct clean *c, bool rehomes)
 {
 	int error;
 
@@ -520,15 +357,28 @@ static int clean_out(struct clean *c, bool rehomes)
 	return error;
 }
 
+static int clean_out(struct clean *c, bool rehomes)
+{
+	int error = c->count ? clean_out_small(c, rehomes) : 0;
+
+	if (!error && c->large_count)
+		error = clean_larges_move(c);
+	/* the cleaner's own hold is left */
+	if (segment_live_of(atomic_load(&c->victim->use)) > 1)
+		c->pinned = true;
+	return error;
+}
+
 static int clean_move(struct clean *c, uint64_t bytes_max, bool *gained)
 {
-	uint64_t cost = clean_cost(c), rehomed = clean_cost_rehomed(c);
-	bool rehomes = clean_lines_may(c->j) && rehomed < cost / 4 * 3;
+	uint64_t large = clean_larges_cost(c), cost = clean_cost(c) + large;
+	uint64_t rehomed = clean_cost_rehomed(c) + large;
+	bool rehomes = c->count && clean_lines_may(c->j) && rehomed < cost / 4 * 3;
 	int error;
 
 	/* what is known by now, instead of a mean */
-	segment_measure(c->victim, rehomes ? rehomed : cost, c->count);
-	if (c->pinned || !c->count) {
+	segment_measure(c->victim, rehomes ? rehomed : cost, c->count + c->large_count);
+	if (c->pinned || !(c->count + c->large_count)) {
 		clean_leave(c);
 		return 0;
 	}
@@ -555,6 +405,7 @@ int clean_victim(struct journal *j, struct segment *victim, uint64_t bytes_max, 
 	else if (error != -ENOMEM)
 		clean_leave(&c); /* its summary is not to be had */
 	free(c.window);
+	free(c.larges);
 	free(c.all);
 	if (error == -ENOMEM)
 		return journal_say(j, error, "no memory to clean a segment");

@@ -270,8 +270,10 @@ static int stream_note(struct head *head, const struct log_meta *meta, uint32_t 
 		head->s->notes.retires++;
 		return 0;
 	}
+	/* a piece is one that was moved (clean_large.c), and not the last */
 	return notes_add(&head->notes, meta, offset / 32,
-			 (uint32_t)(log_record_bytes(meta->bytes) / 32) | SUMMARY_SELF);
+			 (uint32_t)(log_record_bytes(meta->bytes) / 32) |
+				 (meta->type == LOG_DATA ? SUMMARY_SELF : SUMMARY_PART));
 }
 
 /* Without durable bits nothing is cleaned while a segment is taken (segment.c), but
@@ -337,7 +339,7 @@ static uint32_t stream_need(const struct stream *s, const struct stream_record *
 
 	/* or no fresh segment would ever do */
 	JASSERT(need <= LOG_BUFFER_BYTES && need <= segment_room(s->j));
-	*transactions = record->meta.type == LOG_DATA ? record->meta.count : 0;
+	*transactions = record->meta.type == LOG_RETIRE ? 0 : record->meta.count;
 	/* the id of one that lies in another slot is in the table, too; it is no group */
 	*entries = *transactions + (*transactions && moved);
 	return need;

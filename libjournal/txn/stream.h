@@ -49,7 +49,8 @@ static inline uint32_t stream_payload_max(void)
 /**
  * stream_append() - put a record into the batch that fills
  * @reserved: may use the segments set aside
- * A LOG_DATA record holds its segment from here on, for each transaction.
+ * A LOG_DATA record holds its segment from here on, for each transaction; so does a
+ * piece, LOG_EXTENT.
  * Return: 0; -ENOSPC, -ENOMEM: nothing happened; or the sticky failure.
  */
 int stream_append(struct stream *s, const struct stream_record *record, bool reserved,

@@ -184,7 +184,7 @@ static void a_group_is_taken_apart_when_that_is_less(void **state)
 	assert_true(group_moved(GROUP / 2, 8) > GROUP * 8);
 }
 
-/* A piece of a large one is not moved, nor what is in its segment. */
+/* One in several pieces, of which the final record makes no sense. */
 static void what_cannot_be_moved_pins_its_segment(void **state)
 {
 	struct place *p = place_make(NULL);
