@@ -6,5 +6,7 @@ const struct feature features[] = {
 	  "commit maps of a checkpointed medium name transactions" },
 	{ "moved", FEATURE_LOG, FEATURE_INCOMPAT, FORMAT_INCOMPAT_MOVED, true,
 	  "transactions that live long are moved to other marker lines" },
+	{ "runs", FEATURE_LOG, FEATURE_INCOMPAT, FORMAT_INCOMPAT_RUNS, false,
+	  "the journal was resized: journal.conf says which segments there are" },
 	{ 0 },
 };

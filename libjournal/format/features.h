@@ -23,7 +23,9 @@
 
 /* of a log: records may lie in other slots than their ids name; summaries have ids */
 #define FORMAT_INCOMPAT_MOVED 1ull
-#define LOG_INCOMPAT_KNOWN    FORMAT_INCOMPAT_MOVED
+/* of a log: which segments it has is in journal.conf, perhaps (run.h) */
+#define FORMAT_INCOMPAT_RUNS  2ull
+#define LOG_INCOMPAT_KNOWN    (FORMAT_INCOMPAT_MOVED | FORMAT_INCOMPAT_RUNS)
 
 enum feature_medium { FEATURE_MARKER, FEATURE_LOG };
 enum feature_mask { FEATURE_COMPAT, FEATURE_RO_COMPAT, FEATURE_INCOMPAT, FEATURE_MASKS };

@@ -96,7 +96,8 @@ int log_super_decode(const struct log_super *super, uint64_t medium_bytes, bool 
 		*why = "the geometry in the superblock makes no sense";
 		return -EUCLEAN;
 	}
-	if (g->bytes > medium_bytes) {
+	/* one that was resized may have been made shorter: who knows its runs looks at them */
+	if (g->bytes > medium_bytes && !(g->incompat & FORMAT_INCOMPAT_RUNS)) {
 		*why = "the medium is shorter than its superblock says";
 		return -EUCLEAN;
 	}

@@ -16,11 +16,11 @@
 
 void log_store_check_io(const struct log_store *store, const struct log_io *io)
 {
-	uint64_t unit = store->block_bytes;
+	uint64_t unit = store->block_bytes, bytes = log_store_bytes(store);
 
 	JASSERT(io->bytes > 0);
 	JASSERT(!((io->offset | io->bytes | (uintptr_t)io->buffer) & (unit - 1)));
-	JASSERT(io->offset <= store->bytes && io->bytes <= store->bytes - io->offset);
+	JASSERT(io->offset <= bytes && io->bytes <= bytes - io->offset);
 	JASSERT(io->buffer);
 }
 
@@ -140,6 +140,12 @@ void log_store_check(const struct log_store *store)
 	JASSERT(store->bytes > 0 && !(store->bytes & (store->block_bytes - 1)));
 	JASSERT(store->class >= JOURNAL_CLASS_PROCESS && store->class <= JOURNAL_CLASS_POWER);
 	JASSERT(store->evidence[0] && store->routine[0]);
+}
+
+void log_store_longer(struct log_store *store, uint64_t bytes)
+{
+	if (bytes > log_store_bytes(store))
+		__atomic_store_n(&store->bytes, bytes, __ATOMIC_RELAXED);
 }
 
 static uint64_t counted_in(const struct log_counters *counters, size_t counter)

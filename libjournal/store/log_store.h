@@ -102,7 +102,7 @@ struct log_store_ops {
 
 struct log_store {
 	const struct log_store_ops *ops;
-	uint64_t bytes;
+	uint64_t bytes;        /* log_store_bytes(): it may become more */
 	uint32_t block_bytes;  /* unit of I/O; power of two, 512 to 4096: no smaller
 				* than the physical sector, so that rewriting one
 				* block never endangers its neighbours */
@@ -161,6 +161,12 @@ void log_store_close(struct log_store *store);
 void log_store_check(const struct log_store *store);
 /* whole blocks inside the store, to or from an aligned buffer */
 void log_store_check_io(const struct log_store *store, const struct log_io *io);
+/* A medium that others have made longer: it is in use up to @bytes now. */
+void log_store_longer(struct log_store *store, uint64_t bytes);
+static inline uint64_t log_store_bytes(const struct log_store *store)
+{
+	return __atomic_load_n(&store->bytes, __ATOMIC_RELAXED);
+}
 uint64_t log_store_counted(const struct log_store *store, size_t counter);
 
 /* the shard of this processor */

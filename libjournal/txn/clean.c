@@ -53,7 +53,7 @@ static struct segment *clean_choose(struct journal *j, uint32_t most)
 	uint64_t score, best_score = 0;
 	uint32_t i;
 
-	for (i = 0; i < j->segments.count; i++) {
+	for (i = 0; i < segments_end(j); i++) {
 		score = clean_score(j, &j->segments.all[i], most);
 		if (score > best_score) {
 			best_score = score;
@@ -130,7 +130,7 @@ bool clean_is_due(const struct journal *j, uint32_t share)
 {
 	return atomic_load_explicit(&j->shared->segments_free, memory_order_relaxed) +
 		       segments_pending(j) <
-	       j->segments.reserve + 2 + j->segments.count / share;
+	       j->segments.reserve + 2 + segments_usable(j) / share;
 }
 
 void clean_ahead(struct journal *j)

@@ -17,7 +17,7 @@ int clean_read(struct journal *j, const struct segment *segment, uint64_t offset
 		.bytes = (uint32_t)bytes,
 	};
 
-	return log_store_read(j->logs[segment_log(j, segment->number)], &io, 1);
+	return log_store_read(logs_at(j, segment_log(j, segment->number)), &io, 1);
 }
 
 static int clean_digest(struct clean *c, struct summary_head **out)

@@ -13,6 +13,8 @@
 #include "format/features.h"
 #include "store/evidence.h"
 
+#define NO_LOG "-" /* in place of a path */
+
 void uuid_print(const uint8_t uuid[16], char text[37])
 {
 	int i, at = 0;
@@ -82,7 +84,28 @@ static int conf_log(struct conf *conf, const char *dir, const char *value,
 {
 	if (conf->log_count == JOURNAL_LOGS_MAX || !*value)
 		return -EINVAL;
+	if (!strcmp(value, NO_LOG)) {
+		conf->logs[conf->log_count++][0] = '\0';
+		return 0;
+	}
 	return conf_path(dir, value, conf->logs[conf->log_count++], message);
+}
+
+static int conf_run(struct conf *conf, const char *value)
+{
+	struct log_runs *runs = &conf->runs;
+
+	return runs->count == LOG_RUNS_MAX ? -EINVAL :
+					     log_run_parse(value, &runs->of[runs->count++]);
+}
+
+uint32_t conf_logs(const struct conf *conf)
+{
+	uint32_t log, logs = 0;
+
+	for (log = 0; log < conf->log_count; log++)
+		logs |= (uint32_t)conf_has_log(conf, log) << log;
+	return logs;
 }
 
 static int conf_version(struct conf *conf, const char *value)
@@ -114,6 +137,8 @@ static int conf_set(struct conf *conf, const char *dir, const char *key, const c
 		return conf_marker(conf->return_to, dir, value, message);
 	if (!strcmp(key, "log"))
 		return conf_log(conf, dir, value, message);
+	if (!strcmp(key, "segments"))
+		return conf_run(conf, value);
 	if (!strcmp(key, "require"))
 		return class_parse(value, &conf->require);
 	if (!strcmp(key, "assume-marker"))
@@ -164,7 +189,7 @@ int conf_parse(char *text, const char *dir, struct conf *conf, struct message *m
 	while (!error && (line = strsep(&text, "\n")))
 		error = conf_line(conf, dir, line, ++number, message);
 	if (!error && (!conf->has_format || !conf->has_uuid || !conf->marker[0] ||
-		       !conf->log_count || !conf->require))
+		       !conf_logs(conf) || !conf->require))
 		error = message_set(message, -EUCLEAN, "%s/" CONF_NAME ": format, uuid, marker, "
 				    "log or require is missing", dir);
 	return error;
@@ -238,6 +263,8 @@ static int conf_check_paths(const char *dir, const struct conf *conf, struct mes
 	if (conf->return_to[0] && !conf_printable(dir, strchr(conf->return_to, ':') + 1))
 		path = conf->return_to;
 	for (i = 0; conf_printable(dir, path); i++) {
+		while (i < conf->log_count && !conf_has_log(conf, i))
+			i++;
 		if (i == conf->log_count)
 			return 0;
 		path = conf->logs[i];
@@ -255,7 +282,7 @@ static void conf_print_uri(FILE *file, const char *dir, const char *key, const c
 
 static int conf_print(FILE *file, const char *dir, const struct conf *conf)
 {
-	char uuid[37];
+	char uuid[37], run[LOG_RUN_CHARS];
 	uint32_t i;
 
 	uuid_print(conf->uuid, uuid);
@@ -263,7 +290,12 @@ static int conf_print(FILE *file, const char *dir, const struct conf *conf)
 		FORMAT_VERSION, uuid);
 	conf_print_uri(file, dir, "marker", conf->marker);
 	for (i = 0; i < conf->log_count; i++)
-		fprintf(file, "log = %s\n", conf_relative(dir, conf->logs[i]));
+		fprintf(file, "log = %s\n", conf_has_log(conf, i) ?
+				conf_relative(dir, conf->logs[i]) : NO_LOG);
+	for (i = 0; i < conf->runs.count; i++) {
+		log_run_print(&conf->runs.of[i], run);
+		fprintf(file, "segments = %s\n", run);
+	}
 	fprintf(file, "require = %s\n", journal_class_name(conf->require));
 	if (conf->assume_marker)
 		fprintf(file, "assume-marker = %s\n", journal_class_name(conf->assume_marker));

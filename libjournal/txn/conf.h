@@ -6,7 +6,9 @@
  *   format = 0              version of this file and of the media
  *   uuid = ...              must be that of every medium
  *   marker = file:markers   marker URI; a relative path is below DIR
- *   log = log               once for each log, in order; relative: below DIR
+ *   log = log               once for each log, in order; relative: below DIR;
+ *                           "-": one that was removed had this place
+ *   segments = 0 8 ...      optional, since it was resized: a run (format/run.h)
  *   require = power         class below which the journal is not opened
  *   assume-marker = power   optional: asserted by the user
  *   assume-log = power      optional: asserted by the user
@@ -20,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "format/run.h"
 #include "journal.h"
 #include "util/message.h"
 
@@ -30,13 +33,22 @@ struct conf {
 	uint8_t uuid[16];
 	char marker[PATH_MAX]; /* URI with an absolute or DIR-relative path resolved */
 	char logs[JOURNAL_LOGS_MAX][PATH_MAX];
-	uint32_t log_count;
+	uint32_t log_count;     /* places; one whose path is empty is nobody's */
+	struct log_runs runs;   /* none: those of the superblocks */
 	char return_to[PATH_MAX]; /* URI of NVRAM that was abandoned; empty: none was */
 	enum journal_class require;
 	enum journal_class assume_marker;
 	enum journal_class assume_log;
 	bool has_format, has_uuid; /* while parsing */
 };
+
+static inline bool conf_has_log(const struct conf *conf, uint32_t log)
+{
+	return log < conf->log_count && conf->logs[log][0];
+}
+
+/* bit i: there is a log i */
+uint32_t conf_logs(const struct conf *conf);
 
 /* @text: as read, NUL-terminated; changed by parsing.
  * Return: 0, -EPROTO other version, -EUCLEAN with the line in the text. */

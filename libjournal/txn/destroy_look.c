@@ -101,15 +101,20 @@ static int look_marker(struct destroy *d, struct destroy_part *part, const char 
 /* ---- logs ------------------------------------------------------------------- */
 
 /* all of the device, if its superblock does not say how much of it is the log's */
-static uint64_t look_log_bytes(const struct log_store *store, const struct log_super *super)
+static uint64_t look_log_bytes(const struct destroy *d, const struct log_store *store,
+			       const struct log_super *super)
 {
-	struct log_geometry geometry;
+	struct log_geometry g;
 	const char *why;
 	unsigned int copy;
+	uint64_t bytes;
 
-	for (copy = 0; copy < LOG_SUPERS; copy++)
-		if (!log_super_decode(&super[copy], store->bytes, true, &geometry, &why))
-			return round_down(geometry.bytes, store->block_bytes);
+	for (copy = 0; copy < LOG_SUPERS; copy++) {
+		if (log_super_decode(&super[copy], store->bytes, true, &g, &why))
+			continue;
+		bytes = max_u64(g.bytes, log_runs_bytes(&d->conf.runs, &g, g.log));
+		return round_down(min_u64(bytes, store->bytes), store->block_bytes);
+	}
 	return store->bytes;
 }
 
@@ -122,7 +127,7 @@ static void look_log_supers(struct destroy *d, struct destroy_part *part,
 		if (!memcmp(super[copy].magic, LOG_MAGIC, sizeof(super->magic)) &&
 		    !memcmp(super[copy].uuid, d->conf.uuid, sizeof(super->uuid)))
 			part->wipe = true;
-	part->bytes = look_log_bytes(part->log, super);
+	part->bytes = look_log_bytes(d, part->log, super);
 }
 
 static int look_device(struct destroy *d, struct destroy_part *part)
@@ -173,6 +178,7 @@ int destroy_look(struct destroy *d)
 	    look_marker(d, &d->abandoned, d->conf.return_to))
 		look_tell(d, &d->abandoned);
 	for (log = 0; log < d->conf.log_count && !error; log++)
-		error = look_log(d, log);
+		if (conf_has_log(&d->conf, log))
+			error = look_log(d, log);
 	return error;
 }

@@ -42,7 +42,7 @@ void heads_free(struct journal *j)
 
 uint32_t heads_wanted(const struct journal *j)
 {
-	return (uint32_t)min_u64(max_u64(j->segments.count / 8, 2), HEADS);
+	return (uint32_t)min_u64(max_u64(segments_usable(j) / 8, 2), HEADS);
 }
 
 static bool head_try(struct journal *j, struct head *head, enum head_kind kind, bool open)
@@ -82,7 +82,7 @@ static struct head *head_find(struct journal *j, enum head_kind kind, bool open,
 static bool heads_grant(struct journal *j, uint64_t since)
 {
 	uint32_t free_count = atomic_load(&j->shared->segments_free);
-	bool few = free_count < j->segments.reserve + j->segments.count / 4;
+	bool few = free_count < j->segments.reserve + segments_usable(j) / 4;
 	uint64_t now = clock_monotonic_ns(), last = atomic_load(&j->shared->head_granted_ns);
 
 	return now - since >= (few ? PATIENCE_FEW_NS : PATIENCE_NS) &&
@@ -245,7 +245,7 @@ int heads_name(struct journal *j)
 	int error = 0;
 
 	/* with a single log and no NVRAM there is no other medium */
-	if (j->log_count == 1 && !segment_digest_in_nvram(j))
+	if (logs_count(j) == 1 && !segment_digests_in_nvram(j))
 		return 0;
 	for (i = 0; i < HEADS && !error; i++) {
 		segment = head_segment(j, &j->heads[i]);

@@ -77,7 +77,7 @@ static int health_switch_all(struct journal *j)
 		return error;
 	health_barrier();
 	/* first what only NVRAM has, and can still be read; again, if a log fails in it */
-	for (i = 0; i <= j->log_count; i++) {
+	for (i = 0; i <= logs_end(j); i++) {
 		error = evacuate(j, &lost);
 		if (error != -EIO || journal_failed(j))
 			break;

@@ -16,7 +16,7 @@ void holds_takeover(struct journal *j, uint32_t number)
 	_Atomic uint32_t *holds = shared_holds(j, number);
 	uint32_t i, count;
 
-	for (i = 0; i < j->segments.count; i++) {
+	for (i = 0; i < segments_end(j); i++) {
 		/* a member that died before it had memory for them has none: a hole is zero */
 		if (!atomic_load_explicit(&holds[i], memory_order_relaxed))
 			continue;

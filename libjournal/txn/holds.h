@@ -17,7 +17,7 @@
 /* bytes of one member's counts: no two members' share a cache line */
 static inline uint64_t holds_bytes(const struct journal *j)
 {
-	return round_up((uint64_t)j->segments.count * sizeof(uint32_t), 64);
+	return round_up((uint64_t)j->segments.room * sizeof(uint32_t), 64);
 }
 
 /* Memory for ours.  Before it is called, in recovery, nothing is counted. */

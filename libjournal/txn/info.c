@@ -52,6 +52,7 @@ static void info_health(struct journal *j, struct journal_info *info)
 
 static void info_media(struct journal *j, struct journal_info *info)
 {
+	struct journal_medium *medium;
 	struct log_store *log;
 	uint32_t i;
 
@@ -61,13 +62,15 @@ static void info_media(struct journal *j, struct journal_info *info)
 	info->marker.bytes = j->marker->bytes;
 	info->marker.failed = j->marker->failed != 0;
 	info_health(j, info);
-	info->log_count = j->log_count;
-	for (i = 0; i < j->log_count; i++) {
-		log = j->logs[i];
-		info_medium(&info->logs[i], j->conf.logs[i], log->ops->backend, log->routine,
+	for (i = 0; i < logs_end(j); i++) {
+		if (logs_removed(j, i))
+			continue;
+		log = logs_at(j, i);
+		medium = &info->logs[info->log_count++];
+		info_medium(medium, j->conf.logs[i], log->ops->backend, log->routine,
 			    log->evidence, j->conf.assume_log, log->class);
-		info->logs[i].bytes = j->log_geometry[i].bytes;
-		info->logs[i].failed = logs_out(j, i) || log->failed != 0;
+		medium->bytes = atomic_load(&j->shared->log_bytes[i]);
+		medium->failed = logs_out(j, i) || log->failed != 0;
 		info_log(log, info);
 	}
 }
@@ -107,7 +110,7 @@ static void info_geometry(struct journal *j, struct journal_info *info)
 	info->lines = j->geometry.lines;
 	info->stage_bytes = j->geometry.ring_bytes * j->geometry.lanes;
 	info->stage_max_bytes = j->stage_max_bytes;
-	info->segments = j->segments.count;
+	info->segments = segments_usable(j);
 	info->segment_bytes = j->segment_bytes;
 	info->log_block_bytes = j->block_bytes;
 	info->segments_free = j->shared->segments_free;

@@ -7,6 +7,7 @@
 #include "backends.h"
 #include "store/log_gone.h"
 #include "txn/health.h"
+#include "txn/logs.h"
 #include "txn/media.h"
 #include "txn/rescue_store.h"
 
@@ -20,8 +21,8 @@ bool join_possible(const struct journal *j, struct message *why)
 {
 	uint32_t i;
 
-	for (i = 0; i < j->log_count; i++)
-		if (!log_store_can_share(j->logs[i]))
+	for (i = 0; i < JOURNAL_LOGS_MAX; i++)
+		if (j->logs[i] && !log_store_can_share(j->logs[i]))
 			return join_not(why, j->conf.logs[i]);
 	return marker_store_can_share(j->marker) || join_not(why, j->conf.marker);
 }
@@ -47,11 +48,10 @@ int join_offer(struct journal *j)
 		return error;
 	c->marker_geometry = j->geometry;
 	memcpy(c->log_geometry, j->log_geometry, sizeof(c->log_geometry));
-	c->log_count = j->log_count;
 	c->block_bytes = j->block_bytes;
 	c->segment_bytes = j->segment_bytes;
 	c->digest_bytes = j->digest_bytes;
-	c->segments = j->segments.count;
+	c->segments_room = j->segments.room;
 	c->bits_durable = j->bits_durable;
 	c->class_marker = j->class_marker;
 	c->class_log = j->class_log;
@@ -59,8 +59,9 @@ int join_offer(struct journal *j)
 	if (error)
 		return error;
 	marker_store_share(j->marker, &c->marker, shared_map_at(j));
-	for (i = 0; i < j->log_count; i++)
-		log_store_share(j->logs[i], &c->logs[i]);
+	for (i = 0; i < JOURNAL_LOGS_MAX; i++)
+		if (j->logs[i])
+			log_store_share(j->logs[i], &c->logs[i]);
 	return 0;
 }
 
@@ -73,7 +74,7 @@ void join_geometry(struct journal *j)
 	j->block_bytes = c->block_bytes;
 	j->segment_bytes = c->segment_bytes;
 	j->digest_bytes = c->digest_bytes;
-	j->segments.count = c->segments;
+	j->segments.room = c->segments_room;
 	j->bits_durable = c->bits_durable;
 }
 
@@ -110,7 +111,6 @@ static int join_gone(struct journal *j, uint32_t log, struct message *message)
 {
 	const struct log_share *share = &j->shared->common.logs[log];
 
-	j->log_count = log + 1;
 	if (log_store_gone(-(int)share->gone, share->evidence, share->bytes, share->block_bytes,
 			   j->read_only, &j->logs[log]))
 		return message_set(message, -ENOMEM, "no memory");
@@ -133,21 +133,26 @@ static int join_log(struct journal *j, uint32_t log, unsigned int flags,
 
 	if (error)
 		return error;
-	j->log_count = log + 1;
+	log_store_longer(j->logs[log], atomic_load(&j->shared->log_bytes[log]));
 	return media_class(j->conf.logs[log], j->logs[log]->class, j->logs[log]->evidence,
 			   j->conf.assume_log, j->require, &class, message);
 }
 
 int join_media(struct journal *j, unsigned int flags, struct message *message)
 {
-	uint32_t log, logs = j->shared->common.log_count;
+	uint32_t log, logs = logs_end(j);
 	int error = join_marker(j, message);
 
-	if (!error && logs != j->conf.log_count)
-		error = message_set(message, -EUCLEAN, "%s: journal.conf was changed while the "
-				    "journal is in use", j->dir);
+	/* those that come and go just now are met later, or not at all */
 	for (log = 0; log < logs && !error; log++)
-		error = join_log(j, log, flags, message);
+		if (!logs_removed(j, log) && conf_has_log(&j->conf, log))
+			error = join_log(j, log, flags, message);
+	for (log = 0; log < logs && !j->logs[log]; log++)
+		;
+	if (!error && log == logs)
+		error = message_set(message, -ESTALE, "%s: journal.conf was changed while the "
+				    "journal is in use", j->dir);
+	j->buffers_log = log;
 	j->class_log = (enum journal_class)j->shared->common.class_log;
 	return error;
 }

@@ -30,6 +30,7 @@
 #include "txn/recover.h"
 #include "txn/reserve.h"
 #include "txn/return_to.h"
+#include "txn/runs.h"
 #include "txn/segment.h"
 #include "txn/stand_in.h"
 #include "txn/stream.h"
@@ -106,6 +107,7 @@ static int journal_locks(struct journal *j)
 			       pthread_mutex_init(&j->own_lock, NULL) ||
 			       pthread_mutex_init(&j->destage_lock, NULL) ||
 			       pthread_mutex_init(&j->found_lock, NULL) ||
+			       pthread_mutex_init(&j->logs_lock, NULL) ||
 			       pthread_mutex_init(&j->pool_lock, NULL) ?
 		       -ENOMEM :
 		       0;
@@ -116,12 +118,14 @@ static int journal_share(struct journal *j)
 {
 	int error;
 
-	j->segments.count = j->log_geometry[0].segments * j->log_count;
+	j->segments.room = runs_room(j);
 	if (j->read_only || j->alone) {
 		error = shared_make(j, false, NULL);
 	} else {
 		error = shared_make(j, join_possible(j, &j->why_private), &j->why_private);
 	}
+	if (!error)
+		error = runs_begin(j);
 	if (!error && shared_is_shared(&j->shared_file))
 		error = join_offer(j);
 	return error;
@@ -143,7 +147,7 @@ static int journal_parts(struct journal *j)
 {
 	int error;
 
-	j->pending_uses = calloc(j->segments.count, sizeof(*j->pending_uses));
+	j->pending_uses = calloc(j->segments.room, sizeof(*j->pending_uses));
 	if (!j->pending_uses)
 		return -ENOMEM;
 	error = list_make(j);
@@ -167,10 +171,10 @@ static void journal_policy(struct journal *j, const struct journal_open_options 
 	uint32_t wanted = o->stage_max_bytes ? o->stage_max_bytes : STAGE_MAX_DEFAULT;
 
 	reserve_make(j);
-	j->moves_lines = j->log_geometry[0].incompat & FORMAT_INCOMPAT_MOVED;
-	if (j->segments.count > j->segments.reserve)
+	j->moves_lines = j->log_geometry[j->buffers_log].incompat & FORMAT_INCOMPAT_MOVED;
+	if (segments_usable(j) > j->segments.reserve)
 		j->txn_bytes_max = min_u64(JOURNAL_TXN_BYTES_MAX,
-					   segment_room(j) * (j->segments.count -
+					   segment_room(j) * (segments_usable(j) -
 							      j->segments.reserve));
 	j->stage_on = j->bits_durable && j->geometry.ring_bytes && !j->read_only;
 	/* a quarter of a ring, and what a log record holds at its destage */
@@ -353,6 +357,7 @@ int journal_open_impl(struct journal *j, const char *dir,
 	j->member_fd = -1;
 	j->shared_file.fd = -1;
 	j->read_only = o->flags & JOURNAL_RDONLY;
+	j->open_flags = o->flags;
 	journal_note_fork(j);
 	error = journal_locks(j);
 	if (!error)

@@ -5,7 +5,7 @@
  *
  * Lock order, outermost first (no lock is taken on the staged path):
  *   lane lease -> health_lock -> own_lock, destage_lock -> stream.lock | extents.lock -> lines_lock
- *   -> segments.lock -> found_lock, pool_lock
+ *   -> segments.lock -> found_lock, pool_lock, logs_lock
  */
 #ifndef TXN_JOURNAL_IMPL_H
 #define TXN_JOURNAL_IMPL_H
@@ -52,7 +52,7 @@ static inline uint64_t id_make(uint64_t number, uint32_t slot)
 
 struct segments {
 	struct segment *all;
-	uint32_t count;
+	uint32_t room; /* numbers below it have a place in the mapping: segments_end() */
 	uint32_t reserve; /* only destage and retire records may take the last ones */
 };
 
@@ -214,9 +214,11 @@ struct journal {
 
 	pthread_mutex_t destage_lock; /* one lane after the other goes to the stream */
 
-	struct log_store *logs[JOURNAL_LOGS_MAX];
-	struct log_geometry log_geometry[JOURNAL_LOGS_MAX];
-	uint32_t log_count;
+	struct log_store *logs[JOURNAL_LOGS_MAX]; /* logs_at(): some are met later */
+	struct log_geometry log_geometry[JOURNAL_LOGS_MAX]; /* as they were formatted */
+	pthread_mutex_t logs_lock; /* to open one */
+	uint32_t buffers_log; /* logs_buffers() */
+	unsigned int open_flags;
 	uint32_t block_bytes;
 	uint64_t segment_bytes;
 	uint32_t digest_bytes;
@@ -247,7 +249,8 @@ struct journal {
 	_Atomic uint32_t reads_open;  /* journal_reads_open() */
 	_Atomic uint32_t asyncs_open; /* journal_async_open() */
 
-	struct conf conf;
+	struct conf conf; /* with runs, wherever they are from */
+	bool resized;     /* they are from journal.conf */
 	enum journal_class require;
 	enum journal_class class_marker;
 	enum journal_class class_log;
@@ -267,6 +270,23 @@ int journal_fail(struct journal *j, int error);
 static inline int journal_failed(const struct journal *j)
 {
 	return atomic_load_explicit(&j->shared->failed, memory_order_relaxed);
+}
+
+/* Segments are counted from 0 to it.  Acquire: what is said of them is there. */
+static inline uint32_t segments_end(const struct journal *j)
+{
+	return atomic_load_explicit(&j->shared->segments_end, memory_order_acquire);
+}
+
+/* so many of them can be used, or are */
+static inline uint32_t segments_usable(const struct journal *j)
+{
+	return atomic_load_explicit(&j->shared->segments_usable, memory_order_relaxed);
+}
+
+static inline uint32_t logs_end(const struct journal *j)
+{
+	return atomic_load_explicit(&j->shared->logs_end, memory_order_acquire);
 }
 
 /*

@@ -1,17 +1,64 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "txn/logs.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "backends.h"
+#include "store/log_gone.h"
 #include "txn/head.h"
 #include "txn/segment.h"
 #include "txn/times.h"
+
+/* Not by the path that we read when we opened: it may not have been there then. */
+static int logs_open(struct journal *j, uint32_t log, struct log_store **store)
+{
+	struct message why = { "" };
+	struct conf *conf = malloc(sizeof(*conf));
+	int error = conf ? conf_read(j->dir, conf, &why) : -ENOMEM;
+
+	if (!error && !conf_has_log(conf, log))
+		error = -ENODEV;
+	if (!error)
+		error = backend_join_log(conf->logs[log], (j->read_only ? LOG_RDONLY : 0) |
+					 (j->open_flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
+					 &j->shared->common.logs[log], store, &why);
+	free(conf);
+	if (!error)
+		return 0;
+	/* out of reach for us: as if it had failed.  Memory for this little there is. */
+	return log_store_gone(error, why.text, atomic_load(&j->shared->log_bytes[log]),
+			      j->block_bytes, j->read_only, store);
+}
+
+struct log_store *logs_meet(struct journal *j, uint32_t log)
+{
+	struct log_store *store;
+
+	pthread_mutex_lock(&j->logs_lock);
+	store = j->logs[log];
+	if (!store && !logs_open(j, log, &store))
+		__atomic_store_n(&j->logs[log], store, __ATOMIC_RELEASE);
+	JASSERT(store);
+	log_store_longer(store, atomic_load(&j->shared->log_bytes[log]));
+	pthread_mutex_unlock(&j->logs_lock);
+	return store;
+}
+
+uint32_t logs_count(const struct journal *j)
+{
+	uint32_t log, count = 0;
+
+	for (log = 0; log < logs_end(j); log++)
+		count += !logs_removed(j, log);
+	return count;
+}
 
 bool logs_left(const struct journal *j)
 {
 	uint32_t log;
 
-	for (log = 0; log < j->log_count; log++)
+	for (log = 0; log < logs_end(j); log++)
 		if (!logs_out(j, log))
 			return true;
 	return false;
@@ -21,16 +68,18 @@ void logs_begin(struct journal *j)
 {
 	uint32_t log;
 
-	for (log = 0; log < j->log_count; log++)
-		atomic_store(&j->shared->log_failed[log], j->logs[log]->failed);
+	for (log = 0; log < logs_end(j); log++)
+		atomic_store(&j->shared->log_failed[log], j->logs[log] ? j->logs[log]->failed :
+									 -ENODEV);
 }
 
 static void logs_withdraw(struct journal *j, uint32_t log)
 {
-	uint32_t number;
+	uint32_t number, end = segments_end(j);
 
-	for (number = log; number < j->segments.count; number += j->log_count)
-		segment_withdraw(j, &j->segments.all[number]);
+	for (number = 0; number < end; number++)
+		if (segment_log(j, number) == log)
+			segment_withdraw(j, &j->segments.all[number]);
 }
 
 int logs_fail(struct journal *j, uint32_t log, int error)

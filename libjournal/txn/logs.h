@@ -21,6 +21,35 @@ static inline bool logs_out(const struct journal *j, uint32_t log)
 	return atomic_load_explicit(&j->shared->log_failed[log], memory_order_relaxed);
 }
 
+/* a place whose log has gone: resize.c */
+static inline bool logs_removed(const struct journal *j, uint32_t log)
+{
+	return atomic_load_explicit(&j->shared->logs_removed, memory_order_relaxed) >> log & 1;
+}
+
+/* @log, which this process has yet to open, or knew when it was shorter */
+struct log_store *logs_meet(struct journal *j, uint32_t log);
+
+/* Others may have added it, or made it longer, since we opened the journal. */
+static inline struct log_store *logs_at(struct journal *j, uint32_t log)
+{
+	struct log_store *store = __atomic_load_n(&j->logs[log], __ATOMIC_ACQUIRE);
+
+	if (__builtin_expect(!store || log_store_bytes(store) <
+				     atomic_load_explicit(&j->shared->log_bytes[log],
+							  memory_order_relaxed), 0))
+		return logs_meet(j, log);
+	return store;
+}
+
+/* Buffers of its pool serve all of them.  It stays open until the journal is closed. */
+static inline struct log_store *logs_buffers(const struct journal *j)
+{
+	return j->logs[j->buffers_log];
+}
+
+/* logs that are there, or should be */
+uint32_t logs_count(const struct journal *j);
 bool logs_left(const struct journal *j);
 
 /**
@@ -35,7 +64,9 @@ void logs_begin(struct journal *j);
 /* it was not even there at open */
 static inline bool logs_gone(const struct journal *j, uint32_t log)
 {
-	return j->logs[log]->gone;
+	const struct log_store *store = __atomic_load_n(&j->logs[log], __ATOMIC_ACQUIRE);
+
+	return store && store->gone;
 }
 
 /* Return: 0, LOG_OUT, or the sticky failure */

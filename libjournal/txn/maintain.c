@@ -170,8 +170,8 @@ static bool checkpoint_due(const struct journal *j)
 {
 	uint32_t pending = segments_pending(j);
 
-	return (pending && (pending > j->segments.count / PENDING_SHARE ||
-			    j->shared->segments_free < j->segments.count / FREE_SHARE)) ||
+	return (pending && (pending > segments_usable(j) / PENDING_SHARE ||
+			    j->shared->segments_free < segments_usable(j) / FREE_SHARE)) ||
 	       j->shared->segments_since_checkpoint > stream_checkpoint_every(j) / 2;
 }
 

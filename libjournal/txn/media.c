@@ -52,6 +52,13 @@ static int media_marker_super(struct journal *j, struct message *message)
 	return 0;
 }
 
+uint64_t media_log_bytes(const struct journal *j)
+{
+	return log_runs_total(&j->conf.runs) *
+	       (j->log_geometry[j->buffers_log].segment_bytes +
+		j->log_geometry[j->buffers_log].digest_bytes);
+}
+
 /* In place of a medium that is gone: rescue.c. */
 static int media_open_no_marker(struct journal *j, struct message *message)
 {
@@ -60,8 +67,7 @@ static int media_open_no_marker(struct journal *j, struct message *message)
 
 	memcpy(g->uuid, j->conf.uuid, sizeof(g->uuid));
 	g->lanes = 1;
-	g->lines = (uint32_t)max_u64(j->rescue_lines,
-				     make_lines_for(j->log_geometry[0].bytes * j->log_count));
+	g->lines = (uint32_t)max_u64(j->rescue_lines, make_lines_for(media_log_bytes(j)));
 	marker_geometry_make(g);
 	error = rescue_store_make(g, false, &j->marker);
 	if (error)
@@ -150,11 +156,12 @@ static int media_log_fits(struct journal *j, uint32_t log, uint32_t first,
 	if (memcmp(g->uuid, j->conf.uuid, 16) || g->nonce != j->geometry.nonce)
 		return message_set(message, -EXDEV, "%s: belongs to another journal (uuid)",
 				   path);
-	if (g->log != log || g->logs != j->conf.log_count)
+	if (g->log != log || (!j->conf.runs.count && g->logs != j->conf.log_count))
 		return message_set(message, -EUCLEAN, "%s: is log %u of %u, but journal.conf has "
 				   "it as %u of %u", path, g->log + 1, g->logs, log + 1,
 				   j->conf.log_count);
-	if (g->segment_bytes != as->segment_bytes || g->segments != as->segments ||
+	if (g->segment_bytes != as->segment_bytes ||
+	    (!j->conf.runs.count && g->segments != as->segments) ||
 	    g->digest_bytes != as->digest_bytes || g->block_bytes != as->block_bytes)
 		return message_set(message, -EUCLEAN, "%s: its geometry is not that of the other "
 				   "logs", path);
@@ -198,10 +205,12 @@ static int media_log_gone(struct journal *j, uint32_t log, uint32_t like, int er
 			  const char *why, struct message *message)
 {
 	struct log_geometry *g = &j->log_geometry[log];
+	uint64_t bytes;
 
 	*g = j->log_geometry[like];
 	g->log = log;
-	if (log_store_gone(error, why, g->bytes, g->block_bytes, j->read_only, &j->logs[log]))
+	bytes = max_u64(g->bytes, log_runs_bytes(&j->conf.runs, g, log));
+	if (log_store_gone(error, why, bytes, g->block_bytes, j->read_only, &j->logs[log]))
 		return message_set(message, -ENOMEM, "no memory");
 	found_damage(j, 0, "%s: what is on this log alone is lost", why);
 	return 0;
@@ -222,6 +231,32 @@ static int media_log_settle(struct journal *j, uint32_t log, uint32_t first,
 	return error;
 }
 
+/* journal.conf says which segments there are, or nobody ever changed that. */
+static int media_runs(struct journal *j, uint32_t like, struct message *message)
+{
+	struct log_runs *runs = &j->conf.runs;
+	const struct log_geometry *g = &j->log_geometry[like];
+	uint32_t log;
+	const char *why;
+
+	j->resized = runs->count;
+	if (!j->resized) {
+		for (log = 0; log < j->conf.log_count; log++)
+			if (conf_has_log(&j->conf, log))
+				log_run_of(&j->log_geometry[log], &runs->of[runs->count++]);
+		return 0;
+	}
+	if (log_runs_check(runs, g, conf_logs(&j->conf), &why))
+		return message_set(message, -EUCLEAN, "%s/" CONF_NAME ": its segments make no "
+				   "sense: %s", j->dir, why);
+	for (log = 0; log < j->conf.log_count; log++)
+		if (conf_has_log(&j->conf, log) &&
+		    log_runs_bytes(runs, g, log) > j->logs[log]->bytes)
+			return message_set(message, -EUCLEAN, "%s: the medium is shorter than "
+					   CONF_NAME " says", j->conf.logs[log]);
+	return 0;
+}
+
 /* As many as are there; with none, what the first one said. */
 static int media_open_logs(struct journal *j, unsigned int flags, struct message *message)
 {
@@ -229,23 +264,27 @@ static int media_open_logs(struct journal *j, unsigned int flags, struct message
 	int gone[JOURNAL_LOGS_MAX] = { 0 }, error = 0;
 	uint32_t log, count = j->conf.log_count, first = count;
 
-	j->log_count = count;
 	for (log = 0; log < count; log++) {
+		if (!conf_has_log(&j->conf, log))
+			continue;
 		gone[log] = media_open_log(j, log, flags, &why[log]);
 		if (!gone[log] && first == count)
 			first = log;
 		if (gone[log] && !media_log_is_gone(gone[log]))
 			return message_set(message, gone[log], "%s", why[log].text);
 	}
-	if (first == count)
-		return message_set(message, gone[0], "%s", why[0].text);
+	if (first == count) {
+		first = (uint32_t)__builtin_ctz(conf_logs(&j->conf));
+		return message_set(message, gone[first], "%s", why[first].text);
+	}
+	j->buffers_log = first;
 	for (log = first; log < count && !error; log++)
-		if (!gone[log])
+		if (!gone[log] && conf_has_log(&j->conf, log))
 			error = media_log_settle(j, log, first, message);
 	for (log = 0; log < count && !error; log++)
 		if (gone[log])
 			error = media_log_gone(j, log, first, gone[log], why[log].text, message);
-	return error;
+	return error ? error : media_runs(j, first, message);
 }
 
 int media_open(struct journal *j, unsigned int flags,
@@ -259,12 +298,12 @@ int media_open(struct journal *j, unsigned int flags,
 		error = media_open_no_marker(j, message);
 	if (error)
 		return error;
-	j->block_bytes = j->log_geometry[0].block_bytes;
-	j->segment_bytes = j->log_geometry[0].segment_bytes;
-	j->digest_bytes = j->log_geometry[0].digest_bytes;
+	j->block_bytes = j->log_geometry[j->buffers_log].block_bytes;
+	j->segment_bytes = j->log_geometry[j->buffers_log].segment_bytes;
+	j->digest_bytes = j->log_geometry[j->buffers_log].digest_bytes;
 	if (j->geometry.digests &&
 	    (j->geometry.digest_bytes != j->digest_bytes ||
-	     j->geometry.digests != j->log_geometry[0].segments * j->log_count))
+	     (!j->resized && j->geometry.digests != log_runs_total(&j->conf.runs))))
 		return message_set(message, -EUCLEAN, "%s: its digests do not fit the logs",
 				   j->conf.marker);
 	return 0;
@@ -274,8 +313,9 @@ void media_close(struct journal *j)
 {
 	uint32_t log;
 
-	for (log = 0; log < j->log_count; log++)
-		log_store_close(j->logs[log]);
+	for (log = 0; log < JOURNAL_LOGS_MAX; log++)
+		if (j->logs[log])
+			log_store_close(j->logs[log]);
 	if (j->marker)
 		marker_store_close(j->marker);
 }

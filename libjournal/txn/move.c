@@ -65,7 +65,7 @@ static int move_window(struct mover *m, uint32_t log, const struct log_io *wante
 		io.bytes = (uint32_t)max_u64(io.bytes, min_u64(AHEAD_BYTES, end - io.offset));
 	m->window_from = m->window_to = 0;
 	io.buffer = m->window;
-	if (log_store_read(m->j->logs[log], &io, 1))
+	if (log_store_read(logs_at(m->j, log), &io, 1))
 		return -EIO;
 	m->window_log = log;
 	m->window_from = io.offset;

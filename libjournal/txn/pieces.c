@@ -7,7 +7,7 @@
 
 static bool piece_sane(const struct journal *j, uint64_t where)
 {
-	return where >> 32 < j->segments.count && (uint32_t)where < j->segment_bytes &&
+	return where >> 32 < segments_end(j) && (uint32_t)where < j->segment_bytes &&
 	       (uint32_t)where % LOG_RECORD_ALIGN == 0;
 }
 

@@ -112,7 +112,7 @@ int record_read(struct journal *j, uint32_t number, uint32_t offset, uint64_t by
 	if (posix_memalign(&record->buffer, 4096, io.bytes))
 		return -ENOMEM;
 	io.buffer = record->buffer;
-	error = log_store_read(j->logs[segment_log(j, number)], &io, 1);
+	error = log_store_read(logs_at(j, segment_log(j, number)), &io, 1);
 	return error ? error : record_verify(j, number, offset, &io, record);
 }
 

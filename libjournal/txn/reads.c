@@ -68,8 +68,9 @@ static void reads_free(struct journal_reads *reads)
 {
 	unsigned int i;
 
-	for (i = 0; i < reads->journal->log_count; i++)
-		log_queue_close(reads->queue[i]);
+	for (i = 0; i < JOURNAL_LOGS_MAX; i++)
+		if (reads->queue[i])
+			log_queue_close(reads->queue[i]);
 	for (i = 0; reads->all && i <= reads->depth; i++)
 		free(reads->all[i].own);
 	free(reads->arena.iov_base);
@@ -92,6 +93,12 @@ static int reads_arena(struct iovec *arena, unsigned int depth)
 	return 0;
 }
 
+static int reads_queue(struct journal_reads *reads, uint32_t log)
+{
+	return log_queue_open(logs_at(reads->journal, log), reads->depth, &reads->arena,
+			      &reads->queue[log]);
+}
+
 static int reads_make(struct journal_reads *reads)
 {
 	unsigned int i;
@@ -106,9 +113,9 @@ static int reads_make(struct journal_reads *reads)
 		reads->all[i].next = reads->free;
 		reads->free = &reads->all[i];
 	}
-	for (i = 0; i < reads->journal->log_count && !error; i++)
-		error = log_queue_open(reads->journal->logs[i], reads->depth, &reads->arena,
-				       &reads->queue[i]);
+	for (i = 0; i < logs_end(reads->journal) && !error; i++)
+		if (!logs_removed(reads->journal, i))
+			error = reads_queue(reads, i);
 	return error;
 }
 
@@ -167,10 +174,13 @@ static void read_drop(struct read *read)
 static int read_log(struct journal_reads *reads, struct read *read)
 {
 	uint32_t segment = where_segment(read->found.where);
+	uint32_t log = segment_log(reads->journal, segment);
 	int error = record_span(reads->journal, segment, where_offset(read->found.where),
 				(uint64_t)read->found.units * 32, &read->io);
 	void *memory = NULL;
 
+	if (!error && !reads->queue[log]) /* added since */
+		error = reads_queue(reads, log);
 	if (error)
 		return error;
 	if (read->io.bytes > CELL_BYTES && posix_memalign(&memory, 4096, read->io.bytes))
@@ -178,7 +188,7 @@ static int read_log(struct journal_reads *reads, struct read *read)
 	read->own = memory;
 	read->io.buffer = memory ? memory : read->cell;
 	read->began = reads->journal->read_only ? 0 : times_some(reads->journal);
-	log_queue_submit(reads->queue[segment_log(reads->journal, segment)], &read->io);
+	log_queue_submit(reads->queue[log], &read->io);
 	return UNDER_WAY;
 }
 
@@ -293,8 +303,10 @@ static void reads_collect(struct journal_reads *reads)
 	struct log_io *io;
 	unsigned int i;
 
-	for (i = 0; i < reads->journal->log_count; i++) {
-		io = reads->queue[i]->under_way ? log_queue_complete(reads->queue[i], false) : NULL;
+	for (i = 0; i < JOURNAL_LOGS_MAX; i++) {
+		if (!reads->queue[i] || !reads->queue[i]->under_way)
+			continue;
+		io = log_queue_complete(reads->queue[i], false);
 		if (io)
 			read_back(reads, (struct read *)io);
 	}
@@ -322,8 +334,8 @@ static int reads_wait(struct journal_reads *reads, int timeout_ms)
 	struct log_queue *queue = NULL;
 	unsigned int i, count = 0;
 
-	for (i = 0; i < reads->journal->log_count; i++) {
-		if (!reads->queue[i]->under_way)
+	for (i = 0; i < JOURNAL_LOGS_MAX; i++) {
+		if (!reads->queue[i] || !reads->queue[i]->under_way)
 			continue;
 		queue = reads->queue[i];
 		fds[count++] = (struct pollfd){ .fd = log_queue_fd(queue), .events = POLLIN };

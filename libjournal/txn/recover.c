@@ -82,8 +82,9 @@ static int recover_make_durable(struct journal *j)
 	error = nv_fence(j->marker);
 	if (error)
 		return journal_fail(j, error);
-	for (log = 0; log < j->log_count && !error; log++)
-		error = logs_flush(j, log) == LOG_OUT ? 0 : journal_failed(j);
+	for (log = 0; log < logs_end(j) && !error; log++)
+		if (!logs_removed(j, log) && logs_flush(j, log) != LOG_OUT)
+			error = journal_failed(j);
 	return error;
 }
 
@@ -188,7 +189,7 @@ static void recovery_free(struct recovery *r)
 {
 	uint32_t i, k;
 
-	for (i = 0; r->scans && i < r->j->segments.count; i++) {
+	for (i = 0; r->scans && i < segments_end(r->j); i++) {
 		for (k = 0; k < r->scans[i].count; k++)
 			free(r->scans[i].records[k].tail);
 		free(r->scans[i].records);
@@ -207,8 +208,8 @@ int recover(struct journal *j, const struct journal_open_options *o)
 	uint64_t start = clock_monotonic_ns();
 	int error;
 
-	r.scans = calloc(j->segments.count, sizeof(*r.scans));
-	r.order = calloc(j->segments.count, sizeof(*r.order));
+	r.scans = calloc(segments_end(j), sizeof(*r.scans));
+	r.order = calloc(segments_end(j), sizeof(*r.order));
 	if (pthread_mutex_init(&r.lock, NULL) || !r.scans || !r.order) {
 		error = journal_say(j, -ENOMEM, "no memory to recover");
 	} else {

@@ -41,7 +41,7 @@ static void window_again(struct window *w, const struct log_io *failed)
 	for (at = 0; at < failed->bytes; at += j->block_bytes) {
 		io.offset = failed->offset + at;
 		io.buffer = (uint8_t *)failed->buffer + at;
-		if (log_store_read(j->logs[segment_log(j, w->segment)], &io, 1)) {
+		if (log_store_read(logs_at(j, segment_log(j, w->segment)), &io, 1)) {
 			memset(io.buffer, 0, io.bytes);
 			w->unreadable = true;
 		}
@@ -84,7 +84,7 @@ static const uint8_t *window_at(struct window *w, uint64_t at, uint64_t bytes)
 			.bytes = (uint32_t)min_u64(chunk, size - i * chunk),
 		};
 	w->from = w->to = 0;
-	if (log_store_read(j->logs[segment_log(j, w->segment)], io, count))
+	if (log_store_read(logs_at(j, segment_log(j, w->segment)), io, count))
 		for (i = 0; i < count; i++)
 			if (io[i].result)
 				window_again(w, &io[i]);

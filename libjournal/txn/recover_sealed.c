@@ -78,7 +78,7 @@ static struct summary_entry *sealed_table(struct sealed *s, const struct summary
 		return NULL;
 	}
 	atomic_fetch_add(&s->r->bytes_read, io.bytes);
-	if (log_store_read(j->logs[segment_log(j, s->segment)], &io, 1) ||
+	if (log_store_read(logs_at(j, segment_log(j, s->segment)), &io, 1) ||
 	    crc32c(j->segments.all[s->segment].seed, io.buffer, bytes) !=
 		    get_le32(digest->table_crc)) {
 		free(io.buffer);
@@ -232,7 +232,7 @@ static void sealed_read(struct sealed *s, uint8_t *buffers)
 			};
 			atomic_fetch_add(&s->r->bytes_read, io[count].bytes);
 		}
-		(void)log_store_read(j->logs[segment_log(j, s->segment)], io, count);
+		(void)log_store_read(logs_at(j, segment_log(j, s->segment)), io, count);
 		for (i = 0; i < count; i++)
 			sealed_run_records(s, &runs[i], &io[i]);
 	}

@@ -7,6 +7,7 @@
 #include "txn/found.h"
 #include "txn/head.h"
 #include "txn/recover.h"
+#include "txn/runs.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
 
@@ -40,7 +41,7 @@ static struct summary_head *digest_load(struct recovery *r, uint32_t segment, ui
 	}
 	if (bytes <= LOOK_BYTES) {
 		memcpy(io.buffer, head, bytes);
-	} else if (log_store_read(j->logs[log], &io, 1)) {
+	} else if (log_store_read(logs_at(j, log), &io, 1)) {
 		free(io.buffer);
 		return NULL;
 	}
@@ -49,6 +50,25 @@ static struct summary_head *digest_load(struct recovery *r, uint32_t segment, ui
 			     j->geometry.nonce)) {
 		free(digest);
 		return NULL;
+	}
+	return digest;
+}
+
+/* Not where it belongs: a log came or went, and whoever did that did not get done.  Then
+ * it is where it belonged before. */
+static struct summary_head *digest_astray(struct recovery *r, uint32_t segment, void *buffer)
+{
+	struct journal *j = r->j;
+	struct log_io io = { .buffer = buffer, .bytes = LOOK_BYTES };
+	struct summary_head *digest = NULL;
+	uint32_t log, of, index;
+
+	if (!runs_find(&j->conf.runs, segment, &of, &index))
+		return NULL;
+	for (log = 0; log < logs_end(j) && !digest; log++) {
+		io.offset = log_runs_digest(&j->conf.runs, &j->log_geometry[of], log, index);
+		if (io.offset && !log_store_read(logs_at(j, log), &io, 1))
+			digest = digest_load(r, segment, log, io.offset, buffer);
 	}
 	return digest;
 }
@@ -66,7 +86,7 @@ static struct summary_head *digest_second(struct recovery *r, uint32_t segment)
 		r->no_memory = true;
 		return NULL;
 	}
-	if (segment_digest_in_nvram(j)) {
+	if (segment_digest_in_nvram(j, segment)) {
 		memcpy(io.buffer, j->marker->map + offset, j->digest_bytes);
 		if (!summary_validate(io.buffer, j->digest_bytes, j->segment_bytes, segment,
 				      j->geometry.nonce))
@@ -74,8 +94,10 @@ static struct summary_head *digest_second(struct recovery *r, uint32_t segment)
 		free(io.buffer);
 		return NULL;
 	}
-	if (!log_store_read(j->logs[log], &io, 1))
+	if (!log_store_read(logs_at(j, log), &io, 1))
 		digest = digest_load(r, segment, log, offset, io.buffer);
+	if (!digest && logs_count(j) > 1)
+		digest = digest_astray(r, segment, io.buffer);
 	free(io.buffer);
 	return digest;
 }
@@ -97,7 +119,7 @@ static bool segment_second_is_gone(struct journal *j, uint32_t segment)
 {
 	uint32_t log;
 
-	if (segment_digest_in_nvram(j))
+	if (segment_digest_in_nvram(j, segment))
 		return false;
 	(void)segment_digest_offset(j, segment, &log);
 	return logs_gone(j, log);
@@ -168,8 +190,8 @@ static void segment_look(struct recovery *r, uint32_t segment, const void *heade
 }
 
 /* Headers and the beginning of the digests of some segments of one log. */
-static int segments_look(struct recovery *r, uint32_t log, uint32_t from, uint32_t count,
-			 uint8_t *buffer)
+static int segments_look(struct recovery *r, const struct log_run *run, uint32_t from,
+			 uint32_t count, uint8_t *buffer)
 {
 	struct journal *j = r->j;
 	struct log_io io[2 * BATCH_SEGMENTS];
@@ -178,7 +200,7 @@ static int segments_look(struct recovery *r, uint32_t log, uint32_t from, uint32
 	int error;
 
 	for (i = 0; i < count; i++) {
-		base = log_segment_offset(&j->log_geometry[log], from + i);
+		base = segment_base(j, log_run_number(run, from + i));
 		io[2 * i] = (struct log_io){ .offset = base,
 					     .buffer = buffer + 2ul * i * LOOK_BYTES,
 					     .bytes = LOOK_BYTES };
@@ -188,13 +210,13 @@ static int segments_look(struct recovery *r, uint32_t log, uint32_t from, uint32
 			.bytes = LOOK_BYTES,
 		};
 	}
-	error = log_store_read(j->logs[log], io, 2 * count);
+	error = log_store_read(logs_at(j, run->log), io, 2 * count);
 	for (i = 0; i < 2 * count; i++)
 		if (io[i].result) /* unreadable: as if damaged, its copy stands in */
 			memset(io[i].buffer, 0, LOOK_BYTES);
 	(void)error;
 	for (i = 0; i < count; i++)
-		segment_look(r, (from + i) * j->log_count + log, buffer + 2ul * i * LOOK_BYTES,
+		segment_look(r, log_run_number(run, from + i), buffer + 2ul * i * LOOK_BYTES,
 			     buffer + (2ul * i + 1) * LOOK_BYTES);
 	r->bytes_read += 2ull * count * LOOK_BYTES;
 	return 0;
@@ -205,7 +227,7 @@ static void segments_nameless(struct recovery *r, uint32_t log)
 {
 	struct journal *j = r->j;
 
-	if (!logs_gone(j, log) || !segment_second_is_gone(j, log))
+	if (!logs_gone(j, log) || !segment_second_is_gone(j, log_runs_first(&j->conf.runs, log)))
 		return;
 	found_damage(j, 0, "%s: what was on it is lost, without a name: the log with the list of "
 		     "it is not there either", j->conf.logs[log]);
@@ -215,18 +237,20 @@ static void segments_nameless(struct recovery *r, uint32_t log)
 static int segments_look_all(struct recovery *r)
 {
 	struct journal *j = r->j;
-	uint32_t log, from, count, segments = j->log_geometry[0].segments;
+	const struct log_runs *runs = &j->conf.runs;
+	const struct log_run *run;
+	uint32_t log, from, count;
 	void *buffer;
 	int error = 0;
 
 	if (posix_memalign(&buffer, 4096, 2ul * BATCH_SEGMENTS * LOOK_BYTES))
 		return journal_say(j, -ENOMEM, "no memory to recover");
-	for (log = 0; log < j->log_count && !error; log++)
-		for (from = 0; from < segments && !error; from += count) {
-			count = (uint32_t)min_u64(BATCH_SEGMENTS, segments - from);
-			error = segments_look(r, log, from, count, buffer);
+	for (run = runs->of; run < runs->of + runs->count && !error; run++)
+		for (from = 0; from < run->count && !error; from += count) {
+			count = (uint32_t)min_u64(BATCH_SEGMENTS, run->count - from);
+			error = segments_look(r, run, from, count, buffer);
 		}
-	for (log = 0; log < j->log_count; log++)
+	for (log = 0; log < logs_end(j); log++)
 		segments_nameless(r, log);
 	free(buffer);
 	return error;
@@ -250,7 +274,7 @@ static void segments_order(struct recovery *r)
 	struct segment *segment;
 	uint32_t i;
 
-	for (i = 0; i < j->segments.count; i++) {
+	for (i = 0; i < segments_end(j); i++) {
 		scan = &r->scans[i];
 		segment = &j->segments.all[i];
 		if (!scan->seq)
@@ -304,7 +328,7 @@ static uint32_t segments_pick(struct recovery *r, uint32_t *picked, bool whole)
 int recover_segments(struct recovery *r)
 {
 	struct journal *j = r->j;
-	uint32_t *picked = calloc(j->segments.count, sizeof(*picked)), count;
+	uint32_t *picked = calloc(segments_end(j), sizeof(*picked)), count;
 	int error = picked ? segments_look_all(r) : -ENOMEM;
 
 	if (!error) {
@@ -393,8 +417,10 @@ void recover_count_free(struct recovery *r)
 	struct segments *s = &r->j->segments;
 	uint32_t i;
 
-	for (i = 0; i < s->count; i++)
-		if (!r->scans[i].seq ||
+	for (i = 0; i < segments_end(r->j); i++)
+		if (!segment_is_there(&s->all[i]))
+			continue;
+		else if (!r->scans[i].seq ||
 		    (r->scans[i].digest && !segment_live_of(s->all[i].use)))
 			segment_free(r->j, &s->all[i]);
 }
@@ -408,8 +434,8 @@ int recover_heads(struct recovery *r)
 	int error = 0;
 
 	j->recovering = false;
-	for (i = 0; i < j->segments.count; i++)
-		if (!r->scans[i].seq)
+	for (i = 0; i < segments_end(j); i++)
+		if (segment_is_there(&j->segments.all[i]) && !r->scans[i].seq)
 			segment_free(j, &j->segments.all[i]);
 	for (i = r->order_count; i-- && !error;) {
 		number = r->order[i];

@@ -123,7 +123,7 @@ static int rescue_complete(struct set_marker *s, struct journal *j)
 {
 	uint32_t log;
 
-	for (log = 0; log < j->log_count && !s->options->force; log++)
+	for (log = 0; log < logs_end(j) && !s->options->force; log++)
 		if (logs_gone(j, log))
 			return message_set(s->message, j->logs[log]->failed, "%s: what is on "
 					   "this log would be gone for good, even if it comes "

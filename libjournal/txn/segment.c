@@ -81,8 +81,8 @@ static struct segment *segment_offered_in(struct journal *j, uint32_t word, uint
  * several logs by turns. */
 static struct segment *segment_offered(struct journal *j)
 {
-	uint32_t hint = atomic_load(&j->shared->segment_hint) % j->segments.count;
-	uint32_t i, word, words = (j->segments.count + 63) / 64;
+	uint32_t end = segments_end(j), hint = atomic_load(&j->shared->segment_hint) % end;
+	uint32_t i, word, words = (end + 63) / 64;
 	struct segment *segment;
 	uint64_t mask;
 
@@ -162,7 +162,7 @@ void segments_note_pending(struct journal *j)
 {
 	uint32_t i;
 
-	for (i = 0; i < j->segments.count; i++)
+	for (i = 0; i < segments_end(j); i++)
 		j->pending_uses[i] = atomic_load(&j->segments.all[i].use);
 }
 
@@ -172,7 +172,7 @@ void segments_free_pending(struct journal *j)
 	uint64_t use;
 	uint32_t i;
 
-	for (i = 0; i < j->segments.count; i++) {
+	for (i = 0; i < segments_end(j); i++) {
 		segment = &j->segments.all[i];
 		use = j->pending_uses[i];
 		if (segment_state_of(use) != SEGMENT_PENDING ||
@@ -238,7 +238,7 @@ int segments_full(struct journal *j)
 	return journal_say(j, -ENOSPC, "log: full: %u of %u segments hold transactions "
 			   "that are not retired, the rest is set aside to retire "
 			   "and destage them",
-			   j->segments.count - j->shared->segments_free, j->segments.count);
+			   segments_usable(j) - j->shared->segments_free, segments_usable(j));
 }
 
 int segments_admit(struct journal *j)
@@ -281,7 +281,7 @@ static bool segments_some_pending(const struct journal *j)
 
 	if (!segments_pending(j))
 		return false;
-	for (i = 0; i < j->segments.count; i++)
+	for (i = 0; i < segments_end(j); i++)
 		if (segment_state_of(atomic_load(&j->segments.all[i].use)) == SEGMENT_PENDING)
 			return true;
 	return false;

@@ -9,14 +9,19 @@
 
 static inline uint32_t segment_log(const struct journal *j, uint32_t number)
 {
-	return number % j->log_count;
+	return j->segments.all[number].log;
 }
 
 /* where a segment begins in its log */
 static inline uint64_t segment_base(const struct journal *j, uint32_t number)
 {
-	return log_segment_offset(&j->log_geometry[segment_log(j, number)],
-				  number / j->log_count);
+	return j->segments.all[number].base;
+}
+
+/* not a number that nobody has */
+static inline bool segment_is_there(const struct segment *segment)
+{
+	return segment->base;
 }
 
 /**
@@ -27,10 +32,10 @@ static inline uint64_t segment_base(const struct journal *j, uint32_t number)
  */
 int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
 		 bool reserved, struct segment **segment);
-/* whether its log is out of use */
+/* whether its log is out of use, or it is to go itself */
 static inline bool segment_is_out(const struct journal *j, const struct segment *segment)
 {
-	return logs_out(j, segment_log(j, segment->number));
+	return logs_out(j, segment->log) || atomic_load(&segment->leaving);
 }
 
 /* taken, and nothing was written into it */
@@ -93,7 +98,8 @@ void segment_free(struct journal *j, struct segment *segment);
 void segment_withdraw(struct journal *j, struct segment *segment);
 
 /* the second copy of a segment's digest: in NVRAM, or in the next log */
-bool segment_digest_in_nvram(const struct journal *j);
+bool segment_digests_in_nvram(const struct journal *j); /* of some */
+bool segment_digest_in_nvram(const struct journal *j, uint32_t number);
 /* copy the one that is in NVRAM, if it is there, to where it is without NVRAM */
 int segment_digest_to_log(struct journal *j, uint32_t number);
 uint64_t segment_digest_offset(const struct journal *j, uint32_t number, uint32_t *log);

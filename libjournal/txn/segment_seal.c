@@ -7,25 +7,33 @@
 
 #include "txn/clock.h"
 #include "txn/health.h"
+#include "txn/runs.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
 #include "util/crc32c.h"
 
-bool segment_digest_in_nvram(const struct journal *j)
+bool segment_digests_in_nvram(const struct journal *j)
 {
 	return j->geometry.digests != 0 && health_bits_durable(j);
 }
 
+/* There is room for as many as there were when it was formatted. */
+bool segment_digest_in_nvram(const struct journal *j, uint32_t number)
+{
+	return number < j->geometry.digests && health_bits_durable(j);
+}
+
 static uint64_t segment_digest_in_log(const struct journal *j, uint32_t number, uint32_t *log)
 {
-	*log = (segment_log(j, number) + 1) % j->log_count;
-	return j->log_geometry[*log].digests_offset +
-	       (uint64_t)(number / j->log_count) * j->digest_bytes;
+	uint64_t second = atomic_load(&j->segments.all[number].second);
+
+	*log = runs_second_log(second);
+	return runs_second_offset(second);
 }
 
 uint64_t segment_digest_offset(const struct journal *j, uint32_t number, uint32_t *log)
 {
-	if (segment_digest_in_nvram(j))
+	if (segment_digest_in_nvram(j, number))
 		return j->geometry.digests_offset + (uint64_t)number * j->digest_bytes;
 	return segment_digest_in_log(j, number, log);
 }
@@ -58,7 +66,7 @@ static int segment_write_second(struct journal *j, struct segment *segment, void
 	uint64_t offset = segment_digest_offset(j, segment->number, &log);
 	int error;
 
-	if (!segment_digest_in_nvram(j)) {
+	if (!segment_digest_in_nvram(j, segment->number)) {
 		error = segment_write(j, log, offset, digest, bytes);
 		return error == LOG_OUT ? 0 : error;
 	}

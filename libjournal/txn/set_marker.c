@@ -55,8 +55,9 @@ static int set_marker_digests(struct journal *j)
 	uint32_t i;
 	int error = 0;
 
-	for (i = 0; i < j->segments.count && segment_digest_in_nvram(j) && !error; i++)
-		error = segment_digest_to_log(j, i);
+	for (i = 0; i < segments_end(j) && !error; i++)
+		if (segment_digest_in_nvram(j, i))
+			error = segment_digest_to_log(j, i);
 	return error;
 }
 

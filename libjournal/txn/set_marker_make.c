@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backends.h"
+#include "txn/media.h"
 #include "txn/set_marker_impl.h"
 
 /* ---- content that is there --------------------------------------------------- */
@@ -114,8 +115,8 @@ static int set_marker_shape(struct set_marker *s)
 	m->conf.assume_marker = s->options->assume_marker;
 	m->conf.return_to[0] = '\0';
 	m->nonce = j->geometry.nonce;
-	m->log = j->log_geometry[0];
-	m->log_bytes = j->log_geometry[0].bytes;
+	m->log = j->log_geometry[j->buffers_log];
+	m->log_bytes = media_log_bytes(j) / m->conf.log_count;
 	m->remark = &s->remark;
 	s->format.marker = s->options->marker;
 	s->format.marker_bytes = s->options->marker_bytes;

@@ -19,7 +19,7 @@
 #define PART_ALIGN 4096u
 
 /* changes with any change of what is shared: processes of two versions never join */
-#define SHARED_MAGIC (0x4c4a534800000006ull ^ sizeof(struct shared) << 8)
+#define SHARED_MAGIC (0x4c4a534800000007ull ^ sizeof(struct shared) << 8)
 
 static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part)
 {
@@ -47,9 +47,9 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 	case SHARED_QUEUES:
 		return lane_queue_entries(j) * g->lanes * sizeof(struct staged);
 	case SHARED_SEGMENTS:
-		return (uint64_t)j->segments.count * sizeof(struct segment);
+		return (uint64_t)j->segments.room * sizeof(struct segment);
 	case SHARED_FREE_SEGMENTS:
-		return (j->segments.count + 63ull) / 64 * sizeof(uint64_t);
+		return (j->segments.room + 63ull) / 64 * sizeof(uint64_t);
 	case SHARED_HEADS:
 		return HEADS * sizeof(struct head_shared);
 	case SHARED_NOTE_LINES:
@@ -152,8 +152,6 @@ static void shared_first(struct journal *j)
 		shared_lane(j, i)->index = i;
 		slots_from_none(&shared_lane(j, i)->from);
 	}
-	for (i = 0; i < j->segments.count; i++)
-		j->segments.all[i].number = i;
 	/* before anybody joins: one who dies at once has no line */
 	for (i = 0; i < MEMBERS; i++)
 		slots_from_none(&j->members[i].own);
@@ -209,6 +207,18 @@ int shared_lines_ready(struct journal *j, uint32_t line)
 					     SLOTS_PER_LINE * sizeof(struct slot), from, to);
 	if (!error)
 		shared_raise(&j->shared->lines_ready, to);
+	return error;
+}
+
+int shared_segments_ready(struct journal *j, uint32_t from, uint32_t to)
+{
+	int error = shared_allocate_part(j, SHARED_SEGMENTS, sizeof(struct segment), from, to);
+
+	if (!error)
+		error = shared_allocate_part(j, SHARED_FREE_SEGMENTS, sizeof(uint64_t), from / 64,
+					     (to + 63ull) / 64);
+	for (; !error && from < to; from++)
+		j->segments.all[from].number = from;
 	return error;
 }
 

@@ -133,6 +133,11 @@ struct segment {
 	/* of a sealed one, for clean.c: about how many bytes a transaction has here, and
 	 * how many could be gained, were nothing live */
 	_Atomic uint32_t mean_bytes, used_bytes;
+	/* where it is (runs.h): set before anybody can know of it */
+	uint32_t log;
+	uint64_t base;
+	_Atomic uint64_t second;  /* of its digest: log << 56 | offset */
+	_Atomic uint32_t leaving; /* it is to go: nothing new comes into it (resize.h) */
 };
 
 #define SEGMENT_LIVE_BITS 29u
@@ -224,11 +229,11 @@ enum shared_part {
 	SHARED_LANES,
 	SHARED_TABLE,
 	SHARED_OVERFLOW,
-	SHARED_SEGMENTS,
-	SHARED_FREE_SEGMENTS, /* as free lines */
 	SHARED_HEADS,
 	SHARED_FREE_LINES, /* a bit for each: perhaps free.  line.use decides */
 	SHARED_QUEUES, /* from here on, memory comes when it is needed */
+	SHARED_SEGMENTS,      /* with room for more than there are */
+	SHARED_FREE_SEGMENTS, /* as free lines */
 	SHARED_NOTE_LINES, /* for each head */
 	SHARED_HOLDS, /* for each member: holds.h */
 	SHARED_LINES,
@@ -243,7 +248,7 @@ enum shared_part {
 struct shared_common {
 	struct marker_geometry marker_geometry;
 	struct log_geometry log_geometry[JOURNAL_LOGS_MAX];
-	uint32_t log_count, block_bytes, digest_bytes, segments;
+	uint32_t block_bytes, digest_bytes, segments_room;
 	uint64_t segment_bytes;
 	uint32_t bits_durable, class_marker, class_log;
 	char marker_uri[PATH_MAX]; /* of bits_durable: journal.conf may name another by now */
@@ -294,6 +299,12 @@ struct shared {
 	_Atomic uint32_t segments_since_checkpoint;
 	_Atomic uint32_t segment_hint; /* where the next free one is looked for */
 	_Atomic uint64_t head_granted_ns; /* when one head more than wanted was allowed last */
+	/* what there is, and that changes by resize.c: one more than the highest number,
+	 * and so many of the numbers are those of segments that do not leave */
+	_Atomic uint32_t segments_end, segments_usable;
+	_Atomic uint32_t logs_end; /* places of logs; some may be of logs that have gone */
+	_Atomic uint32_t logs_removed; /* bit i: log i */
+	_Atomic uint64_t log_bytes[JOURNAL_LOGS_MAX]; /* as far as a log is in use */
 
 	_Atomic uint64_t swept_ns; /* when the dead were looked for */
 	_Atomic uint64_t checkpointer __attribute__((aligned(128))); /* turn << 32 | who */
@@ -342,6 +353,8 @@ void shared_free(struct journal *j);
 int shared_lines_ready(struct journal *j, uint32_t line);
 /* memory for entries [from, to) of the table of what was moved */
 int shared_moved_ready(struct journal *j, uint64_t from, uint64_t to);
+/* memory for segments [from, to), whose numbers are set */
+int shared_segments_ready(struct journal *j, uint32_t from, uint32_t to);
 /* the map of a checkpointed store, and memory for it */
 void *shared_map_at(struct journal *j);
 int shared_map_ready(struct journal *j);

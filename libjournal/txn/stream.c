@@ -19,7 +19,7 @@
 
 uint32_t stream_checkpoint_every(const struct journal *j)
 {
-	return (uint32_t)max_u64(2, j->segments.count / 32);
+	return (uint32_t)max_u64(2, segments_usable(j) / 32);
 }
 
 int stream_make(struct stream *s, struct journal *j, enum head_kind kind)
@@ -39,7 +39,7 @@ int stream_buffers(struct stream *s)
 
 	for (i = 0; i < 2; i++) {
 		if (!s->batch[i].buffer)
-			s->batch[i].buffer = log_store_buffer(s->j->logs[0]);
+			s->batch[i].buffer = log_store_buffer(logs_buffers(s->j));
 		if (!s->batch[i].buffer)
 			return journal_say(s->j, -ENOMEM, "no memory for a batch of the log");
 	}
@@ -71,7 +71,7 @@ void stream_free(struct stream *s)
 
 	for (i = 0; i < 2; i++) {
 		if (s->batch[i].buffer && !s->batch_is_large)
-			log_store_buffer_done(s->j->logs[0], s->batch[i].buffer);
+			log_store_buffer_done(logs_buffers(s->j), s->batch[i].buffer);
 		else
 			free(s->batch[i].buffer);
 		s->batch[i].buffer = NULL;

@@ -83,7 +83,7 @@ static int segment_reread(struct journal *j, struct head *head, const struct seg
 
 static int head_reseal(struct journal *j, struct head *head, struct segment *segment)
 {
-	struct segment_scan *scans = calloc(j->segments.count, sizeof(*scans));
+	struct segment_scan *scans = calloc(segments_end(j), sizeof(*scans));
 	struct segment_scan *scan;
 	uint32_t i;
 	int error;

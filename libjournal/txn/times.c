@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "txn/logs.h"
+
 _Static_assert(HISTOGRAM_BUCKETS == JOURNAL_TIME_BUCKETS, "as the header says");
 
 uint32_t times_shards(void)
@@ -49,7 +51,7 @@ int times_write(struct journal *j, uint32_t log, struct log_io *io, unsigned int
 		bool durable)
 {
 	uint64_t began = durable ? clock_monotonic_ns() : 0;
-	int error = log_store_write(j->logs[log], io, count, durable);
+	int error = log_store_write(logs_at(j, log), io, count, durable);
 
 	if (durable && !error)
 		times_end(j, JOURNAL_TIMED_FLUSH, began);
@@ -59,7 +61,7 @@ int times_write(struct journal *j, uint32_t log, struct log_io *io, unsigned int
 int times_flush(struct journal *j, uint32_t log)
 {
 	uint64_t began = clock_monotonic_ns();
-	int error = log_store_flush(j->logs[log]);
+	int error = log_store_flush(logs_at(j, log));
 
 	if (!error)
 		times_end(j, JOURNAL_TIMED_FLUSH, began);

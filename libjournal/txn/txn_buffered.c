@@ -49,7 +49,7 @@ static uint8_t *txn_payload(const struct journal_txn *txn)
 
 static int txn_use_large(struct journal_txn *txn)
 {
-	uint8_t *large = log_store_buffer(txn->j->logs[0]);
+	uint8_t *large = log_store_buffer(logs_buffers(txn->j));
 
 	if (!large)
 		return journal_say(txn->j, -ENOMEM, "no memory for a transaction's buffer");
@@ -222,7 +222,7 @@ static int txn_flush_logs(struct journal_txn *txn)
 	uint32_t log;
 	int error = 0;
 
-	for (log = 0; log < txn->j->log_count && !error; log++)
+	for (log = 0; log < JOURNAL_LOGS_MAX && !error; log++)
 		if (txn->flush_logs & 1u << log)
 			error = logs_flush(txn->j, log);
 	txn->flush_logs = 0;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "txn/logs.h"
 #include "txn/txn_impl.h"
 
 #define POOL_MAX 64u /* objects kept with their small buffer, 2 MiB together */
@@ -37,7 +38,7 @@ static void txn_clear(struct journal_txn *txn)
 	uint8_t *small = txn->small;
 
 	if (txn->large)
-		log_store_buffer_done(txn->j->logs[0], txn->large);
+		log_store_buffer_done(logs_buffers(txn->j), txn->large);
 	free(txn->extents);
 	memset(txn, 0, sizeof(*txn));
 	txn->small = small;

@@ -183,7 +183,8 @@ static int upgrade_look(struct upgrade *u)
 	int error = upgrade_look_marker(u);
 
 	for (log = 0; log < u->conf.log_count && !error; log++)
-		error = upgrade_look_log(u, log);
+		if (conf_has_log(&u->conf, log))
+			error = upgrade_look_log(u, log);
 	for (i = 0; i < u->count && !error; i++)
 		upgrade_want(u, &u->media[i]);
 	return error;

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	if (error)
 		return 0;
 	FUZZ_CHECK(conf.log_count && conf.log_count <= JOURNAL_LOGS_MAX);
-	FUZZ_CHECK(strchr(conf.marker, ':') && conf.logs[0][0] == '/');
+	FUZZ_CHECK(strchr(conf.marker, ':') && conf_logs(&conf));
 	FUZZ_CHECK(conf.require >= JOURNAL_CLASS_PROCESS && conf.require <= JOURNAL_CLASS_POWER);
 	return 0;
 }

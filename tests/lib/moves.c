@@ -65,6 +65,6 @@ void moves_nothing_is_held(const struct journal *j)
 {
 	uint32_t i;
 
-	for (i = 0; i < j->segments.count; i++)
+	for (i = 0; i < segments_end(j); i++)
 		assert_int_equal(segment_live_of(j->segments.all[i].use), 0);
 }

@@ -135,7 +135,7 @@ void scene_nothing_is_held(struct scene *s)
 {
 	uint32_t i;
 
-	for (i = 0; i < s->p->j->segments.count; i++)
+	for (i = 0; i < segments_end(s->p->j); i++)
 		assert_int_equal(segment_live_of(s->p->j->segments.all[i].use), 0);
 }
 

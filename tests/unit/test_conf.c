@@ -67,6 +67,26 @@ static void absolute_paths_logs_and_classes(void **state)
 	assert_int_equal(conf.assume_log, JOURNAL_CLASS_POWER);
 }
 
+static void runs_and_removed_logs(void **state)
+{
+	static const struct log_run second = { 2, 8, 27, 2, 8192, 40960 };
+
+	(void)state;
+	assert_int_equal(parse(GOOD "log = -\nlog = /b/log\n"
+			       "segments = 0 10 0 1 8192 53248\n"
+			       "segments = 2 8 27 2 8192 40960\n"), 0);
+	assert_int_equal(conf.log_count, 3);
+	assert_int_equal(conf_logs(&conf), 5);
+	assert_false(conf_has_log(&conf, 1));
+	assert_int_equal(conf.runs.count, 2);
+	assert_memory_equal(&conf.runs.of[1], &second, sizeof(second));
+	assert_int_equal(parse("format=0\nuuid=" UUID "\nmarker=file:m\nlog=-\n"
+			       "require=power\n"), -EUCLEAN);
+	assert_int_equal(parse(GOOD "segments = 0 10 0 1 8192\n"), -EUCLEAN);
+	assert_int_equal(parse(GOOD "segments = 0 10 0 1 8192 53248 1\n"), -EUCLEAN);
+	assert_int_equal(parse(GOOD "segments = 0 10 0 1 8192 53248x\n"), -EUCLEAN);
+}
+
 static void what_makes_no_sense(void **state)
 {
 	static const char *const lines[] = {
@@ -181,14 +201,18 @@ static void written_and_read(void **state)
 	char path[256];
 
 	(void)state;
-	assert_int_equal(parse(GOOD "log = /elsewhere/log\nassume-log = power\n"), 0);
+	assert_int_equal(parse(GOOD "log = /elsewhere/log\nassume-log = power\nlog = -\n"
+			       "segments = 0 10 0 1 8192 53248\n"), 0);
 	snprintf(conf.marker, sizeof(conf.marker), "file:%s/markers", dir);
 	snprintf(conf.logs[0], sizeof(conf.logs[0]), "%s/log", dir);
 	assert_int_equal(conf_write(dir, &conf, 0640, &message), 0);
 	assert_int_equal(conf_read(dir, &again, &message), 0);
 	assert_memory_equal(again.uuid, conf.uuid, 16);
 	assert_string_equal(again.marker, conf.marker);
-	assert_int_equal(again.log_count, 2);
+	assert_int_equal(again.log_count, 3);
+	assert_int_equal(conf_logs(&again), 3);
+	assert_int_equal(again.runs.count, 1);
+	assert_memory_equal(&again.runs, &conf.runs, sizeof(conf.runs));
 	assert_string_equal(again.logs[0], conf.logs[0]);
 	assert_string_equal(again.logs[1], "/elsewhere/log");
 	assert_int_equal(again.require, conf.require);
@@ -270,6 +294,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_journal_has),
 		cmocka_unit_test(absolute_paths_logs_and_classes),
+		cmocka_unit_test(runs_and_removed_logs),
 		cmocka_unit_test(what_makes_no_sense),
 		cmocka_unit_test(what_is_missing),
 		cmocka_unit_test(other_version),

@@ -169,7 +169,7 @@ static uint64_t group_moved(uint32_t live, uint32_t bytes)
 		assert_int_equal(readable(p, id + i, 100 + i, bytes), 0);
 	for (i = 0; i < live; i++)
 		assert_int_equal(journal_retire(p->j, id + i), 0);
-	for (i = 0; i < p->j->segments.count; i++)
+	for (i = 0; i < segments_end(p->j); i++)
 		assert_int_equal(segment_live_of(p->j->segments.all[i].use), 0);
 	place_remove(p);
 	return cost;

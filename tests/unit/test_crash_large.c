@@ -137,7 +137,7 @@ static void is_held_where_it_is(const struct large *l)
 	struct journal *j = l->p->j;
 	uint32_t segments[8], i, k, holds, count = segments_of(l, segments, 8);
 
-	for (i = 0; i < j->segments.count; i++) {
+	for (i = 0; i < segments_end(j); i++) {
 		holds = segments[count - 1] == i;
 		for (k = 0; k + 1 < count; k++)
 			holds += segments[k] == i && segments[count - 1] != i &&
@@ -287,7 +287,7 @@ static void a_prepared_one_pins_its_segment(void **state)
 	assert_int_equal(journal_append(txn, payload, LARGE), 0);
 	assert_int_equal(journal_prepare(txn), 0);
 	leave(l.p->j);
-	for (i = 0; i < l.p->j->segments.count; i++) {
+	for (i = 0; i < segments_end(l.p->j); i++) {
 		assert_false(clean_the(l.p->j, i));
 		pinned += segment_live_of(l.p->j->segments.all[i].use) != 0;
 	}

@@ -178,7 +178,7 @@ static struct segment *segment_of(struct place *p, uint64_t seed)
 	uint64_t offset = (uint64_t)(place_find(&p->world.log, seed) - p->world.log.durable);
 	uint32_t i;
 
-	for (i = 0; i < p->j->segments.count; i++)
+	for (i = 0; i < segments_end(p->j); i++)
 		if (offset - log_segment_offset(&p->j->log_geometry[0], i) < p->j->segment_bytes)
 			return &p->j->segments.all[i];
 	fail();

@@ -246,7 +246,7 @@ static bool stream_is_on(const struct journal *j, uint32_t log)
 	for (i = 0; i < HEADS; i++) {
 		segment = head_segment(j, &j->heads[i]);
 		if (segment && j->heads[i].s->kind == HEAD_STREAM)
-			return segment->number % j->log_count == log;
+			return segment->log == log;
 	}
 	return false;
 }

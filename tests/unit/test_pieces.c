@@ -44,7 +44,7 @@ static uint32_t holds(struct bed *bed)
 {
 	uint32_t i, sum = 0;
 
-	for (i = 0; i < bed->j->segments.count; i++)
+	for (i = 0; i < segments_end(bed->j); i++)
 		sum += (uint32_t)segment_live_of(bed->j->segments.all[i].use);
 	return sum;
 }
@@ -229,7 +229,7 @@ static void a_table_that_names_no_place(enum bed_medium medium)
 
 	begin(&bed, medium);
 	free_before = bed_info(&bed).segments_free;
-	places[0] = (uint64_t)bed.j->segments.count << 32;
+	places[0] = (uint64_t)segments_end(bed.j) << 32;
 	places[1] = 1ull << 32 | (uint32_t)bed.j->segment_bytes;
 	places[2] = 1ull << 32 | 4097;
 	places[3] = UINT64_MAX;

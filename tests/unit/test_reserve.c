@@ -159,7 +159,7 @@ static void hold_nothing_hostage(uint64_t log_bytes, uint32_t stage_max, putter 
 	print_message("%llu staged in %llu of %llu bytes, %u of %u segments free, reserve %u\n",
 		      (unsigned long long)staged, (unsigned long long)staged_bytes(bed.j),
 		      (unsigned long long)bed_info(&bed).stage_bytes,
-		      bed.j->shared->segments_free, bed.j->segments.count,
+		      bed.j->shared->segments_free, segments_end(bed.j),
 		      bed.j->segments.reserve);
 	/* some of each lane, then the rest: more begins of a line, more blocks
 	 * that are not full */
