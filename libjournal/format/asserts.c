@@ -151,7 +151,7 @@ AT(summary_head, table_crc, 36);
 AT(summary_head, ids, 48);
 AT(summary_head, end, 40);
 AT(summary_head, retires, 44);
-AT(summary_head, reserved, 52);
+AT(summary_head, record_bytes, 52);
 AT(summary_head, last_record_seq, 56);
 SIZE(struct summary_line, 80);
 AT(summary_line, epoch, 0);

@@ -55,6 +55,7 @@ static bool summary_sane(const struct summary_head *head, uint64_t segment_bytes
 	       (uint64_t)get_le32(head->table_offset) + summary_table_bytes(head) <=
 		       segment_bytes &&
 	       get_le32(head->end) <= segment_bytes &&
+	       get_le32(head->record_bytes) <= get_le32(head->end) &&
 	       get_le64(head->last_record_seq) <= segment_bytes / LOG_RECORD_BYTES;
 }
 

@@ -33,7 +33,7 @@ struct summary_head {
 	__le32 end;          /* records end here */
 	__le32 retires;      /* LOG_RETIRE records in it */
 	__le32 ids;          /* behind the table's entries: of those that were moved */
-	__le32 reserved;
+	__le32 record_bytes; /* of them all, without what fills their blocks up; 0: unknown */
 	__le64 last_record_seq; /* stream: all up to it were durable */
 };
 

@@ -83,8 +83,9 @@ void dump_digest(const char *what, const struct summary_head *head, uint32_t dig
 		return;
 	}
 	printf("seq %#" PRIx64 ", %s, %" PRIu32 " lines, %" PRIu32 " entries, %" PRIu32
-	       " retire records, last record %" PRIu64 ", records end at %" PRIu32 "\n",
+	       " retire records, last record %" PRIu64 ", records end at %" PRIu32
+	       " and have %" PRIu32 " bytes\n",
 	       get_le64(head->seq), get_le16(head->sealed) ? "sealed" : "open",
 	       get_le32(head->lines), get_le32(head->entries), get_le32(head->retires),
-	       get_le64(head->last_record_seq), get_le32(head->end));
+	       get_le64(head->last_record_seq), get_le32(head->end), get_le32(head->record_bytes));
 }

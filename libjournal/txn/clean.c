@@ -171,17 +171,20 @@ static uint32_t clean_free(const struct journal *j)
 	return atomic_load(&j->shared->segments_free) + segments_pending(j);
 }
 
-/* What is moved out of several may fill one: until there is one more. */
+/* What is moved out of several may fill one: until there is one more.  That one may have
+ * been taken by another; what was gained was gained all the same, and there is an end to
+ * that, since each time less is in use. */
 bool clean_for_room(struct journal *j)
 {
 	uint32_t i, before = clean_free(j);
-	bool gained = true;
+	bool gained = true, some = false;
 	int error = 0;
 
 	for (i = 0; i < IN_NEED && gained && !error && clean_free(j) <= before; i++) {
 		error = clean_step(j, CLEAN_MOSTLY_DEAD, &gained);
 		if (!error && !gained)
 			error = clean_step(j, CLEAN_NEED, &gained);
+		some |= gained;
 	}
-	return error == -EBUSY ? clean_by_another(j) : clean_free(j) > before;
+	return error == -EBUSY ? clean_by_another(j) : some || clean_free(j) > before;
 }

@@ -403,7 +403,7 @@ static int segment_settle(struct recovery *r, uint32_t number, struct head *head
 	}
 	if (digest) {
 		segment_filled(j, &j->segments.all[number], get_le32(digest->end),
-			       get_le32(digest->entries));
+			       get_le32(digest->record_bytes), get_le32(digest->entries));
 		segment_sealed(j, &j->segments.all[number]);
 		return 0;
 	}

@@ -141,9 +141,10 @@ bool segment_keep(struct segment *segment)
  * elsewhere, too: no gain, or the same would be moved for ever.  But a segment that
  * an open has sealed early is mostly room. */
 void segment_filled(const struct journal *j, struct segment *segment, uint32_t end,
-		    uint32_t transactions)
+		    uint32_t record_bytes, uint32_t transactions)
 {
-	segment_measure(segment, end, transactions);
+	/* a small one that was synced alone has a block for itself, and is moved without */
+	segment_measure(segment, record_bytes ? record_bytes : end, transactions);
 	atomic_store(&segment->used_bytes,
 		     end < j->segment_bytes / 2 ? (uint32_t)j->segment_bytes : end);
 }

@@ -72,9 +72,14 @@ static inline void segment_measure(struct segment *segment, uint64_t bytes,
 			      memory_order_relaxed);
 }
 
-/* It is left, with records up to @end, of so many @transactions. */
+/**
+ * segment_filled() - it is left
+ * @end: where its records end
+ * @record_bytes: of them, without what fills up the blocks of each write; 0: unknown
+ * @transactions: that they are of
+ */
 void segment_filled(const struct journal *j, struct segment *segment, uint32_t end,
-		    uint32_t transactions);
+		    uint32_t record_bytes, uint32_t transactions);
 
 /* its summary is durable (segment_write_summary()), and it is no head's any more */
 void segment_sealed(struct journal *j, struct segment *segment);

@@ -134,6 +134,16 @@ void notes_keep(struct segment_notes *notes, uint32_t count)
 	}
 }
 
+uint32_t notes_record_bytes(const struct segment_notes *notes)
+{
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	for (i = 0; i < notes->counts->notes; i++)
+		bytes += (notes->notes[i].size & SUMMARY_SIZE) * 32ull;
+	return (uint32_t)min_u64(bytes, notes->j->segment_bytes);
+}
+
 static uint32_t notes_rank(const struct summary_line *line, uint32_t slot)
 {
 	uint32_t rank = 0, word;

@@ -98,6 +98,30 @@ static void full_of_several_extents(enum bed_medium medium)
 
 /* ---- the stage ---- */
 
+/* One at a time each has a block of the log for itself, of which it needs little: when
+ * the log is full of blocks, they are moved together. */
+static void small_ones_that_were_synced_alone_are_packed(enum bed_medium medium)
+{
+	const uint64_t log_bytes = 9 << 20;
+	struct journal_receipt receipt;
+	struct bed bed = { 0 };
+	struct model model;
+	uint64_t i, count = log_bytes / 4096;
+
+	model_make(&model);
+	bed_make(&bed, medium, log_bytes, 0);
+	for (i = 0; i < count; i++)
+		assert_int_equal(bed_put(&bed, &model, 20, i, JOURNAL_PATH_SYNCED, &receipt), 0);
+	assert_true(bed_info(&bed).cleaned > 0);
+	model_verify_reopened(&model, &bed);
+	/* it is known of segments that were sealed before the journal was opened, too */
+	for (i = 0; i < count; i++)
+		assert_int_equal(bed_put(&bed, &model, 20, i, JOURNAL_PATH_SYNCED, &receipt), 0);
+	model_verify_reopened(&model, &bed);
+	bed_remove(&bed);
+	model_free(&model);
+}
+
 static void retired_before_destage_never_touches_the_disk(enum bed_medium medium)
 {
 	struct journal_info before, after;
@@ -245,6 +269,9 @@ int main(void)
 		{ "full_of_large_ones", full_of_large_ones, BED_ALL },
 		{ "full_of_small_ones", full_of_small_ones, 1u << BED_PMEM | 1u << BED_FILE },
 		{ "full_of_synced_ones", full_of_synced_ones, BED_ALL },
+		{ "small_ones_that_were_synced_alone_are_packed",
+		  small_ones_that_were_synced_alone_are_packed,
+		  1u << BED_FILE | 1u << BED_PMEM },
 		{ "full_of_several_extents", full_of_several_extents, BED_ALL },
 		{ "retired_before_destage_never_touches_the_disk",
 		  retired_before_destage_never_touches_the_disk, BED_NVRAM },

@@ -56,6 +56,7 @@ static void make(union digest *d)
 		.table_crc = put_le32(0x1234),
 		.end = put_le32(65536),
 		.retires = put_le32(2),
+		.record_bytes = put_le32(65536),
 		.last_record_seq = put_le64(17),
 	};
 	seal(d);
@@ -79,6 +80,7 @@ static void valid_ones(void **state)
 	/* of an open segment: no lines yet */
 	d.head.sealed = d.head.table_crc = 0;
 	d.head.lines = d.head.entries = d.head.table_offset = d.head.end = 0;
+	d.head.record_bytes = 0;
 	seal(&d);
 	assert_int_equal(try(&d), 0);
 }
@@ -145,6 +147,7 @@ static void nonsense(void **state)
 	WRONG(table_offset, put_le32(SEGMENT_BYTES - 15 * 8 + 1));
 	WRONG(table_offset, put_le32(~0u));
 	WRONG(end, put_le32(SEGMENT_BYTES + 1));
+	WRONG(record_bytes, put_le32(65536 + 1));
 	WRONG(last_record_seq, put_le64(SEGMENT_BYTES / LOG_RECORD_BYTES + 1));
 	WRONG(last_record_seq, put_le64(~0ull));
 }
