@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "txn/ended.h"
 
+#include <errno.h>
+
+#include "txn/checkpoint.h"
 #include "txn/health.h"
 #include "txn/logs.h"
 #include "txn/stream.h"
@@ -48,6 +51,19 @@ static int ended_append_all(struct journal *j, const struct ended *all, size_t c
 	return error;
 }
 
+/* What is set aside for retiring is in use by too many at a time.  The map that has the
+ * bits cleared does as well: a checkpoint that is begun now, by whomever. */
+static int ended_by_checkpoint(struct journal *j)
+{
+	int error;
+
+	/* behind two who are stopped in the middle of theirs: there is no way back */
+	do
+		error = checkpoint_try(j);
+	while (error == -EAGAIN);
+	return error;
+}
+
 int ended_by_records(struct journal *j, const struct ended *all, size_t count)
 {
 	uint64_t first = 0, last = 0;
@@ -57,9 +73,10 @@ int ended_by_records(struct journal *j, const struct ended *all, size_t count)
 	if (error || !count)
 		return error;
 	do {
-		/* Their bits are cleared in the map, and room for retiring is set aside:
-		 * without it nothing is decided any more. */
 		error = ended_append_all(j, all, count, &first, &last);
+		if (error == -ENOSPC)
+			return ended_by_checkpoint(j);
+		/* their bits are cleared in the map: nothing is decided any more */
 		if (error)
 			return journal_fail(j, error);
 		error = stream_wait(&j->stream, first, last);

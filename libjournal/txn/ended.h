@@ -2,7 +2,8 @@
 /*
  * Slots that are retired: their bits are cleared, and now it is made durable.  With
  * durable bits that is a fence; without (P11), or once NVRAM is given up (P14), the next
- * checkpoint will hold the bits, and until then a record in the stream says so.
+ * checkpoint will hold the bits, and until then a record in the stream says so; where
+ * that finds no room, a checkpoint is made at once.
  */
 #ifndef TXN_ENDED_H
 #define TXN_ENDED_H
