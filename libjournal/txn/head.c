@@ -13,11 +13,12 @@
 
 #define MOMENT_NS   100000
 /* How long one waits for a head, and how long after one head more comes the next: while
- * many segments are free, no longer than it takes until the first one's is counted. */
+ * many segments are free, no longer than it takes until the first one's is counted; when
+ * few are, together less than the 100 ms that nobody waits behind who is stopped (P18). */
 #define PATIENCE_NS     2000000ull
 #define MORE_NS         200000ull
 #define PATIENCE_FEW_NS 20000000ull
-#define MORE_FEW_NS     80000000ull
+#define MORE_FEW_NS     60000000ull
 
 int heads_make(struct journal *j)
 {

@@ -116,7 +116,7 @@ static void one_more_at_a_time_when_few_segments_are_left(enum bed_medium medium
 	granted = clock_monotonic_ns();
 	atomic_store(&bed.j->shared->head_granted_ns, granted);
 	assert_int_equal(head_lease(bed.j, HEAD_EXTENTS, &more), 0);
-	assert_true(clock_monotonic_ns() - granted >= 80000000);
+	assert_true(clock_monotonic_ns() - granted >= 60000000);
 	assert_true(atomic_load(&bed.j->shared->head_granted_ns) > granted);
 	head_return(more);
 	for (i = 0; i < count; i++)
