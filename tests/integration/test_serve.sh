@@ -196,7 +196,7 @@ else
 fi
 it "it refuses" it_refuses
 it "labels are escaped" labels_are_escaped
-if grep -q 'libsystemd\.so\.0' "$JNL"; then
+if grep -q 'libsystemd\.so\.0' "${JNL_BINARY:-$JNL}"; then
 	it "the service manager is told" the_manager_is_told
 else
 	it "without libsystemd it says so" nobody_can_tell
