@@ -6,8 +6,10 @@
  * When the marker medium says that it is not to be trusted any more (its battery is not
  * armed, a module is gone), what is staged is brought to the log at once, and commits go
  * on through the log: durable, slower, and as "synced" in their receipts.  No process has
- * to do anything for that; journal_maintain() asks the medium.  NVRAM is used again by
- * the first who opens the journal when it is healthy again, under a new incarnation.
+ * to do anything for that; journal_maintain() asks the medium.  When it is healthy again
+ * for some time, it is used again, under a new incarnation; no process has to do anything
+ * for that either.  (Where it cannot be while it is open, because it is a device, by the
+ * first who opens the journal.)
  */
 #ifndef JOURNAL_HEALTH_H
 #define JOURNAL_HEALTH_H
@@ -25,11 +27,13 @@ extern "C" {
  * @JOURNAL_TRUSTED:   in use
  * @JOURNAL_SWITCHING: given up; what it held is being brought to the log
  * @JOURNAL_ABANDONED: given up; the file DIR/stand-in has its place
+ * @JOURNAL_RETURNING: still given up; what lives is being marked on it anew
  */
 enum journal_trust {
 	JOURNAL_TRUSTED = 1,
 	JOURNAL_SWITCHING = 2,
 	JOURNAL_ABANDONED = 3,
+	JOURNAL_RETURNING = 4,
 };
 
 /**
@@ -55,7 +59,7 @@ struct journal_health {
 /**
  * journal_health() - fill in @health
  * How much is at risk in the stage, and how old it is, is in struct journal_info.
- * Context: does not block.
+ * Context: does not block, but for the log while trust changes: who asks helps.
  * Return: 0.
  */
 int journal_health(struct journal *journal, struct journal_health *health);
@@ -63,9 +67,9 @@ int journal_health(struct journal *journal, struct journal_health *health);
 /**
  * journal_health_fd() - a descriptor for poll() that tells of changes
  *
- * It becomes readable when the trust has changed to abandoned, in whatever process that
- * was noticed; journal_health() makes it quiet again.  It is the journal's, and closed
- * with it.
+ * It becomes readable when the trust has changed to abandoned, or back to trusted, in
+ * whatever process that was noticed; journal_health() makes it quiet again.  It is the
+ * journal's, and closed with it.
  * Return: the descriptor, or negative errno (-ECHILD as ever).
  */
 int journal_health_fd(struct journal *journal);
@@ -74,7 +78,9 @@ int journal_health_fd(struct journal *journal);
  * journal_distrust() - give the marker medium up, as if it had said so itself
  * @why: for people; may be NULL
  *
- * For who knows more than the medium: a battery is about to be exchanged.
+ * For who knows more than the medium: a battery is about to be exchanged.  If the medium
+ * says that it is well, journal_maintain() goes back to it, as ever: a call while it is
+ * given up lets that begin anew.
  * Durable: on return 0 all that was acknowledged is, in the log.
  * Context: blocks for the log.
  *

@@ -84,6 +84,7 @@ struct journal_info {
 	uint64_t distrusted_time_ns; /* since when it is not trusted; 0: it is */
 	uint64_t evacuated;       /* brought from NVRAM to the log then */
 	uint64_t evacuated_lost;  /* could not be read any more then */
+	uint32_t returns;         /* how often NVRAM was gone back to while it was open */
 
 	/* since the first of those who have it open opened it, of all processes, also of
 	 * those that are gone */

@@ -18,10 +18,14 @@ extern "C" {
  * struct journal_maintain_options - zero means the default
  * @stage_fill_percent: a lane's ring is destaged when it is filled above this; 50
  * @stage_age_ns:       or when its oldest transaction was committed longer ago; 1 s
+ * @sound_for_ns:       NVRAM that was given up is gone back to when it was found sound in
+ *                      all rounds for so long; 10 s.  When it was given up again within a
+ *                      minute, twice as long the next time, and so on
  */
 struct journal_maintain_options {
 	uint32_t stage_fill_percent;
 	uint64_t stage_age_ns;
+	uint64_t sound_for_ns;
 };
 
 /**

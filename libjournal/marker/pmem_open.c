@@ -13,6 +13,7 @@
 
 #include "marker/pmem_evidence.h"
 #include "marker/pmem_load.h"
+#include "marker/pmem_replace.h"
 #include "marker/pmem_store.h"
 #include "store/evidence.h"
 #include "store/persist.h"
@@ -47,6 +48,8 @@ static int pmem_health(struct marker_store *store, struct message *why)
 	struct pmem_evidence evidence;
 	struct stat st;
 
+	if (pmem->medium.fd < 0)
+		return message_set(why, -ENODEV, "the medium is not in use here");
 	if (fstat(pmem->medium.fd, &st))
 		return message_errno(why, -errno, "the medium");
 	if (!st.st_nlink)
@@ -62,6 +65,8 @@ static const struct marker_store_ops pmem_ops = {
 	.backend = "pmem",
 	.health = pmem_health,
 	.share = pmem_share,
+	.replace = pmem_replace,
+	.show = pmem_show,
 	.close = pmem_close,
 };
 
@@ -106,7 +111,7 @@ static bool maps_sync(int fd)
 	return true;
 }
 
-static enum pmem_kind find_kind(const struct medium *m)
+enum pmem_kind pmem_kind_of(const struct medium *m)
 {
 	struct statfs fs;
 
@@ -256,7 +261,7 @@ static int open_all(struct marker_pmem *pmem, unsigned int flags, uint64_t bytes
 
 	if (error)
 		return error;
-	pmem->kind = find_kind(&pmem->medium);
+	pmem->kind = pmem_kind_of(&pmem->medium);
 	error = map_medium(pmem, message);
 	if (!error)
 		error = judge(pmem, message);
@@ -306,9 +311,11 @@ static int join_all(struct marker_pmem *pmem, const struct marker_share *share,
 	int error;
 
 	pmem->kind = (enum pmem_kind)share->kind;
-	if (pmem->medium.bytes < share->bytes)
+	if (pmem->medium.fd >= 0 && pmem->medium.bytes < share->bytes)
 		return message_set(message, -EUCLEAN, "%s: truncated", pmem->medium.path);
-	error = map_plain(pmem, pmem->store.read_only ? PROT_READ : PROT_READ | PROT_WRITE);
+	error = pmem->medium.fd < 0 ?
+			pmem_vacant(pmem, share->bytes) :
+			map_plain(pmem, pmem->store.read_only ? PROT_READ : PROT_READ | PROT_WRITE);
 	if (!error)
 		error = pmem->kind == PMEM_CACHE || !strcmp(share->routine, "msync") ?
 				pmem_msync_init(pmem) :
@@ -334,7 +341,9 @@ int marker_pmem_join(const char *path, unsigned int flags, struct marker_share *
 	pmem->store.ops = &pmem_ops;
 	pmem->store.byte_persistent = true;
 	pmem->store.read_only = flags & MARKER_RDONLY;
-	error = medium_open(path, flags, &pmem->medium, message);
+	pmem->medium.path = path;
+	pmem->medium.fd = -1;
+	error = flags & MARKER_VACANT ? 0 : medium_open(path, flags, &pmem->medium, message);
 	if (!error)
 		error = join_all(pmem, share, message);
 	if (error) {

@@ -90,6 +90,29 @@ int marker_store_health(struct marker_store *store, struct message *why)
 	return error;
 }
 
+int marker_store_replace(struct marker_store *store, const char *path, uint64_t device,
+			 uint64_t inode, struct message *message)
+{
+	int error;
+
+	JASSERT(!store->ops->replace == !store->ops->show);
+	if (!store->ops->replace)
+		return message_set(message, -ENOTSUP, "%s: another medium cannot take its place "
+				   "while it is in use", store->ops->backend);
+	error = store->ops->replace(store, path, device, inode, message);
+	JASSERT(error <= 0);
+	if (!error)
+		atomic_store(&store->failed, 0);
+	return error;
+}
+
+int marker_store_show(struct marker_store *store, uint64_t at, uint64_t bytes, uint64_t offset)
+{
+	JASSERT(!((at | bytes | offset) & (MARKER_PAGE_BYTES - 1)));
+	JASSERT(at <= store->bytes && bytes <= store->bytes - at);
+	return store->ops->show(store, at, bytes, offset);
+}
+
 void marker_store_close(struct marker_store *store)
 {
 	if (!store)

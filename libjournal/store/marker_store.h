@@ -106,6 +106,18 @@ struct marker_store_ops {
 	/* NULL: nothing can be known.  Whether what the medium's class rests on still holds.
 	 * Return: 0, or negative errno with the reason in @why.  Any thread, any time. */
 	int (*health)(struct marker_store *store, struct message *why);
+	/*
+	 * NULL: it cannot.  Another medium of this kind takes this one's place: what is
+	 * at @path, and is file @inode of @device (0: whatever is there).  The map stays
+	 * where it is, and shows the one before until show() is called, part by part; what
+	 * is sticky is forgotten, for that was of the one before.
+	 * Return: 0 or negative errno with the text; then all is as it was.
+	 */
+	int (*replace)(struct marker_store *store, const char *path, uint64_t device,
+		       uint64_t inode, struct message *message);
+	/* map[at, at + bytes), whole pages, shows the medium from @offset on.  Stores of
+	 * others that are under way reach the one or the other. */
+	int (*show)(struct marker_store *store, uint64_t at, uint64_t bytes, uint64_t offset);
 	/* unmap and free; nothing becomes durable by it */
 	void (*close)(struct marker_store *store);
 };
@@ -134,6 +146,7 @@ struct marker_store {
 #define MARKER_RDONLY 0x1u
 #define MARKER_CREATE 0x2u /* make it, @bytes large; or take it over, erased to all ones */
 #define MARKER_FORCE  0x4u /* with MARKER_CREATE: whatever is there is lost */
+#define MARKER_VACANT 0x8u /* to join: no medium yet, the map is memory until replace() */
 
 /**
  * marker_store_opener - what backends.c knows of a backend
@@ -155,7 +168,7 @@ typedef int marker_store_opener(const char *path, unsigned int flags, uint64_t b
 
 /**
  * marker_store_joiner - open a medium that another process has shared
- * @flags: MARKER_RDONLY, or 0
+ * @flags: MARKER_RDONLY, MARKER_VACANT
  * @share, @map: as that process passed them to ops->share
  * Return: 0 or negative errno with the text in @message.
  */
@@ -174,6 +187,10 @@ bool marker_store_can_share(const struct marker_store *store);
 void marker_store_share(struct marker_store *store, struct marker_share *share, void *map);
 /* whether the medium is to be trusted; Return: 0 or negative errno with the reason */
 int marker_store_health(struct marker_store *store, struct message *why);
+/* another medium in its place, as the operations say.  Return: -ENOTSUP: it cannot */
+int marker_store_replace(struct marker_store *store, const char *path, uint64_t device,
+			 uint64_t inode, struct message *message);
+int marker_store_show(struct marker_store *store, uint64_t at, uint64_t bytes, uint64_t offset);
 void marker_store_close(struct marker_store *store);
 /* called by a backend once its store is filled in: asserts the contract */
 void marker_store_check(const struct marker_store *store);

@@ -43,7 +43,7 @@ static const struct info_number info_now[] = {
 	INFO_NUMBER(staged_live),
 	INFO_NUMBER(staged_live_bytes), INFO_TIME("staged_oldest_time", staged_oldest_time_ns),
 	INFO_NUMBER(abandoned), INFO_TIME("distrusted_time", distrusted_time_ns),
-	INFO_NUMBER(evacuated), INFO_NUMBER(evacuated_lost), { 0 },
+	INFO_NUMBER(evacuated), INFO_NUMBER(evacuated_lost), INFO_NUMBER(returns), { 0 },
 };
 
 static const struct info_number info_counters[] = {

@@ -32,6 +32,7 @@ struct serve {
 	uint64_t look_ns; /* when to look again */
 	uint64_t lost;    /* that was told of */
 	bool metrics_bad, memory_bad, full, abandoned;
+	uint32_t returns;
 	unsigned int stuck; /* rounds in a row in which a lane could not be destaged */
 };
 
@@ -145,6 +146,9 @@ static void serve_tell_health(struct serve *s, const struct journal_info *info)
 	if (info->abandoned && !s->abandoned)
 		jnl_error("%s: %s is not trusted any more and was given up: %s", s->dir,
 			  info->marker.name, info->marker.distrust);
+	if (info->returns > s->returns)
+		jnl_error("%s: %s is trusted, and in use, again", s->dir, info->marker.name);
+	s->returns = info->returns;
 	s->abandoned = info->abandoned;
 	s->lost = lost;
 	s->full = full;

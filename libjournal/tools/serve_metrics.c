@@ -40,6 +40,7 @@ static const struct metric metrics[] = {
 	       "Brought from NVRAM to the log when it was given up."),
 	METRIC("evacuated_lost_transactions", evacuated_lost, NULL,
 	       "Of the stage, what could not be read then."),
+	METRIC("returns", returns, NULL, "How often NVRAM was gone back to since."),
 	METRIC("segments", segments, NULL, "Segments of the log."),
 	METRIC("segments_free", segments_free, NULL, "Those that may be written."),
 	METRIC("segment_size_bytes", segment_bytes, NULL, "Size of one."),

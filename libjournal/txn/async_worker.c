@@ -85,6 +85,7 @@ static void settle(struct journal_async *a)
 {
 	uint64_t ticket = a->batched.first->ticket;
 	struct async_entry *entry;
+	uint32_t settled = 0;
 	int error;
 
 	pthread_mutex_unlock(&a->lock);
@@ -94,13 +95,19 @@ static void settle(struct journal_async *a)
 	else if (error)
 		error = journal_fail(a->j, error); /* with the text */
 	pthread_mutex_lock(&a->lock);
-	for (entry = a->batched.first; !error && entry && entry->ticket <= ticket;
-	     entry = entry->next)
-		publish(a->j, entry);
-	/* once all are in the index: P14 */
-	if (!error && health_is_lost(a->j))
-		error = health_switch(a->j);
-	while (a->batched.first && a->batched.first->ticket <= ticket)
+	for (entry = a->batched.first; entry && entry->ticket <= ticket; entry = entry->next) {
+		if (!error)
+			publish(a->j, entry);
+		settled++;
+	}
+	/* once all are in the index: P14.  That may take as long as the log does, and nobody
+	 * waits for the lock meanwhile; who joins the batched has to be published first. */
+	if (!error && health_look(a->j) != health_word(1, HEALTH_TRUSTED, 0)) {
+		pthread_mutex_unlock(&a->lock);
+		error = health_settle_log(a->j);
+		pthread_mutex_lock(&a->lock);
+	}
+	for (; settled; settled--)
 		async_complete(a, async_pop(&a->batched), error);
 }
 
@@ -113,6 +120,7 @@ struct gather {
 	struct async_entry *entry[GATHER_MOST];
 	struct extent extent[GATHER_MOST];
 	int error[GATHER_MOST]; /* what came of each */
+	struct settled settled; /* where their bits are */
 };
 
 /* Only the first one may wait for a fresh segment: the old one waits for those that
@@ -151,6 +159,7 @@ static int gather_bits(struct gather *g)
 	unsigned int i;
 	int error;
 
+	g->settled.turn = health_marks_turn(g->j);
 	for (i = 0; i < g->count; i++) {
 		txn_direct_end(g->entry[i]->txn, &g->extent[i]);
 		txn_direct_bits(g->entry[i]->txn);
@@ -169,8 +178,21 @@ static void gather_publish(struct gather *g, unsigned int i)
 	line_publish(&g->j->lines[txn->line], txn->slot, txn_group_count(txn));
 	count(g->j->counters, COUNT_DIRECT, txn_group_count(txn));
 	txn_buffered_receipt(txn, &entry->completion.receipt);
+	entry->line = txn->line;
 	txn->slots_taken = false;
 	txn_free(txn);
+}
+
+/* Once all are in the index (P14): a list that was made after that has all of them. */
+static void gather_settle(struct gather *g)
+{
+	struct settled settled = g->settled;
+	unsigned int i;
+
+	for (i = 0; i < g->count; i++) {
+		settled.turn = g->settled.turn;
+		g->error[i] = txn_direct_settle(g->j, g->entry[i]->line, &settled);
+	}
 }
 
 /* All of them commit, or the medium has failed, and nobody knows.  When it was only
@@ -194,10 +216,8 @@ static void gather_commit(struct gather *g)
 			gather_publish(g, i);
 		entry->txn = NULL;
 	}
-	/* once all are in the index: P14 */
-	error = !error && health_is_lost(g->j) ? health_list(g->j) : 0;
-	for (i = 0; error && i < g->count; i++)
-		g->error[i] = error;
+	if (!error)
+		gather_settle(g);
 }
 
 static bool entry_gathers(const struct async_entry *entry)

@@ -180,13 +180,25 @@ static int checkpoint_after(struct journal *j, uint64_t drawn)
 	return 0;
 }
 
+static void checkpoint_free_pending(struct journal *j)
+{
+	pthread_mutex_lock(&j->lines_lock);
+	segments_note_pending(j);
+	segments_free_pending(j);
+	pthread_mutex_unlock(&j->lines_lock);
+}
+
 int checkpoint_try(struct journal *j)
 {
 	uint64_t drawn;
 	int error;
 
-	if (health_bits_durable(j))
+	if (health_bits_durable(j)) {
+		/* what waits for one was retired while NVRAM was given up */
+		if (segments_pending(j))
+			checkpoint_free_pending(j);
 		return 0;
+	}
 	pthread_mutex_lock(&j->lines_lock);
 	error = j->bits_durable ? stand_in_open(j) : 0;
 	if (error) {
@@ -261,15 +273,31 @@ static int incarnation_checkpoint(struct journal *j)
 	return error;
 }
 
+static int incarnation_again(struct journal *j, uint64_t incarnation)
+{
+	uint64_t word = health_word_now(j);
+	int error = 0;
+
+	if (health_state_of(word) > HEALTH_TRUSTED)
+		return 0;
+	error = health_seen(j, word);
+	if (!error)
+		error = incarnation_store(j, incarnation + 1);
+	if (!error && health_fence(j))
+		error = journal_fail(j, -EIO);
+	return error;
+}
+
 int incarnation_raise(struct journal *j, uint64_t incarnation)
 {
-	uint64_t before = atomic_load(&j->shared->incarnation);
+	uint64_t seen, before = atomic_load(&j->shared->incarnation);
 	int error = incarnation_store(j, incarnation);
 
 	if (error)
 		return error;
 	/* before any id or sequence of the new incarnation can be in a record: they
 	 * are other threads' too, whose fences do not wait for our store */
+	seen = health_word_now(j);
 	if (health_bits_durable(j))
 		error = health_fence(j);
 	else
@@ -280,5 +308,6 @@ int incarnation_raise(struct journal *j, uint64_t incarnation)
 	while (before < incarnation &&
 	       !atomic_compare_exchange_weak(&j->shared->incarnation, &before, incarnation))
 		;
-	return 0;
+	/* a medium that is gone back to meanwhile was made for one more than there were */
+	return j->bits_durable && health_look(j) != seen ? incarnation_again(j, incarnation) : 0;
 }

@@ -338,15 +338,13 @@ static int conf_temporary(const char *dir, char temporary[PATH_MAX], FILE **file
 	return message_errno(message, -ENOMEM, "%s", temporary);
 }
 
-static int conf_write_as(const char *dir, const struct conf *conf, unsigned int mode, gid_t group,
-			 struct message *message)
+/* Into a file of its own, durably; its name is left in @temporary. */
+static int conf_write_beside(const char *dir, const struct conf *conf, unsigned int mode,
+			     gid_t group, char temporary[PATH_MAX], struct message *message)
 {
-	char path[PATH_MAX], temporary[PATH_MAX];
 	FILE *file = NULL;
 	int error = conf_check_paths(dir, conf, message);
 
-	if (!error)
-		error = conf_path(dir, CONF_NAME, path, message);
 	if (!error)
 		error = conf_temporary(dir, temporary, &file, message);
 	if (error)
@@ -361,10 +359,26 @@ static int conf_write_as(const char *dir, const struct conf *conf, unsigned int 
 	if (fclose(file) && !error)
 		error = -errno;
 	if (!error)
-		error = conf_replace(dir, temporary, path);
+		return 0;
+	unlink(temporary);
+	return message_errno(message, error, "%s", temporary);
+}
+
+static int conf_write_as(const char *dir, const struct conf *conf, unsigned int mode, gid_t group,
+			 struct message *message)
+{
+	char path[PATH_MAX], temporary[PATH_MAX];
+	int error = conf_path(dir, CONF_NAME, path, message);
+
+	if (!error)
+		error = conf_write_beside(dir, conf, mode, group, temporary, message);
 	if (error)
-		unlink(temporary);
-	return error ? message_errno(message, error, "%s", path) : 0;
+		return error;
+	error = conf_replace(dir, temporary, path);
+	if (!error)
+		return 0;
+	unlink(temporary);
+	return message_errno(message, error, "%s", path);
 }
 
 int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
@@ -373,15 +387,72 @@ int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
 	return conf_write_as(dir, conf, mode, (gid_t)-1, message);
 }
 
+static int conf_suffixed(const char *dir, const char *suffix, char out[PATH_MAX],
+			 struct message *message)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), CONF_NAME "%.47s", suffix);
+	return conf_path(dir, name, out, message);
+}
+
+/* @path: of journal.conf, as whose group and mode it will be */
+static int conf_like(const char *dir, char path[PATH_MAX], struct stat *st,
+		     struct message *message)
+{
+	int error = conf_path(dir, CONF_NAME, path, message);
+
+	if (!error && stat(path, st))
+		error = message_errno(message, -errno, "%s", path);
+	return error;
+}
+
 int conf_rewrite(const char *dir, const struct conf *conf, struct message *message)
 {
 	char path[PATH_MAX];
 	struct stat st;
+	int error = conf_like(dir, path, &st, message);
+
+	return error ? error : conf_write_as(dir, conf, st.st_mode & 0777, st.st_gid, message);
+}
+
+int conf_prepare(const char *dir, const struct conf *conf, const char *suffix,
+		 struct message *message)
+{
+	char path[PATH_MAX], temporary[PATH_MAX], name[PATH_MAX];
+	struct stat st;
+	int error = conf_like(dir, path, &st, message);
+
+	if (!error)
+		error = conf_suffixed(dir, suffix, name, message);
+	if (!error)
+		error = conf_write_beside(dir, conf, st.st_mode & 0777, st.st_gid, temporary,
+					  message);
+	if (error || !rename(temporary, name))
+		return error;
+	error = message_errno(message, -errno, "%s", name);
+	unlink(temporary);
+	return error;
+}
+
+int conf_enforce(const char *dir, const char *suffix, struct message *message)
+{
+	char path[PATH_MAX], name[PATH_MAX];
 	int error = conf_path(dir, CONF_NAME, path, message);
 
+	if (!error)
+		error = conf_suffixed(dir, suffix, name, message);
 	if (error)
 		return error;
-	if (stat(path, &st))
-		return message_errno(message, -errno, "%s", path);
-	return conf_write_as(dir, conf, st.st_mode & 0777, st.st_gid, message);
+	error = conf_replace(dir, name, path);
+	return error ? message_errno(message, error, "%s", path) : 0;
+}
+
+int conf_give_up(const char *dir, const char *suffix)
+{
+	struct message unused;
+	char name[PATH_MAX];
+	int error = conf_suffixed(dir, suffix, name, &unused);
+
+	return error ? error : unlink(name) ? -errno : 0;
 }

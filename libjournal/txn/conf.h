@@ -64,6 +64,18 @@ int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
 /* the same, with group and mode of the one that is there.  Several may do so at once. */
 int conf_rewrite(const char *dir, const struct conf *conf, struct message *message);
 
+/*
+ * The same in two steps, of which the second is one rename(2), and takes away what the
+ * first has made: so of any number of who enforce it, at any time, one does, and none
+ * once somebody has given it up.
+ */
+int conf_prepare(const char *dir, const struct conf *conf, const char *suffix,
+		 struct message *message);
+/* Return: 0; -ENOENT it is not there any more; or negative errno: undecided */
+int conf_enforce(const char *dir, const char *suffix, struct message *message);
+/* Return: 0: nobody has, or ever will; or negative errno (-ENOENT: somebody has) */
+int conf_give_up(const char *dir, const char *suffix);
+
 /* path below @dir unless absolute; Return: 0 or -ENAMETOOLONG */
 int conf_path(const char *dir, const char *path, char out[PATH_MAX], struct message *message);
 

@@ -128,8 +128,10 @@ int evacuate(struct journal *j, uint64_t *lost)
 	e.moves = malloc(EVACUATE_MANY * sizeof(*e.moves));
 	if (!e.moves)
 		return journal_say(j, -ENOMEM, "no memory to empty the stage");
-	for (line = 0; line < atomic_load(&j->shared->lines_used) && !error; line++)
+	for (line = 0; line < atomic_load(&j->shared->lines_used) && !error; line++) {
 		error = evacuate_line(&e, line);
+		atomic_fetch_add_explicit(&j->shared->switcher_beat, 1, memory_order_relaxed);
+	}
 	/* also after an error: what was copied has holds on its segments */
 	published = evacuate_publish(&e);
 	free(e.moves);

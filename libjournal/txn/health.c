@@ -13,6 +13,7 @@
 #include "txn/checkpoint.h"
 #include "txn/clock.h"
 #include "txn/evacuate.h"
+#include "txn/returning.h"
 #include "txn/stand_in.h"
 
 static long health_membarrier(int command)
@@ -32,7 +33,7 @@ void health_begin(struct journal *j)
  * scan.  Those who found no membarrier at open have a fence of their own; should
  * it be only us who may not, a store leaves its buffer at the next interrupt.
  */
-static void health_barrier(void)
+void health_barrier(void)
 {
 	const struct timespec moment = { .tv_nsec = 20000000 };
 
@@ -41,16 +42,77 @@ static void health_barrier(void)
 		nanosleep(&moment, NULL);
 }
 
-static void health_raise(struct journal *j, uint32_t from, uint32_t to, const char *why)
+bool health_raise(struct journal *j, uint64_t from, uint64_t to, const char *why)
 {
 	struct shared *s = j->shared;
 
 	if (!atomic_compare_exchange_strong(&s->health, &from, to))
-		return;
+		return false;
 	atomic_store(&s->health_ns, clock_ns());
 	if (why)
 		(void)snprintf(s->health_why, sizeof(s->health_why), "%s", why);
+	return true;
 }
+
+/* ---- what is changed while health is --------------------------------------------------- */
+
+int health_seen(struct journal *j, uint64_t word)
+{
+	int error = view_ready(j, word);
+	struct message why;
+
+	/* it has gone on: look again */
+	if (!error || health_word_now(j) != word)
+		return 0;
+	why = *journal_message(j);
+	return journal_say(j, error, "NVRAM is used again, and not to be had here (close the "
+			   "journal and open it again): %.300s", why.text);
+}
+
+/* The medium of @turn does not take what was marked.  A return is called off; if it is
+ * too late for that, or over, it is as with every medium (P16). */
+static int health_marks_failed(struct journal *j, uint64_t turn, int error)
+{
+	uint64_t word = health_word_now(j);
+
+	if (health_state_of(word) == HEALTH_RETURNING && health_turn(word) == turn) {
+		(void)returning_cancel(j, word);
+		word = health_word_now(j);
+	}
+	return health_turn(word) == turn && health_state_of(word) == HEALTH_TRUSTED ?
+		       journal_fail(j, error) : 0;
+}
+
+int health_marks(struct journal *j, uint64_t word, const uint32_t *lines, size_t count,
+		 struct settled *s)
+{
+	uint64_t turn = health_turn(word);
+	int error = health_seen(j, word);
+	size_t i;
+
+	if (error || view_turn(j) < turn)
+		return error;
+	for (i = 0; i < count; i++)
+		view_mark_line(j, lines[i]);
+	/* before anybody is told: for recovery from this medium */
+	error = nv_fence(j->marker);
+	s->turn = turn;
+	return error ? health_marks_failed(j, turn, error) : 0;
+}
+
+int health_settle_line(struct journal *j, uint32_t line, struct settled *s)
+{
+	uint64_t word = health_look(j);
+	int error = 0;
+
+	while (!error && settled_wants_marks(s, word)) {
+		error = health_marks(j, word, &line, 1, s);
+		word = health_look(j);
+	}
+	return error;
+}
+
+/* ---- down --------------------------------------------------------------------------------- */
 
 /* A list of what lives, begun from here on, is in force in the stand-in. */
 static int health_checkpoint(struct journal *j)
@@ -63,11 +125,33 @@ static int health_checkpoint(struct journal *j)
 	return error;
 }
 
+/* Who may not see NVRAM leaves what it holds to others; what nobody can see is lost. */
+static int health_see(struct journal *j, uint64_t word)
+{
+	int error = view_ready(j, word);
+
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EACCES ||
+	       error == -EPERM ? error : 0;
+}
+
+/* first what only NVRAM has, and can still be read; again, if a log fails in it */
+static int health_evacuate(struct journal *j, uint64_t *lost)
+{
+	uint32_t i;
+	int error = 0;
+
+	for (i = 0; i <= logs_end(j); i++) {
+		error = evacuate(j, lost);
+		if (error != -EIO || journal_failed(j))
+			break;
+	}
+	return error;
+}
+
 /* Context: health_lock. */
-static int health_switch_all(struct journal *j)
+static int health_switch_all(struct journal *j, uint64_t word)
 {
 	uint64_t lost = 0;
-	uint32_t i;
 	int error;
 
 	pthread_mutex_lock(&j->lines_lock);
@@ -76,12 +160,7 @@ static int health_switch_all(struct journal *j)
 	if (error)
 		return error;
 	health_barrier();
-	/* first what only NVRAM has, and can still be read; again, if a log fails in it */
-	for (i = 0; i <= logs_end(j); i++) {
-		error = evacuate(j, &lost);
-		if (error != -EIO || journal_failed(j))
-			break;
-	}
+	error = health_evacuate(j, &lost);
 	/* then the list: what is not in the log is lost by it, by its id */
 	if (!error)
 		error = health_checkpoint(j);
@@ -91,20 +170,86 @@ static int health_switch_all(struct journal *j)
 	if (error)
 		return error;
 	atomic_store(&j->shared->evacuated_not, lost);
-	health_raise(j, HEALTH_SWITCHING, HEALTH_ABANDONED, NULL);
+	(void)health_raise(j, word, health_word_as(word, HEALTH_ABANDONED), NULL);
 	return 0;
+}
+
+/*
+ * All would do the same, and each would copy the stage to segments of its own: so one
+ * does, and the others wait while he goes on.  Nothing depends on it (P18): who has not
+ * for long, stopped or dead, loses the job to who waits, and no more.
+ */
+#define SWITCH_PATIENCE_NS 30000000ull
+#define SWITCH_MOMENT_NS   200000
+
+static bool switcher_take(struct journal *j, uint64_t word)
+{
+	return atomic_compare_exchange_strong(&j->shared->switcher, &word,
+					      ((word >> 32) + 1) << 32 | j->member);
+}
+
+static void switcher_wait(struct journal *j)
+{
+	const struct timespec moment = { .tv_nsec = SWITCH_MOMENT_NS };
+	uint64_t seen = UINT64_MAX, beat = 0, since = 0, word, now;
+
+	while (health_now(j) == HEALTH_SWITCHING && !journal_failed(j)) {
+		word = atomic_load(&j->shared->switcher);
+		now = clock_monotonic_ns();
+		if (word != seen || beat != atomic_load(&j->shared->switcher_beat)) {
+			seen = word;
+			beat = atomic_load(&j->shared->switcher_beat);
+			since = now;
+		}
+		if ((!(uint32_t)word || now - since > SWITCH_PATIENCE_NS) && switcher_take(j, word))
+			return;
+		(void)nanosleep(&moment, NULL);
+	}
+}
+
+static void switcher_leave(struct journal *j)
+{
+	uint64_t word = atomic_load(&j->shared->switcher);
+
+	if ((uint32_t)word == j->member)
+		(void)atomic_compare_exchange_strong(&j->shared->switcher, &word, word >> 32 << 32);
+}
+
+/*
+ * While somebody may write journal.conf for a switch, nobody goes back (p14.pml,
+ * BREAK_RESTORE_EARLY): so it is said before health is looked at, and of the dead by who
+ * takes over from them.  Context: health_lock.
+ */
+static int health_switch_one(struct journal *j)
+{
+	_Atomic uint32_t *switching = &j->members[j->member - 1].switching;
+	uint64_t word;
+	int error = 0;
+
+	switcher_wait(j);
+	atomic_store(switching, 1);
+	word = health_word_now(j);
+	if (health_state_of(word) == HEALTH_SWITCHING)
+		error = journal_failed(j) ? -EIO : health_switch_all(j, word);
+	atomic_store(switching, 0);
+	switcher_leave(j);
+	return error;
 }
 
 int health_switch(struct journal *j)
 {
 	char why[sizeof(j->stand_in_not.text)];
-	int error = 0;
+	uint64_t word = health_word_now(j);
+	int error = 0, unseen;
 
-	if (!j->bits_durable)
+	if (!j->bits_durable || health_state_of(word) != HEALTH_SWITCHING)
 		return 0;
+	unseen = health_see(j, word);
+	if (unseen)
+		return unseen;
 	pthread_mutex_lock(&j->health_lock);
 	if (health_now(j) == HEALTH_SWITCHING)
-		error = journal_failed(j) ? -EIO : health_switch_all(j);
+		error = health_switch_one(j);
 	pthread_mutex_unlock(&j->health_lock);
 	if (!error)
 		return 0;
@@ -117,18 +262,38 @@ int health_switch(struct journal *j)
 
 int health_distrust(struct journal *j, const char *why)
 {
-	health_raise(j, HEALTH_TRUSTED, HEALTH_SWITCHING, why);
-	return health_switch(j);
+	uint64_t word = health_word_now(j);
+	int error = 0;
+
+	while (!error && health_state_of(word) <= HEALTH_TRUSTED) {
+		if (health_state_of(word) == HEALTH_RETURNING)
+			error = returning_cancel(j, word);
+		else if (health_raise(j, word, health_word_as(word, HEALTH_SWITCHING), why))
+			returning_relapsed(j);
+		word = health_word_now(j);
+	}
+	/* who says so again wants it to last */
+	atomic_store(&j->shared->sound_since_ns, 0);
+	return error ? error : health_switch(j);
 }
 
-int health_watch(struct journal *j)
+int health_watch(struct journal *j, uint64_t steady_ns)
 {
 	struct message why = { "" };
 
-	if (!j->bits_durable || health_now(j) == HEALTH_ABANDONED)
+	if (!j->bits_durable)
 		return 0;
-	if (health_now(j) == HEALTH_SWITCHING)
+	switch (health_now(j)) {
+	case HEALTH_SWITCHING:
 		return health_switch(j); /* one who was stopped or killed in it */
+	case HEALTH_RETURNING:
+	case HEALTH_ABANDONED:
+		return returning_watch(j, steady_ns);
+	case HEALTH_TRUSTED:
+		break;
+	}
+	if (!health_bits_durable(j))
+		return 0; /* it cannot be seen from here */
 	return marker_store_health(j->marker, &why) ? health_distrust(j, why.text) : 0;
 }
 
@@ -147,7 +312,7 @@ int health_unstage(struct journal *j, uint64_t id, uint32_t count)
 	/* by who switched: if it was done before we published, not yet */
 	for (i = 0; i < count && !error; i++)
 		error = evacuate_id(j, id + i);
-	return error;
+	return error ? error : health_settle_log(j);
 }
 
 int journal_distrust(struct journal *j, const char *why)
@@ -195,6 +360,21 @@ int journal_health_fd(struct journal *j)
 			   j->health_fd - 1;
 }
 
+static enum journal_trust health_trust(const struct journal *j)
+{
+	switch (health_now(j)) {
+	case HEALTH_RETURNING:
+		return JOURNAL_RETURNING;
+	case HEALTH_SWITCHING:
+		return JOURNAL_SWITCHING;
+	case HEALTH_ABANDONED:
+		return JOURNAL_ABANDONED;
+	case HEALTH_TRUSTED:
+		break;
+	}
+	return JOURNAL_TRUSTED;
+}
+
 int journal_health(struct journal *j, struct journal_health *health)
 {
 	const struct shared *s = j->shared;
@@ -206,7 +386,10 @@ int journal_health(struct journal *j, struct journal_health *health)
 	while (j->health_fd && read(j->health_fd - 1, events, sizeof(events)) > 0)
 		;
 	memset(health, 0, sizeof(*health));
-	health->trust = (enum journal_trust)(JOURNAL_TRUSTED + health_now(j));
+	/* who was told of it sees the end of it */
+	if (!j->read_only && !journal_failed(j))
+		(void)(health_switch(j) || returning_help(j));
+	health->trust = health_trust(j);
 	health->since_ns = atomic_load(&s->health_ns);
 	(void)snprintf(health->why, sizeof(health->why), "%.127s", s->health_why);
 	health->evacuated = atomic_load(&s->evacuated);

@@ -5,7 +5,7 @@
  *   committer, retirer                   switcher
  *   durable on NVRAM                     health = switching
  *   published, or claimed, in the index  a barrier on all processors
- *   health still trusted?                scan of the index: the stage to the log,
+ *   health still what it was?            scan of the index: the stage to the log,
  *     yes: acknowledge                   a list of what lives in the stand-in
  *     no: to the log, too; and nothing   journal.conf names the stand-in
  *     is told before health = abandoned  health = abandoned
@@ -15,42 +15,42 @@
  * switching does all of its work himself.  Each list is whole, and a late one is of a
  * lower generation (P11), so it does not come into force.
  *
- * Health only goes up: NVRAM is used again after the next first open (return_to.c).
+ * The way back is the same, with a new medium in the list's place (returning.h).  So each
+ * who has changed something asks, after it is in the index, what health it was durable
+ * under, and looks again until nothing is missing (struct settled).
  */
 #ifndef TXN_HEALTH_H
 #define TXN_HEALTH_H
 
-#include "txn/journal_impl.h"
-
-enum health_state {
-	HEALTH_TRUSTED,
-	HEALTH_SWITCHING, /* not trusted; what is in force is still NVRAM */
-	HEALTH_ABANDONED, /* the stand-in is in force */
-};
+#include "txn/view.h"
 
 static inline enum health_state health_now(const struct journal *j)
 {
-	return (enum health_state)atomic_load_explicit(&j->shared->health, memory_order_acquire);
+	return health_state_of(health_word_now(j));
 }
 
-/* Bits of the marker medium are what makes durable: else the log does. */
+/* Bits of the marker medium are what makes durable: else the log does.  Then the medium
+ * can be used here. */
 static inline bool health_bits_durable(const struct journal *j)
 {
-	return j->bits_durable && health_now(j) == HEALTH_TRUSTED;
+	uint64_t word = health_word_now(j);
+
+	/* what is mapped is no part of what the handle says */
+	return j->bits_durable && health_state_of(word) == HEALTH_TRUSTED &&
+	       !view_ready((struct journal *)(uintptr_t)j, word);
 }
 
 /*
- * Whether what was durable on NVRAM may be told.  Context: after it was published, or
- * claimed.  The barrier between that store and this load is the switcher's, on all
- * processors, so that a commit has none.
+ * Health, after something was published, or claimed.  The barrier between that store and
+ * this load is the switcher's, on all processors, so that a commit has none.
  */
-static inline bool health_is_lost(const struct journal *j)
+static inline uint64_t health_look(const struct journal *j)
 {
 	if (j->health_fence)
 		atomic_thread_fence(memory_order_seq_cst);
 	else
 		atomic_signal_fence(memory_order_seq_cst);
-	return atomic_load_explicit(&j->shared->health, memory_order_relaxed) != HEALTH_TRUSTED;
+	return health_word_now(j);
 }
 
 /* A fence of the marker medium; of one that is not trusted nobody asks how it went. */
@@ -61,19 +61,91 @@ static inline int health_fence(struct journal *j)
 	return error && j->bits_durable && health_now(j) != HEALTH_TRUSTED ? 0 : error;
 }
 
+/*
+ * Where something that was changed in the index is durable, too.
+ *
+ *   returning    the new medium, and the log
+ *   trusted      the medium
+ *   switching,   the log: a list that is in force names what lives, a record what is
+ *   abandoned    retired
+ *
+ * What the log has once it has for ever: a later list is made from the index.
+ */
+struct settled {
+	uint64_t turn; /* of the medium; 0: of none */
+	bool logged;
+};
+
+static inline bool settled_wants_marks(const struct settled *s, uint64_t word)
+{
+	return health_state_of(word) <= HEALTH_TRUSTED && s->turn != health_turn(word);
+}
+
+static inline bool settled_wants_log(const struct settled *s, uint64_t word)
+{
+	return health_state_of(word) != HEALTH_TRUSTED && !s->logged;
+}
+
+/* Return: health, while the medium can be relied on; 0, which it never is: not now */
+static inline uint64_t health_trusted(const struct journal *j)
+{
+	uint64_t word = health_word_now(j);
+
+	return health_bits_durable(j) && health_word_now(j) == word ? word : 0;
+}
+
+/* Return: the turn whose medium takes what is stored from here on; 0: none does */
+static inline uint64_t health_marks_turn(const struct journal *j)
+{
+	return health_turn(health_trusted(j));
+}
+
+/**
+ * health_marks() - what the index says of @lines is durable on the medium of @word
+ * If it is: @settled says so.  A return that cannot go on is called off.
+ * Return: 0, then look again; or negative errno with the text: the medium cannot be used
+ * here, or has failed (sticky).
+ */
+int health_marks(struct journal *j, uint64_t word, const uint32_t *lines, size_t count,
+		 struct settled *settled);
+
+/* All that must happen before anything is told that the log alone certifies.
+ * Return: 0: it has; or the sticky failure.  Context: no lock but a lane's lease. */
+int health_switch(struct journal *j);
+
+/* Return: 0: the medium of @word can be used here, or is none any more; or negative errno
+ * with the text */
+int health_seen(struct journal *j, uint64_t word);
+
+/* one line, for who needs no more than that */
+int health_settle_line(struct journal *j, uint32_t line, struct settled *s);
+
+/* Something self-certifying was published that is durable in the log, which is all that it
+ * needs, once it is no news that NVRAM is given up. */
+static inline int health_settle_log(struct journal *j)
+{
+	int error = 0;
+
+	while (!error && health_state_of(health_look(j)) == HEALTH_SWITCHING)
+		error = health_switch(j);
+	return error;
+}
+
 /* at open, for writing */
 void health_begin(struct journal *j);
+
+/* what others have stored before they looked is there for who scans */
+void health_barrier(void);
+/* @from to @to, if it still is @from; Return: whether */
+bool health_raise(struct journal *j, uint64_t from, uint64_t to, const char *why);
 
 /* NVRAM is not to be trusted any more, because of @why.
  * Return: 0: the stand-in is in force; or the sticky failure */
 int health_distrust(struct journal *j, const char *why);
 
-/* ask the medium, and go on accordingly; Return: 0 or the sticky failure */
-int health_watch(struct journal *j);
-
-/* All that must happen before anything is told that the log alone certifies.
- * Return: 0: it has; or the sticky failure.  Context: no lock but a lane's lease. */
-int health_switch(struct journal *j);
+/* ask the medium, and go on accordingly: @steady_ns: so long it has to be sound before it
+ * is gone back to.  Return: 0 or the sticky failure */
+int health_watch(struct journal *j, uint64_t steady_ns);
 
 /* one that was published with its payload in the log, and whose bit says that it is
  * committed: a list with it is in force */

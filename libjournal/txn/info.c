@@ -40,14 +40,23 @@ static void info_log(const struct log_store *log, struct journal_info *info)
 
 static void info_health(struct journal *j, struct journal_info *info)
 {
+	info->returns = atomic_load(&j->shared->returns);
 	if (!j->bits_durable || health_now(j) == HEALTH_TRUSTED)
 		return;
 	(void)snprintf(info->marker.distrust, sizeof(info->marker.distrust), "%.127s",
 		       j->shared->health_why);
-	info->abandoned = health_now(j) == HEALTH_ABANDONED;
+	info->abandoned = health_now(j) != HEALTH_SWITCHING;
 	info->distrusted_time_ns = atomic_load(&j->shared->health_ns);
 	info->evacuated = atomic_load(&j->shared->evacuated);
 	info->evacuated_lost = atomic_load(&j->shared->evacuated_not);
+}
+
+/* NVRAM, also where another has its place just now: who opened then knows it so */
+static const char *info_marker_name(struct journal *j)
+{
+	const struct view_shared *v = shared_view(j, health_view(health_word_now(j)));
+
+	return j->bits_durable && v->uri[0] ? v->uri : j->conf.marker;
 }
 
 static void info_media(struct journal *j, struct journal_info *info)
@@ -56,7 +65,7 @@ static void info_media(struct journal *j, struct journal_info *info)
 	struct log_store *log;
 	uint32_t i;
 
-	info_medium(&info->marker, j->conf.marker, j->marker->ops->backend,
+	info_medium(&info->marker, info_marker_name(j), j->marker->ops->backend,
 		    j->marker->persist.name, j->marker->evidence, j->conf.assume_marker,
 		    j->marker->class);
 	info->marker.bytes = j->marker->bytes;

@@ -9,7 +9,6 @@
 #include "txn/health.h"
 #include "txn/logs.h"
 #include "txn/media.h"
-#include "txn/rescue_store.h"
 
 static bool join_not(struct message *why, const char *medium)
 {
@@ -78,30 +77,35 @@ void join_geometry(struct journal *j)
 	j->bits_durable = c->bits_durable;
 }
 
-/* NVRAM that was given up may not be there any more, and nothing of it is wanted: what
- * is still stored to it goes to memory. */
-static int join_abandoned(struct journal *j, struct message *message)
+/* NVRAM that was given up may not be there any more, and one that was gone back to is
+ * another file: none is seen until it is wanted (view.h). */
+static int join_later(struct journal *j, struct message *message)
 {
-	int error = rescue_store_make(&j->geometry, true, &j->marker);
+	struct shared_common *c = &j->shared->common;
+	int error = backend_join_marker(c->marker_uri,
+					MARKER_VACANT | (j->read_only ? MARKER_RDONLY : 0),
+					&c->marker, NULL, &j->marker, message);
 
-	if (error)
-		return message_errno(message, error, "memory for markers");
-	j->class_marker = (enum journal_class)j->shared->common.class_marker;
-	return 0;
+	j->class_marker = (enum journal_class)c->class_marker;
+	return error;
 }
 
 /* Not by journal.conf: that names the stand-in once NVRAM is given up. */
 static int join_marker(struct journal *j, struct message *message)
 {
 	struct shared_common *c = &j->shared->common;
+	uint64_t word = health_word_now(j);
 	int error;
 
-	if (j->bits_durable && health_now(j) != HEALTH_TRUSTED)
-		return join_abandoned(j, message);
+	if (j->bits_durable && word != health_word(1, HEALTH_TRUSTED, 0))
+		return join_later(j, message);
 	error = backend_join_marker(c->marker_uri, j->read_only ? MARKER_RDONLY : 0, &c->marker,
 				    shared_map_at(j), &j->marker, message);
+	if (error && j->bits_durable && health_word_now(j) != word)
+		return join_later(j, message);
 	if (error)
 		return error;
+	atomic_store(&j->view_turn, 1);
 	return media_class(c->marker_uri, j->marker->class, j->marker->evidence,
 			   j->conf.assume_marker, j->require, &j->class_marker, message);
 }

@@ -30,6 +30,7 @@
 #include "txn/recover.h"
 #include "txn/reserve.h"
 #include "txn/return_to.h"
+#include "txn/returning.h"
 #include "txn/runs.h"
 #include "txn/segment.h"
 #include "txn/stand_in.h"
@@ -108,6 +109,7 @@ static int journal_locks(struct journal *j)
 			       pthread_mutex_init(&j->destage_lock, NULL) ||
 			       pthread_mutex_init(&j->found_lock, NULL) ||
 			       pthread_mutex_init(&j->logs_lock, NULL) ||
+			       pthread_mutex_init(&j->view_lock, NULL) ||
 			       pthread_mutex_init(&j->pool_lock, NULL) ?
 		       -ENOMEM :
 		       0;
@@ -147,6 +149,8 @@ static int journal_parts(struct journal *j)
 {
 	int error;
 
+	if (j->role == ENTRY_FIRST)
+		atomic_store(&j->view_turn, 1);
 	j->pending_uses = calloc(j->segments.room, sizeof(*j->pending_uses));
 	if (!j->pending_uses)
 		return -ENOMEM;
@@ -242,8 +246,10 @@ static int journal_first(struct journal *j, const struct journal_open_options *o
 	journal_policy(j, o);
 	health_begin(j);
 	error = recover(j, o);
-	if (!error && !j->read_only && !j->alone && j->bits_durable)
+	if (!error && !j->read_only && !j->alone && j->bits_durable) {
 		stand_in_first(j);
+		error = view_first(j);
+	}
 	if (error || j->read_only)
 		return error;
 	if (!shared_is_shared(&j->shared_file))
@@ -523,6 +529,8 @@ static int journal_end(struct journal *j)
 	error = health_switch(j);
 	if (error)
 		return error;
+	/* if it cannot end, all is right by the stand-in, which is still in force */
+	(void)returning_help(j);
 	journal_end_pool(j);
 	move_end(j);
 	error = heads_name(j);

@@ -5,7 +5,7 @@
  *
  * Lock order, outermost first (no lock is taken on the staged path):
  *   lane lease -> health_lock -> own_lock, destage_lock -> stream.lock | extents.lock -> lines_lock
- *   -> segments.lock -> found_lock, pool_lock, logs_lock
+ *   -> segments.lock -> found_lock, pool_lock, logs_lock, view_lock
  */
 #ifndef TXN_JOURNAL_IMPL_H
 #define TXN_JOURNAL_IMPL_H
@@ -149,6 +149,8 @@ struct lane {
 	/* reserve.h: its share of what is set aside, and what a line of it costs */
 	uint64_t owed_max, line_cost;
 	struct journal_txn *spare; /* the lease-holder's */
+	uint64_t seen;             /* his, too: health when he leased it */
+	_Atomic uint64_t shown;    /* the turn of the medium that its ring is mapped from */
 } __attribute__((aligned(64)));
 
 struct times_shard;
@@ -205,6 +207,11 @@ struct journal {
 	struct message stand_in_not; /* why there is none */
 	int health_fd; /* + 1: inotify; 0: nobody asked for it */
 	bool health_fence; /* no barrier on the others is to be had: each has its own */
+
+	/* which marker medium is seen: view.h */
+	pthread_mutex_t view_lock; /* innermost */
+	_Atomic uint64_t view_turn; /* 0: none yet */
+	uint64_t view_stage;        /* where its stage begins */
 
 	pthread_mutex_t lines_lock; /* checkpoints */
 
@@ -287,6 +294,12 @@ static inline uint32_t segments_usable(const struct journal *j)
 static inline uint32_t logs_end(const struct journal *j)
 {
 	return atomic_load_explicit(&j->shared->logs_end, memory_order_acquire);
+}
+
+/* acquire: what was stored before it was raised is there */
+static inline uint64_t health_word_now(const struct journal *j)
+{
+	return atomic_load_explicit(&j->shared->health, memory_order_acquire);
 }
 
 /*

@@ -38,6 +38,7 @@ static void lane_make(struct journal *j, struct lane *lane, uint32_t index)
 	lane->ring_bytes = j->geometry.ring_bytes;
 	lane->ring = j->marker->map + j->geometry.stage_offset + index * lane->ring_bytes;
 	lane->seed = stage_seed(j->geometry.nonce, index);
+	atomic_store(&lane->shown, view_turn(j));
 }
 
 int lanes_make(struct journal *j)

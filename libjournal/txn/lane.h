@@ -9,6 +9,7 @@
 
 #include "txn/journal_impl.h"
 #include "txn/reserve.h"
+#include "txn/view.h"
 
 /* entries of each lane's queue: a record for each 64 bytes of ring at most */
 uint32_t lane_queue_entries(const struct journal *j);
@@ -25,21 +26,37 @@ void lanes_free(struct journal *j);
  */
 struct lane *lane_lease(struct journal *j, uint64_t need);
 
-/* lease @lane, if it is free: never waits */
-static inline bool lane_try(const struct journal *j, struct lane *lane)
-{
-	uint32_t none = 0;
-
-	return !atomic_load_explicit(&lane->s->lease, memory_order_relaxed) &&
-	       atomic_compare_exchange_strong_explicit(&lane->s->lease, &none, j->member,
-						       memory_order_acquire,
-						       memory_order_relaxed);
-}
-
 static inline void lane_return(struct lane *lane)
 {
 	/* release: the next holder sees head, line and queue */
 	atomic_store_explicit(&lane->s->lease, 0, memory_order_release);
+}
+
+/* what is in it, and what is mapped, is of the turn that NVRAM is trusted in */
+static inline bool lane_is_seen(const struct lane *lane)
+{
+	uint64_t turn = health_turn(lane->seen);
+
+	return health_state_of(lane->seen) == HEALTH_TRUSTED &&
+	       atomic_load_explicit(&lane->s->turn, memory_order_relaxed) == turn &&
+	       atomic_load_explicit(&lane->shown, memory_order_relaxed) == turn;
+}
+
+/* lease @lane, if it is free, and NVRAM is trusted: never waits */
+static inline bool lane_try(struct journal *j, struct lane *lane)
+{
+	uint32_t none = 0;
+
+	if (atomic_load_explicit(&lane->s->lease, memory_order_relaxed) ||
+	    !atomic_compare_exchange_strong_explicit(&lane->s->lease, &none, j->member,
+						     memory_order_acquire,
+						     memory_order_relaxed))
+		return false;
+	lane->seen = health_word_now(j);
+	if (lane_is_seen(lane) || view_lane_enter(j, lane))
+		return true;
+	lane_return(lane);
+	return false;
 }
 
 /* how much is in it, for those who do not hold it */

@@ -248,8 +248,18 @@ static int line_pick(struct journal *j, struct slots_from *from, uint32_t *line,
 			   "that are not retired", j->geometry.lines);
 }
 
+/* Nobody has taken a slot of it. */
+static void line_open_not(struct journal *j, struct slots_from *from, uint32_t line,
+			  uint64_t number)
+{
+	atomic_store(&j->lines[line].number, 0);
+	index_remove(j, number, line);
+	line_unseize(j, from, line, number);
+}
+
 static int line_open_once(struct journal *j, struct slots_from *from)
 {
+	struct settled settled = { 0 };
 	uint32_t line;
 	uint64_t number;
 	struct line *state;
@@ -257,6 +267,16 @@ static int line_open_once(struct journal *j, struct slots_from *from)
 
 	if (error)
 		return error;
+	/* what the epoch before left on a medium that is gone back to goes: it has no number
+	 * any more, so from here on nobody marks it there but us (returning.c) */
+	if (j->bits_durable && health_now(j) <= HEALTH_TRUSTED)
+		error = health_seen(j, health_word_now(j));
+	if (error) {
+		line_open_not(j, from, line, number);
+		return error;
+	}
+	/* should it be another one by then, it is marked anew, below */
+	settled.turn = health_marks_turn(j);
 	error = line_recycle(j, line, number);
 	if (error)
 		return journal_fail(j, error);
@@ -265,6 +285,12 @@ static int line_open_once(struct journal *j, struct slots_from *from)
 	atomic_store(&state->owner, from->owner);
 	atomic_store(&state->flags, from->moved ? LINE_MOVED : 0);
 	atomic_store_explicit(&state->number, number, memory_order_release);
+	/* after it is in the index (P14); before a record names it */
+	error = j->bits_durable ? health_settle_line(j, line, &settled) : 0;
+	if (error) {
+		line_open_not(j, from, line, number);
+		return error;
+	}
 	from->line_number = number;
 	atomic_store(&from->next, 0);
 	atomic_store(&from->line, line);

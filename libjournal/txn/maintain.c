@@ -14,6 +14,7 @@
 #include "txn/destage.h"
 #include "txn/health.h"
 #include "txn/lane.h"
+#include "txn/returning.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
 #include "txn/takeover.h"
@@ -26,7 +27,7 @@
 struct maintain {
 	struct journal *j;
 	uint32_t fill_percent;
-	uint64_t age_ns;
+	uint64_t age_ns, steady_ns;
 	struct journal_maintained done;
 	int error;
 };
@@ -209,12 +210,14 @@ int journal_maintain(struct journal *j, const struct journal_maintain_options *o
 		.fill_percent = options && options->stage_fill_percent ?
 					options->stage_fill_percent : FILL_PERCENT,
 		.age_ns = options && options->stage_age_ns ? options->stage_age_ns : AGE_NS,
+		.steady_ns = options && options->sound_for_ns ?
+				     options->sound_for_ns : RETURN_STEADY_NS,
 	};
 	int error = maintain_allowed(j, &m);
 
 	if (!error) {
 		m.done.takeovers = takeover_sweep(j, 0);
-		(void)health_watch(j); /* if it fails, that is sticky */
+		(void)health_watch(j, m.steady_ns); /* if it fails, that is sticky */
 		maintain_stage(&m);
 		maintain_log(&m);
 		maintain_lines(&m);

@@ -69,7 +69,7 @@ static int media_open_no_marker(struct journal *j, struct message *message)
 	g->lanes = 1;
 	g->lines = (uint32_t)max_u64(j->rescue_lines, make_lines_for(media_log_bytes(j)));
 	marker_geometry_make(g);
-	error = rescue_store_make(g, false, &j->marker);
+	error = rescue_store_make(g, &j->marker);
 	if (error)
 		return message_errno(message, error, "memory for markers");
 	/* class and evidence are those of what takes its place: set_marker.c */

@@ -16,6 +16,7 @@
 #include "txn/segment.h"
 #include "txn/slots.h"
 #include "txn/stream.h"
+#include "txn/takeover_impl.h"
 
 /* one on its way */
 struct move {
@@ -39,6 +40,8 @@ struct mover {
 	struct ended *ended;
 	uint64_t first_ticket, last_ticket; /* of the copies; 0: none */
 	unsigned int how;
+	uint64_t seen; /* health, when the batch was begun */
+	bool over;     /* it is not that any more */
 	/* what was read last: of a segment, in whole blocks */
 	uint8_t *window;
 	uint64_t window_from, window_to;
@@ -355,7 +358,7 @@ static int move_durably(struct mover *m)
 	error = health_fence(j);
 	if (error)
 		return journal_fail(j, error);
-	return health_is_lost(j) ? LOG_OUT : 0;
+	return health_look(j) != m->seen ? LOG_OUT : 0;
 }
 
 /* All that were begun, to their end: also when the log was full after some. */
@@ -369,8 +372,10 @@ static int move_finish(struct mover *m)
 		return error; /* undecided: nothing is given up any more */
 	move_publish_all(m, error == LOG_OUT);
 	error = move_durably(m);
+	/* no other batch: who ends these knows the mover's line (takeover_moves()) */
+	m->over = error == LOG_OUT;
 	if (error)
-		return error == LOG_OUT ? 0 : error;
+		return m->over ? 0 : error;
 	moved = move_settle_all(m);
 	count(m->j->counters, COUNT_MOVED, moved);
 	count(m->j->counters, COUNT_REHOMED, moved);
@@ -383,6 +388,7 @@ static int move_batch(struct mover *m, const struct slot_place *from, uint32_t c
 	int error = 0, end;
 
 	m->count = 0;
+	m->seen = health_trusted(m->j);
 	m->first_ticket = m->last_ticket = 0;
 	m->own_cell = cell_take(m->j, m->own->line);
 	m->cell = cell_take(m->j, m->own->line);
@@ -400,7 +406,7 @@ static int move_run(struct mover *m, const struct slot_place *from, uint32_t cou
 	uint32_t at, part;
 	int error = 0;
 
-	for (at = 0; at < count && !error; at += part) {
+	for (at = 0; at < count && !error && !m->over; at += part) {
 		error = line_renew(m->j, m->own);
 		part = (uint32_t)min_u64(min_u64(count - at, MOVE_BATCH),
 					 SLOTS_PER_LINE - m->own->next);
@@ -421,6 +427,8 @@ int move_slots(struct journal *j, const struct slot_place *from, uint32_t count,
 	m.ended = malloc(MOVE_BATCH * sizeof(*m.ended));
 	error = m.all && m.ended ? stream_buffers(&j->moved) :
 				   journal_say(j, -ENOMEM, "no memory to clean lines");
+	if (!error && j->bits_durable)
+		error = takeover_moves(j);
 	if (!error)
 		error = move_run(&m, from, count);
 	free(m.window);

@@ -14,6 +14,7 @@
 #include "txn/pieces.h"
 #include "txn/segment.h"
 #include "txn/times.h"
+#include "txn/view.h"
 #include "util/crc32c.h"
 
 int found_look(struct journal *j, uint64_t id, struct found *found)
@@ -147,7 +148,7 @@ static void ring_copy(uint64_t *to, const uint8_t *ring, size_t bytes)
 int read_staged_meta(struct journal *j, const struct found *found, struct stage_meta *meta,
 		     uint8_t **copy, const uint8_t **data)
 {
-	const struct lane *lane = &j->lanes[where_lane(found->where)];
+	struct lane *lane = &j->lanes[where_lane(found->where)];
 	uint64_t position = where_position(found->where);
 	uint64_t offset = position % lane->ring_bytes;
 	union {
@@ -157,6 +158,8 @@ int read_staged_meta(struct journal *j, const struct found *found, struct stage_
 	uint32_t at, bytes;
 
 	*copy = NULL;
+	if (view_lane(j, lane))
+		return -EBADMSG;
 	ring_copy(header.words, lane->ring + offset, sizeof(header));
 	if (stage_decode(&header.record, lane->seed, position, lane->ring_bytes - offset, meta))
 		return -EBADMSG;

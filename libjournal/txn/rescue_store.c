@@ -56,11 +56,6 @@ static const struct marker_store_ops rescue_ops = {
 	.close = rescue_close,
 };
 
-static const struct marker_store_ops abandoned_ops = {
-	.backend = "none",
-	.close = rescue_close,
-};
-
 static void rescue_erase(const struct marker_geometry *g, uint8_t *map)
 {
 	struct marker_state *state;
@@ -74,7 +69,7 @@ static void rescue_erase(const struct marker_geometry *g, uint8_t *map)
 		((struct marker_lane *)(void *)(map + g->lanes_offset))[lane].tail = word_seal(0);
 }
 
-int rescue_store_make(const struct marker_geometry *g, bool nvram, struct marker_store **out)
+int rescue_store_make(const struct marker_geometry *g, struct marker_store **out)
 {
 	struct marker_store *store = calloc(1, sizeof(*store));
 	void *map;
@@ -89,14 +84,12 @@ int rescue_store_make(const struct marker_geometry *g, bool nvram, struct marker
 		return -ENOMEM;
 	}
 	store->map = map;
-	store->ops = nvram ? &abandoned_ops : &rescue_ops;
-	store->byte_persistent = nvram;
+	store->ops = &rescue_ops;
 	store->persist = (struct marker_persist){ "none", rescue_flush, rescue_copy, rescue_fence };
-	store->read_only = !nvram;
+	store->read_only = true;
 	store->class = JOURNAL_CLASS_PROCESS;
 	(void)snprintf(store->evidence, sizeof(store->evidence), "there are no markers");
-	if (!nvram)
-		rescue_erase(g, store->map);
+	rescue_erase(g, store->map);
 	marker_store_check(store);
 	*out = store;
 	return 0;

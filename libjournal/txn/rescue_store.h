@@ -7,11 +7,10 @@
 #include "store/marker_store.h"
 
 /**
- * rescue_store_make() - a store that nothing of becomes durable
- * @g:     laid out
- * @nvram: of the kind that NVRAM is, to be stored to; else one that is only read
+ * rescue_store_make() - a store that is only read
+ * @g: laid out
  * Return: 0 or -ENOMEM
  */
-int rescue_store_make(const struct marker_geometry *g, bool nvram, struct marker_store **store);
+int rescue_store_make(const struct marker_geometry *g, struct marker_store **store);
 
 #endif

@@ -93,13 +93,19 @@ static void retire_forget(struct retired *r)
 		place_forget(&r->other.place);
 }
 
+/* Before anything is claimed: a medium that is gone back to can be seen from here. */
 static int retire_allowed(struct journal *j)
 {
+	uint64_t word = health_word_now(j);
+
 	if (journal_is_childs(j))
 		return journal_childs(j);
 	if (j->read_only)
 		return journal_say(j, -EROFS, "the journal is open read-only");
-	return journal_failed(j) ? journal_fail(j, -EIO) : 0;
+	if (journal_failed(j))
+		return journal_fail(j, -EIO);
+	return j->bits_durable && health_state_of(word) <= HEALTH_TRUSTED ?
+		       health_seen(j, word) : 0;
 }
 
 static int retire_unknown(struct journal *j, uint64_t id)
@@ -157,18 +163,58 @@ static int retire_by_records(struct journal *j, const struct retire_set *set)
 	return ended_by_records(j, set->ended, count);
 }
 
-static int retire_set_durably(struct journal *j, const struct retire_set *set)
+/* The bits of all, on the medium of @word; one that is done twice does no harm. */
+static int retire_marks(struct journal *j, const struct retire_set *set, uint64_t word,
+			struct settled *settled)
 {
+	struct settled each;
+	const struct retired *r;
+	uint32_t lines[2];
+	size_t i;
+	int error = 0;
+
+	for (i = 0; i < set->count && !error; i++) {
+		r = &set->all[i];
+		lines[0] = r->one.at.line;
+		lines[1] = r->other.at.line;
+		each = *settled;
+		error = health_marks(j, word, lines, 1 + (lines[1] != NO_LINE), &each);
+		if (each.turn != health_turn(word))
+			return error; /* not even one */
+	}
+	settled->turn = health_turn(word);
+	return error;
+}
+
+/* After they are claimed (P14): else they would be in the list of what lives, or on the
+ * medium that is gone back to. */
+static int retire_settle(struct journal *j, const struct retire_set *set, struct settled *s)
+{
+	uint64_t word = health_look(j);
+	int error = 0;
+
+	while (!error && (settled_wants_log(s, word) || settled_wants_marks(s, word))) {
+		if (settled_wants_log(s, word)) {
+			error = retire_by_records(j, set);
+			s->logged = true;
+		}
+		if (!error && settled_wants_marks(s, word))
+			error = retire_marks(j, set, word, s);
+		word = health_look(j);
+	}
+	return error;
+}
+
+static int retire_set_durably(struct journal *j, const struct retire_set *set, uint64_t turn)
+{
+	struct settled settled = { .turn = turn };
 	int error;
 
-	if (!health_bits_durable(j))
+	if (!j->bits_durable)
 		return retire_by_records(j, set);
 	/* all the bits before the acknowledgement */
-	error = health_fence(j);
-	if (error)
-		return journal_fail(j, error);
-	/* after they are claimed (P14): else they would be in the list of what lives */
-	return health_is_lost(j) ? retire_by_records(j, set) : 0;
+	error = turn ? health_fence(j) : 0;
+	return error ? journal_fail(j, error) : retire_settle(j, set, &settled);
 }
 
 static void retire_set_free(struct retire_set *set)
@@ -200,18 +246,19 @@ int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int
 {
 	struct retire_set set = { 0 };
 	int error = retire_allowed(j);
-	uint64_t began;
+	uint64_t began, turn;
 	size_t i;
 
 	if (error || !want)
 		return error;
+	turn = health_marks_turn(j);
 	began = j->bits_durable ? times_some(j) : clock_monotonic_ns();
 	error = retire_set_make(j, want, &set);
 	if (error)
 		return error;
 	retire_begin_all(j, ids, want, results, &set);
 	if (set.count)
-		error = retire_set_durably(j, &set);
+		error = retire_set_durably(j, &set, turn);
 	for (i = 0; i < set.count; i++)
 		if (error)
 			retire_forget(&set.all[i]);
@@ -227,7 +274,7 @@ int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int
 
 /* ---- one ---- */
 
-static int retire_one_by_bit(struct journal *j, uint64_t id)
+static int retire_one_by_bit(struct journal *j, uint64_t id, uint64_t turn)
 {
 	uint64_t began = times_some(j);
 	struct ended ended[2];
@@ -237,13 +284,7 @@ static int retire_one_by_bit(struct journal *j, uint64_t id)
 
 	if (retire_begin(j, id, &r))
 		return retire_unknown(j, id);
-	/* the bit before the acknowledgement */
-	error = health_fence(j);
-	if (error)
-		error = journal_fail(j, error);
-	/* after it is claimed (P14): else it would be in the list of what lives */
-	else if (health_is_lost(j))
-		error = retire_by_records(j, &set);
+	error = retire_set_durably(j, &set, turn);
 	if (error) {
 		retire_forget(&r);
 		return error;
@@ -256,10 +297,12 @@ static int retire_one_by_bit(struct journal *j, uint64_t id)
 int journal_retire(struct journal *j, uint64_t id)
 {
 	int error = retire_allowed(j);
+	uint64_t turn;
 
 	if (error)
 		return error;
-	if (health_bits_durable(j))
-		return retire_one_by_bit(j, id);
+	turn = health_marks_turn(j);
+	if (turn)
+		return retire_one_by_bit(j, id, turn);
 	return journal_retire_many(j, &id, 1, NULL);
 }

@@ -12,15 +12,19 @@
 #include "txn/segment_notes.h"
 #include "util/crc32c.h"
 
+#define NO_LOG UINT32_MAX
+
 bool segment_digests_in_nvram(const struct journal *j)
 {
-	return j->geometry.digests != 0 && health_bits_durable(j);
+	/* one that is gone back to has none: they are in the logs by then */
+	return j->geometry.digests != 0 && health_bits_durable(j) &&
+	       health_turn(health_word_now(j)) == 1;
 }
 
 /* There is room for as many as there were when it was formatted. */
 bool segment_digest_in_nvram(const struct journal *j, uint32_t number)
 {
-	return number < j->geometry.digests && health_bits_durable(j);
+	return number < j->geometry.digests && segment_digests_in_nvram(j);
 }
 
 static uint64_t segment_digest_in_log(const struct journal *j, uint32_t number, uint32_t *log)
@@ -62,11 +66,11 @@ static int segment_write(struct journal *j, uint32_t log, uint64_t offset, void 
 static int segment_write_second(struct journal *j, struct segment *segment, void *digest,
 				uint64_t bytes)
 {
-	uint32_t log;
+	uint32_t log = NO_LOG;
 	uint64_t offset = segment_digest_offset(j, segment->number, &log);
 	int error;
 
-	if (!segment_digest_in_nvram(j, segment->number)) {
+	if (log != NO_LOG) {
 		error = segment_write(j, log, offset, digest, bytes);
 		return error == LOG_OUT ? 0 : error;
 	}

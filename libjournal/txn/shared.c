@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "txn/health_word.h"
 #include "txn/holds.h"
 #include "txn/join.h"
 #include "txn/journal_impl.h"
@@ -46,6 +47,8 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 		return (g->lines + 63) / 64 * sizeof(uint64_t);
 	case SHARED_QUEUES:
 		return lane_queue_entries(j) * g->lanes * sizeof(struct staged);
+	case SHARED_VIEWS:
+		return j->bits_durable ? VIEWS * sizeof(struct view_shared) : 0;
 	case SHARED_SEGMENTS:
 		return (uint64_t)j->segments.room * sizeof(struct segment);
 	case SHARED_FREE_SEGMENTS:
@@ -150,11 +153,14 @@ static void shared_first(struct journal *j)
 	}
 	for (i = 0; i < j->geometry.lanes; i++) {
 		shared_lane(j, i)->index = i;
+		atomic_store(&shared_lane(j, i)->turn, 1);
 		slots_from_none(&shared_lane(j, i)->from);
 	}
 	/* before anybody joins: one who dies at once has no line */
 	for (i = 0; i < MEMBERS; i++)
 		slots_from_none(&j->members[i].own);
+	atomic_store(&j->shared->health, health_word(1, HEALTH_TRUSTED, 0));
+	atomic_store(&j->shared->moves_turn, 1);
 	slots_from_none(&j->shared->moving);
 	j->shared->moving.moved = 1;
 }
@@ -237,6 +243,17 @@ int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries)
 	if (!error)
 		s->queue_ready = to;
 	return error;
+}
+
+struct view_shared *shared_view(struct journal *j, uint32_t index)
+{
+	return (struct view_shared *)shared_at(j, SHARED_VIEWS) + index;
+}
+
+int shared_view_ready(struct journal *j, uint32_t index)
+{
+	return shared_allocate_part(j, SHARED_VIEWS, sizeof(struct view_shared), index,
+				    index + 1ull);
 }
 
 int shared_holds_ready(struct journal *j, uint32_t member)

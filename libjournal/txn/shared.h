@@ -94,6 +94,9 @@ struct slots_from {
 struct lane_shared {
 	_Atomic uint32_t lease; /* who */
 	uint32_t index;
+	/* the marker medium that all below is about, but for the line (view.h).  Stored by
+	 * the holder, when all of it is */
+	_Atomic uint64_t turn;
 	struct slots_from from;
 	uint64_t head; /* position */
 	uint64_t head_offset;
@@ -211,8 +214,23 @@ struct member {
 	_Atomic uint64_t state;    /* member_word() */
 	_Atomic uint64_t identity; /* of its process */
 	_Atomic int pid;           /* as it sees itself, for people */
+	/* it is giving NVRAM up, and may replace journal.conf (health.c) */
+	_Atomic uint32_t switching;
 	struct slots_from own; /* of its direct and synced transactions */
 } __attribute__((aligned(128)));
+
+/* ---- marker media that came after the first one: view.h ---- */
+
+#define VIEWS 64u
+
+struct view_shared {
+	_Atomic uint32_t lease; /* who made it; 0: nobody */
+	uint32_t assume;        /* class asserted by the user, or unset */
+	uint64_t device, inode; /* of the medium; 0: whatever the path names */
+	uint64_t stage_offset;  /* there.  All before the stage lies as in the first one */
+	char uri[PATH_MAX];     /* in the end */
+	char suffix[48];        /* of its path, and of journal.conf, until then */
+};
 
 /* ---- lines that nobody takes slots from at the moment: pool.c ---- */
 
@@ -234,6 +252,7 @@ enum shared_part {
 	SHARED_QUEUES, /* from here on, memory comes when it is needed */
 	SHARED_SEGMENTS,      /* with room for more than there are */
 	SHARED_FREE_SEGMENTS, /* as free lines */
+	SHARED_VIEWS,
 	SHARED_NOTE_LINES, /* for each head */
 	SHARED_HOLDS, /* for each member: holds.h */
 	SHARED_LINES,
@@ -279,11 +298,19 @@ struct shared {
 
 	_Atomic int failed __attribute__((aligned(128))); /* sticky, of what all need (P16) */
 	_Atomic int log_failed[JOURNAL_LOGS_MAX]; /* sticky, of one of several logs: logs.c */
-	_Atomic uint32_t health;     /* of NVRAM: enum health_state; only ever goes up */
+	_Atomic uint64_t health;     /* of NVRAM: health_word(); only ever goes up */
 	_Atomic uint64_t health_ns;  /* since when it is so, CLOCK_REALTIME */
 	_Atomic uint64_t replay_seq; /* of the stand-in's next checkpoint */
 	_Atomic uint64_t evacuated, evacuated_not; /* brought to the log; not readable */
+	/* giving up: turn << 32 | who, and that he goes on */
+	_Atomic uint64_t switcher, switcher_beat;
 	char health_why[128];        /* for people, from whoever noticed */
+	/* coming back: when the medium was last looked at, since when it was sound, and how
+	 * often it was given up again soon (returning.c) */
+	_Atomic uint64_t sound_look_ns, sound_since_ns;
+	_Atomic uint32_t returns, relapses;
+	_Atomic uint32_t views_made;
+	_Atomic uint64_t moves_turn; /* the cleaner's: what moved before it is settled */
 	_Atomic uint64_t incarnation;
 	_Atomic uint32_t overflow_count;
 
@@ -360,6 +387,8 @@ void *shared_map_at(struct journal *j);
 int shared_map_ready(struct journal *j);
 /* and for so many entries of a lane's queue */
 int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries);
+struct view_shared *shared_view(struct journal *j, uint32_t index);
+int shared_view_ready(struct journal *j, uint32_t index);
 
 struct lane_shared *shared_lane(struct journal *j, uint32_t index);
 struct staged *shared_queue(struct journal *j, uint32_t index);

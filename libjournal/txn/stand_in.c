@@ -127,7 +127,7 @@ static void stand_in_ready(struct journal *j, struct marker_store *store)
 /* ---- making it ---------------------------------------------------------------------- */
 
 /* As journal.conf; who may not is told by the class, or by the next open. */
-static int stand_in_permissions(const struct journal *j, const char *path, struct message *why)
+int stand_in_permissions(const struct journal *j, const char *path, struct message *why)
 {
 	char conf[PATH_MAX];
 	struct stat like;

@@ -16,6 +16,8 @@ int stand_in_open(struct journal *j);
 /* journal.conf names it; Return: 0 or negative errno with the text */
 int stand_in_enforce(struct journal *j);
 void stand_in_close(struct journal *j);
+/* group and mode of @path: as journal.conf; Return: 0 or negative errno with the text */
+int stand_in_permissions(const struct journal *j, const char *path, struct message *why);
 
 /* where checkpoints go */
 static inline struct marker_store *checkpoint_store(const struct journal *j)

@@ -62,6 +62,7 @@ static uint64_t undecided(const struct line *line, uint32_t word, uint32_t limit
 
 static int takeover_slots(struct journal *j, uint32_t line, uint32_t limit)
 {
+	struct settled settled = { .turn = health_marks_turn(j) };
 	struct line *state = &j->lines[line];
 	uint32_t word;
 	uint64_t bits, rest;
@@ -80,7 +81,7 @@ static int takeover_slots(struct journal *j, uint32_t line, uint32_t limit)
 			place_drop(j, line, word * 64 + (uint32_t)__builtin_ctzll(rest));
 		atomic_fetch_or(&state->claimed[word], bits);
 	}
-	return 0;
+	return j->bits_durable ? health_settle_line(j, line, &settled) : 0;
 }
 
 /* The cell keeps the line: one that the dead one filled may have been finished since,
@@ -189,12 +190,20 @@ static int takeover_retires(struct journal *j)
 {
 	struct cell *cell = cell_take(j, 0);
 	uint32_t line, used = j->shared->lines_used;
+	uint64_t word;
 	int error;
 
-	for (line = 0; line < used; line++)
-		retires_of_line(j, cell, line);
-	/* the bits, before the space that they free is written again */
-	error = health_fence(j);
+	do {
+		word = health_word_now(j);
+		error = j->bits_durable && health_state_of(word) <= HEALTH_TRUSTED ?
+				health_seen(j, word) : 0;
+		for (line = 0; line < used && !error; line++)
+			retires_of_line(j, cell, line);
+		/* the bits, before the space that they free is written again */
+		if (!error)
+			error = health_fence(j);
+		/* of the medium that counts by now */
+	} while (!error && health_look(j) != word);
 	for (line = 0; line < used && !error; line++)
 		places_of_line(j, cell, line);
 	cell_drop(cell);
@@ -233,6 +242,8 @@ static void takeover_jobs(struct journal *j, uint32_t number)
 {
 	checkpoint_forget(j, number + 1);
 	clean_takeover(j, number + 1);
+	atomic_store(&j->members[number].switching, 0);
+	view_forget(j, number + 1);
 	takeover_passes_on(j, number + 1);
 }
 

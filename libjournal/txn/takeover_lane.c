@@ -129,15 +129,23 @@ static void lane_publish(struct journal *j, struct lane *lane)
 
 /* ---- a lane ------------------------------------------------------------------------ */
 
+static bool lane_is_readable(struct journal *j, struct lane *lane)
+{
+	uint64_t word = health_word_now(j);
+
+	return health_bits_durable(j) && atomic_load(&lane->s->turn) == health_turn(word) &&
+	       !view_lane(j, lane);
+}
+
 static int takeover_lane(struct journal *j, struct lane *lane)
 {
 	struct slots_from *from = &lane->s->from;
 	int error = 0;
 
 	takeover_opening(j, from);
-	/* not from NVRAM that is not trusted: what was published is the evacuation's, what
-	 * was not has not been told to anybody */
-	if (health_bits_durable(j)) {
+	/* not from NVRAM that is not trusted, or was not meanwhile: what was published is the
+	 * evacuation's, what was not has not been told to anybody */
+	if (lane_is_readable(j, lane)) {
 		error = lane_read(j, lane);
 		/* all that was read, before it is served */
 		if (!error)

@@ -93,7 +93,7 @@ static void half_settle(struct journal *j, struct half *half)
  * segment of the stream.  -EAGAIN: two others are stopped in theirs, it is taken over
  * later.  LOG_OUT: NVRAM is given up just now, all stays as it is (takeover_move()).
  */
-static int halves_durably(struct journal *j)
+static int halves_durably(struct journal *j, uint64_t seen)
 {
 	int error;
 
@@ -102,10 +102,10 @@ static int halves_durably(struct journal *j)
 	error = health_fence(j);
 	if (error)
 		return journal_fail(j, error);
-	return health_is_lost(j) ? LOG_OUT : 0;
+	return health_look(j) != seen ? LOG_OUT : 0;
 }
 
-static int takeover_halves(struct journal *j, struct half *all, uint32_t count)
+static int takeover_halves(struct journal *j, struct half *all, uint32_t count, uint64_t seen)
 {
 	struct cell *cell = cell_take(j, 0);
 	uint32_t i;
@@ -113,14 +113,14 @@ static int takeover_halves(struct journal *j, struct half *all, uint32_t count)
 
 	for (i = 0; i < count; i++)
 		half_decide(j, &all[i], cell);
-	error = halves_durably(j);
+	error = halves_durably(j, seen);
 	for (i = 0; i < count && !error; i++)
 		half_settle(j, &all[i]);
 	cell_drop(cell);
 	return error == LOG_OUT ? 0 : error;
 }
 
-static int takeover_unsettled(struct journal *j)
+static int takeover_unsettled(struct journal *j, uint64_t seen)
 {
 	struct half *all = calloc(MOVE_BATCH, sizeof(*all));
 	struct moved_entry *entry = NULL;
@@ -134,22 +134,39 @@ static int takeover_unsettled(struct journal *j)
 	       (entry = moved_unsettled(j, entry, &all[count].m)))
 		count++;
 	if (count)
-		error = takeover_halves(j, all, count);
+		error = takeover_halves(j, all, count, seen);
 	free(all);
+	return error;
+}
+
+int takeover_moves(struct journal *j)
+{
+	uint64_t seen = health_trusted(j);
+	struct moved unsettled;
+	int error = 0;
+
+	if (!seen || health_turn(seen) == atomic_load(&j->shared->moves_turn))
+		return 0;
+	while (!error && moved_any(j) && moved_unsettled(j, NULL, &unsettled) &&
+	       health_word_now(j) == seen)
+		error = takeover_unsettled(j, seen);
+	if (!error && health_word_now(j) == seen)
+		atomic_store(&j->shared->moves_turn, health_turn(seen));
 	return error;
 }
 
 int takeover_move(struct journal *j)
 {
 	struct slots_from *own = &j->shared->moving;
+	uint64_t seen = health_trusted(j);
 	int error;
 
 	/* NVRAM was given up: nothing is moved any more, and what has two places keeps
 	 * them.  Who retires it names both, and recovery finds one. */
-	if (j->bits_durable && !health_bits_durable(j))
+	if (j->bits_durable && !seen)
 		return 0;
 	takeover_opening(j, own);
-	error = moved_any(j) ? takeover_unsettled(j) : 0;
+	error = moved_any(j) ? takeover_unsettled(j, seen) : 0;
 	/* slots that were taken and not announced */
 	if (!error && own->line != NO_LINE)
 		error = takeover_line(j, own->line, own->line_number, own->next);

@@ -326,13 +326,14 @@ void txn_direct_bits(struct journal_txn *txn)
 		~line_mask(txn->slot, txn_group_count(txn)));
 }
 
-static int txn_direct_commit(struct journal_txn *txn)
+static int txn_direct_commit(struct journal_txn *txn, struct settled *settled)
 {
 	struct journal *j = txn->j;
 	int error = txn_buffered_prepare(txn);
 
 	if (error)
 		return error;
+	settled->turn = health_marks_turn(j);
 	txn_direct_bits(txn);
 	/* The durable point: the bit before the acknowledgement; the extents were
 	 * durable before the bit was stored. */
@@ -404,23 +405,39 @@ void txn_buffered_receipt(const struct journal_txn *txn, struct journal_receipt 
 	};
 }
 
+int txn_direct_settle(struct journal *j, uint32_t line, struct settled *s)
+{
+	uint64_t word = health_look(j);
+	int error = 0;
+
+	while (!error && (settled_wants_log(s, word) || settled_wants_marks(s, word))) {
+		/* a bit of NVRAM is worth nothing any more, or not yet all */
+		if (settled_wants_log(s, word))
+			error = health_list(j);
+		s->logged = s->logged || settled_wants_log(s, word);
+		if (!error)
+			error = health_settle_line(j, line, s);
+		word = health_look(j);
+	}
+	return error;
+}
+
 int txn_buffered_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 {
 	struct journal *j = txn->j;
+	struct settled settled = { 0 };
 	bool direct = txn_is_direct(txn);
 	int error = txn->base ? 0 : txn_buffered_room(txn, 0);
 
 	if (!error)
-		error = direct ? txn_direct_commit(txn) : txn_synced_commit(txn);
+		error = direct ? txn_direct_commit(txn, &settled) : txn_synced_commit(txn);
 	if (error) {
 		txn_buffered_abort(txn);
 		return error;
 	}
 	line_publish(&j->lines[txn->line], txn->slot, txn_group_count(txn));
-	/* after it is in the index (P14): NVRAM's bit is worth nothing any more, or what
-	 * says so is not durable yet */
-	if (health_is_lost(j))
-		error = direct ? health_list(j) : health_switch(j);
+	/* after it is in the index (P14) */
+	error = direct ? txn_direct_settle(j, txn->line, &settled) : health_settle_log(j);
 	txn_buffered_receipt(txn, receipt);
 	txn->slots_taken = false;
 	txn_free(txn);

@@ -88,6 +88,9 @@ bool txn_is_direct(const struct journal_txn *txn);
 int txn_direct_begin(struct journal_txn *txn, bool wait, struct extent *extent);
 void txn_direct_end(struct journal_txn *txn, const struct extent *extent);
 void txn_direct_bits(struct journal_txn *txn);
+/* its bit is where it counts, whatever has become of NVRAM since it was cleared: P14 */
+struct settled;
+int txn_direct_settle(struct journal *j, uint32_t line, struct settled *settled);
 int txn_synced_append(struct journal_txn *txn, bool wait, uint64_t *ticket);
 void txn_buffered_receipt(const struct journal_txn *txn, struct journal_receipt *receipt);
 

@@ -278,7 +278,7 @@ int txn_staged_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 	};
 	lane_count(lane, transactions, txn->fill);
 	/* after it is in the index (P14): who switches has it in his list, or we see him */
-	if (health_is_lost(j))
+	if (health_look(j) != lane->seen)
 		error = txn_staged_unstage(j, receipt);
 	txn_staged_end(txn);
 	return error;

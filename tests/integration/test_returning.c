@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
+/*
+ * P14, the way back: NVRAM is given up and gone back to while processes put, retire and
+ * read, are killed, and are stopped; none of them opens the journal anew for it.  What was
+ * acknowledged is there, and nothing that was retired.
+ *
+ * SEED: workloads.  ROUNDS: how often, 20 by default.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/bed.h"
+#include "lib/child.h"
+#include "lib/crowd.h"
+#include "lib/fault.h"
+
+#define BOUND_NS 20000000000ull
+
+static uint32_t rounds(void)
+{
+	const char *given = getenv("ROUNDS");
+
+	return given && atoi(given) > 0 ? (uint32_t)atoi(given) : 20;
+}
+
+static enum journal_trust trust_of(struct bed *bed)
+{
+	struct journal_health health;
+
+	assert_int_equal(journal_health(bed->j, &health), 0);
+	return health.trust;
+}
+
+static int one_round(struct journal *j)
+{
+	/* as soon as it was looked at twice */
+	const struct journal_maintain_options options = { .sound_for_ns = 1 };
+
+	return journal_maintain(j, &options, NULL);
+}
+
+static void comes_back(struct bed *bed)
+{
+	uint64_t end = crowd_now_ns() + BOUND_NS;
+
+	while (trust_of(bed) != JOURNAL_TRUSTED) {
+		assert_int_equal(one_round(bed->j), 0);
+		assert_true(crowd_now_ns() < end);
+		crowd_sleep_us(100);
+	}
+}
+
+static void goes_down(struct bed *bed)
+{
+	assert_int_equal(journal_distrust(bed->j, "a test"), 0);
+	assert_int_equal(trust_of(bed), JOURNAL_ABANDONED);
+}
+
+static void is_staged(struct bed *bed, struct model *model, uint64_t seed, bool staged)
+{
+	struct journal_receipt receipt;
+
+	assert_int_equal(bed_put(bed, model, 300, seed, JOURNAL_PATH_AUTO, &receipt), 0);
+	assert_int_equal(receipt.path, staged ? JOURNAL_PATH_STAGED : JOURNAL_PATH_SYNCED);
+}
+
+/* ---- one process ---------------------------------------------------------------------- */
+
+static const enum journal_path paths[] = { JOURNAL_PATH_STAGED, JOURNAL_PATH_DIRECT,
+					   JOURNAL_PATH_SYNCED };
+
+static void put_each(struct bed *bed, struct model *model, uint64_t seed, uint64_t ids[3])
+{
+	struct journal_receipt receipt;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(bed_put(bed, model, 3000, seed + i, paths[i], &receipt), 0);
+		ids[i] = receipt.id;
+	}
+}
+
+static void retire_it(struct bed *bed, struct model *model, uint64_t id)
+{
+	assert_int_equal(journal_retire(bed->j, id), 0);
+	model_retire(model, id);
+}
+
+static void one_alone_goes_down_and_up(void **state)
+{
+	struct journal_info info;
+	struct model model;
+	struct bed bed;
+	uint64_t i, before[3], down[3], up[3];
+
+	(void)state;
+	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
+	model_make(&model);
+	for (i = 0; i < 4; i++) {
+		put_each(&bed, &model, 100 * i, before);
+		goes_down(&bed);
+		put_each(&bed, &model, 100 * i + 10, down);
+		retire_it(&bed, &model, before[0]);
+		retire_it(&bed, &model, down[0]);
+		comes_back(&bed);
+		model_verify(&model, bed.j);
+		put_each(&bed, &model, 100 * i + 20, up);
+		is_staged(&bed, &model, 100 * i + 30, true);
+		retire_it(&bed, &model, before[1]);
+		retire_it(&bed, &model, down[1]);
+		retire_it(&bed, &model, up[1]);
+		model_verify(&model, bed.j);
+	}
+	info = bed_info(&bed);
+	assert_int_equal(info.returns, 4);
+	assert_int_equal(info.abandoned, 0);
+	model_verify_reopened(&model, &bed);
+	is_staged(&bed, &model, 5000, true);
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
+/* a transaction that is open all the while is committed all the same */
+static void an_open_one_is_committed(void **state)
+{
+	struct journal_txn_options staged = { .path = JOURNAL_PATH_STAGED, .bytes = 400 };
+	struct journal_receipt receipt;
+	struct journal_txn *txn[2];
+	struct model model;
+	struct bed bed;
+	uint8_t *payload;
+
+	(void)state;
+	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
+	model_make(&model);
+	payload = bed_payload(400, 7);
+	assert_int_equal(journal_begin(bed.j, &staged, &txn[0]), 0);
+	assert_int_equal(journal_append(txn[0], payload, 200), 0);
+	goes_down(&bed);
+	comes_back(&bed);
+	assert_int_equal(journal_append(txn[0], payload + 200, 200), 0);
+	assert_int_equal(journal_begin(bed.j, &staged, &txn[1]), 0);
+	assert_int_equal(journal_append(txn[1], payload, 400), 0);
+	assert_int_equal(journal_commit(txn[0], &receipt), 0);
+	assert_int_equal(receipt.path, JOURNAL_PATH_SYNCED);
+	model_add(&model, receipt.id, 400, 7);
+	goes_down(&bed);
+	comes_back(&bed);
+	assert_int_equal(journal_commit(txn[1], &receipt), 0);
+	model_add(&model, receipt.id, 400, 7);
+	is_staged(&bed, &model, 60, true);
+	model_verify(&model, bed.j);
+	model_verify_reopened(&model, &bed);
+	free(payload);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
+/* ---- several -------------------------------------------------------------------------- */
+
+static void crowd_goes_down_and_up(bool kills, bool ends)
+{
+	uint64_t seed = fault_seed("returning"), began = crowd_now_ns();
+	struct crowd crowd;
+	struct bed bed;
+	uint32_t i;
+
+	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
+	crowd_make(&crowd, &bed, 4, CROWD_ALL, seed);
+	crowd_start_all(&crowd);
+	bed_open(&bed, NULL);
+	for (i = 0; i < rounds(); i++) {
+		crowd_sleep_us(fault_random(&crowd.random) % 20000);
+		goes_down(&bed);
+		if (kills && !(i % 3))
+			crowd_kill(&crowd, i % 4);
+		crowd_sleep_us(fault_random(&crowd.random) % 20000);
+		comes_back(&bed);
+		if (kills && i % 3 == 1)
+			crowd_kill(&crowd, i % 4);
+		crowd_goes_on(&crowd, CROWD_MAX);
+		crowd_start_all(&crowd);
+		crowd_fine(&crowd);
+	}
+	printf("# longest call: %" PRIu64 " ms; all in %" PRIu64 " ms\n",
+	       crowd_longest_ns(&crowd, CROWD_MAX) / 1000000, (crowd_now_ns() - began) / 1000000);
+	assert_int_equal(bed_info(&bed).returns, rounds());
+	if (ends)
+		crowd_end_all(&crowd);
+	bed_close(&bed);
+	if (!ends)
+		crowd_kill_all(&crowd);
+	crowd_compare(&crowd);
+	printf("# %" PRIu64 " commits, %" PRIu64 " retires\n", crowd_commits(&crowd),
+	       crowd_retires(&crowd));
+	crowd_free(&crowd);
+	bed_remove(&bed);
+}
+
+static void p14_processes_go_on_when_nvram_comes_back(void **state)
+{
+	(void)state;
+	crowd_goes_down_and_up(false, true);
+}
+
+static void p14_processes_that_are_killed_when_nvram_comes_back(void **state)
+{
+	(void)state;
+	crowd_goes_down_and_up(true, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_alone_goes_down_and_up),
+		cmocka_unit_test(an_open_one_is_committed),
+		cmocka_unit_test(p14_processes_go_on_when_nvram_comes_back),
+		cmocka_unit_test(p14_processes_that_are_killed_when_nvram_comes_back),
+	};
+
+	return cmocka_run_group_tests_name("test_returning", tests, NULL, NULL);
+}
