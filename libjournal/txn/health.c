@@ -21,16 +21,16 @@ static long health_membarrier(int command)
 	return syscall(__NR_membarrier, command, 0, 0);
 }
 
+/* Those who are registered are reached at once, by an interrupt; a barrier that waits
+ * until all processors were somewhere else takes milliseconds. */
 void health_begin(struct journal *j)
 {
-	long known = health_membarrier(MEMBARRIER_CMD_QUERY);
-
-	j->health_fence = known < 0 || !(known & MEMBARRIER_CMD_GLOBAL);
+	j->health_fence = health_membarrier(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED) != 0;
 }
 
 /*
  * What others have stored in the index before they looked at health is there for the
- * scan.  Those who found no membarrier at open have a fence of their own; should
+ * scan.  Those who could not be registered at open have a fence of their own; should
  * it be only us who may not, a store leaves its buffer at the next interrupt.
  */
 void health_barrier(void)
@@ -38,7 +38,8 @@ void health_barrier(void)
 	const struct timespec moment = { .tv_nsec = 20000000 };
 
 	atomic_thread_fence(memory_order_seq_cst);
-	if (health_membarrier(MEMBARRIER_CMD_GLOBAL))
+	if (health_membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED) &&
+	    health_membarrier(MEMBARRIER_CMD_GLOBAL))
 		nanosleep(&moment, NULL);
 }
 

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The marker store of a crash world: like sim:, or like file:. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "crash_world.h"
 #include "util/math.h"
 
 #define LINE_BYTES 64u
+#define PAGE_BYTES 4096u
 
 struct crash_marker {
 	struct marker_store store; /* first */
 	struct crash_world *world;
 	struct marker_generations generations;
+	uint64_t *shown; /* for each page: where it is in world->next, + 1; 0: in world */
 };
 
 static struct crash_marker *marker_of(struct marker_store *store)
@@ -22,22 +26,32 @@ static struct crash_marker *marker_of(struct marker_store *store)
 	return (struct crash_marker *)store;
 }
 
+static void line_flush(struct crash_world *world, uint64_t line)
+{
+	if (world->flushed_count == world->flushed_room) {
+		world->flushed_room = world->flushed_room ? world->flushed_room * 2 : 64;
+		world->flushed = realloc(world->flushed, world->flushed_room * sizeof(uint32_t));
+		JASSERT(world->flushed);
+	}
+	world->flushed[world->flushed_count++] = (uint32_t)line;
+}
+
 static void marker_flush(struct marker_store *store, const void *address, size_t bytes)
 {
-	struct crash_world *world = marker_of(store)->world;
+	struct crash_marker *marker = marker_of(store);
+	struct crash_world *world = marker->world;
 	uint64_t offset = (uint64_t)((const uint8_t *)address - store->map);
-	uint64_t line;
+	uint64_t line, page;
 
 	if (!bytes || world->checkpointed)
 		return;
 	for (line = offset / LINE_BYTES; line <= (offset + bytes - 1) / LINE_BYTES; line++) {
-		if (world->flushed_count == world->flushed_room) {
-			world->flushed_room = world->flushed_room ? world->flushed_room * 2 : 64;
-			world->flushed = realloc(world->flushed,
-						 world->flushed_room * sizeof(uint32_t));
-			JASSERT(world->flushed);
-		}
-		world->flushed[world->flushed_count++] = (uint32_t)line;
+		page = line * LINE_BYTES / PAGE_BYTES;
+		if (marker->shown && marker->shown[page])
+			line_flush(world->next, (marker->shown[page] - 1) / LINE_BYTES +
+							line % (PAGE_BYTES / LINE_BYTES));
+		else
+			line_flush(world, line);
 	}
 }
 
@@ -48,10 +62,20 @@ static void marker_copy(struct marker_store *store, void *destination, const voi
 	marker_flush(store, destination, bytes);
 }
 
+static void lines_land(struct crash_world *world)
+{
+	uint32_t i;
+
+	for (i = 0; i < world->flushed_count; i++)
+		memcpy(world->marker.durable + (uint64_t)world->flushed[i] * LINE_BYTES,
+		       world->marker.now + (uint64_t)world->flushed[i] * LINE_BYTES,
+		       LINE_BYTES);
+	world->flushed_count = 0;
+}
+
 static void marker_fence(struct marker_store *store)
 {
 	struct crash_world *world = marker_of(store)->world;
-	uint32_t i;
 
 	if (world->checkpointed)
 		return;
@@ -59,11 +83,9 @@ static void marker_fence(struct marker_store *store)
 		marker_store_fail(store, world->fence_error ? world->fence_error : -EIO);
 		return;
 	}
-	for (i = 0; i < world->flushed_count; i++)
-		memcpy(world->marker.durable + (uint64_t)world->flushed[i] * LINE_BYTES,
-		       world->marker.now + (uint64_t)world->flushed[i] * LINE_BYTES,
-		       LINE_BYTES);
-	world->flushed_count = 0;
+	lines_land(world);
+	if (world->next && world->next->marker.now)
+		lines_land(world->next);
 }
 
 static int marker_checkpoint(struct marker_store *store, uint64_t bytes, uint32_t who)
@@ -97,10 +119,36 @@ static void marker_close(struct marker_store *store)
 {
 	if (store->read_only)
 		JASSERT(!mprotect(store->map, store->bytes, PROT_READ | PROT_WRITE));
+	free(marker_of(store)->shown);
 	free(store);
 }
 
-static const struct marker_store_ops byte_ops = { .backend = "sim", .close = marker_close };
+static int marker_replace(struct marker_store *store, const char *path, uint64_t device,
+			  uint64_t inode, struct message *message)
+{
+	const struct crash_world *next = marker_of(store)->world->next;
+
+	(void)device;
+	(void)inode;
+	return next && next->marker.now ? 0 : message_set(message, -ENOENT, "%s", path);
+}
+
+static int marker_show(struct marker_store *store, uint64_t at, uint64_t bytes, uint64_t offset)
+{
+	struct crash_marker *marker = marker_of(store);
+	uint64_t page;
+
+	if (!marker->shown)
+		marker->shown = calloc(store->bytes / PAGE_BYTES, sizeof(*marker->shown));
+	JASSERT(marker->shown);
+	crash_map_show(&marker->world->marker, at, &marker->world->next->marker, offset, bytes);
+	for (page = 0; page < bytes / PAGE_BYTES; page++)
+		marker->shown[at / PAGE_BYTES + page] = offset + page * PAGE_BYTES + 1;
+	return 0;
+}
+
+static const struct marker_store_ops byte_ops = { .backend = "sim", .replace = marker_replace,
+						  .show = marker_show, .close = marker_close };
 static const struct marker_store_ops file_ops = { .backend = "file",
 						  .checkpoint = marker_checkpoint,
 						  .generations = marker_generations,
@@ -137,4 +185,14 @@ int crash_marker_open(struct crash_world *world, unsigned int flags, uint64_t by
 		JASSERT(!mprotect(store->map, store->bytes, PROT_READ));
 	*out = store;
 	return 0;
+}
+
+int crash_marker_make_next(struct crash_world *world, const char *uri, uint64_t bytes,
+			   struct marker_store **store)
+{
+	int fd = open(strchr(uri, ':') + 1, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	JASSERT(fd >= 0);
+	(void)close(fd);
+	return world->next ? crash_marker_open(world->next, MARKER_CREATE, bytes, store) : -ENOENT;
 }

@@ -61,7 +61,7 @@ static uint8_t *map_copy(int fd, uint64_t bytes)
 	return map;
 }
 
-static void map_free(struct crash_map *map)
+void crash_map_free(struct crash_map *map)
 {
 	if (map->now)
 		(void)munmap(map->now, map->bytes);
@@ -76,7 +76,7 @@ static void map_free(struct crash_map *map)
 void crash_map_make(struct crash_map *map, uint64_t bytes, int fill)
 {
 	if (map->now) /* made by an attempt before */
-		map_free(map);
+		crash_map_free(map);
 	map->bytes = bytes;
 	map->now = map_shared(&map->now_fd, bytes);
 	map->durable = map_shared(&map->durable_fd, bytes);
@@ -84,6 +84,14 @@ void crash_map_make(struct crash_map *map, uint64_t bytes, int fill)
 		memset(map->now, fill, bytes);
 		memset(map->durable, fill, bytes);
 	}
+}
+
+void crash_map_show(struct crash_map *map, uint64_t at, const struct crash_map *from,
+		    uint64_t offset, uint64_t bytes)
+{
+	JASSERT(offset + bytes <= from->bytes && at + bytes <= map->bytes);
+	JASSERT(mmap(map->now + at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		     from->now_fd, (off_t)offset) == map->now + at);
 }
 
 /* With the power gone nothing is seen but what is durable. */
@@ -290,8 +298,8 @@ void crash_world_make(struct crash_world *world)
 void crash_world_free(struct crash_world *world)
 {
 	writes_forget(world);
-	map_free(&world->marker);
-	map_free(&world->log);
+	crash_map_free(&world->marker);
+	crash_map_free(&world->log);
 	free(world->flushed);
 }
 

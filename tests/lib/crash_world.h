@@ -67,6 +67,8 @@ struct crash_world {
 	 * those of this world */
 	struct crash_world *other, *main;
 	const char *other_scheme;
+	/* a marker medium that is made while the journal is open, to be gone back to */
+	struct crash_world *next;
 };
 
 /* An empty world; the first open of each medium with its CREATE flag sizes it. */
@@ -95,10 +97,17 @@ int crash_marker_open(struct crash_world *world, unsigned int flags, uint64_t by
 		      struct marker_store **store);
 int crash_log_open(struct crash_world *world, const char *path, unsigned int flags,
 		   uint64_t bytes, struct log_store **store);
+/* @world->next, and a file of its name, to be renamed */
+int crash_marker_make_next(struct crash_world *world, const char *uri, uint64_t bytes,
+			   struct marker_store **store);
 void crash_marker_persist(struct crash_world *world);
 
 /* crash_world.c, for the stores */
 void crash_map_make(struct crash_map *map, uint64_t bytes, int fill);
+void crash_map_free(struct crash_map *map);
+/* what is seen at @at of @map is what @from has at @offset */
+void crash_map_show(struct crash_map *map, uint64_t at, const struct crash_map *from,
+		    uint64_t offset, uint64_t bytes);
 /* a write reaches the medium, all but what @keep says no to */
 void crash_write_add(struct crash_world *world, const struct log_io *io);
 void crash_writes_land(struct crash_world *world);

@@ -9,6 +9,7 @@
 struct sick {
 	struct place *p;
 	struct crash_world stand_in;
+	struct crash_world next; /* NVRAM that is gone back to, once */
 };
 
 /* open, with nothing in it */
