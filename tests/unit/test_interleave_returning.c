@@ -160,13 +160,13 @@ static void scene_end(struct scene *s)
 	assert_int_equal(health_now(s->sick.p->j), HEALTH_TRUSTED);
 	assert_int_equal(health_turn(health_word_now(s->sick.p->j)), 2);
 	scene_look(s);
-	/* it goes on there */
-	assert_int_equal(place_put(s->sick.p, JOURNAL_PATH_STAGED, 7, &z), 0);
-	assert_int_equal(journal_retire(s->sick.p->j, z), 0);
 	sick_cut(&s->sick, CRASH_DROP, 0, false);
 	assert_false(sick_is_abandoned(&s->sick));
 	assert_int_equal(sick_open(&s->sick), 0);
 	scene_look(s);
+	/* it goes on there; not before, for that would fence what somebody has forgotten */
+	assert_int_equal(place_put(s->sick.p, JOURNAL_PATH_STAGED, 7, &z), 0);
+	assert_int_equal(journal_retire(s->sick.p->j, z), 0);
 	/* once more: what recovery found stays */
 	sick_cut(&s->sick, CRASH_DROP, 0, false);
 	assert_int_equal(sick_open(&s->sick), 0);
