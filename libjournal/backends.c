@@ -77,3 +77,14 @@ int backend_join_log(const char *path, unsigned int flags, struct log_share *sha
 {
 	return log_file_join(path, flags, share, store, message);
 }
+
+int backend_extend_log(const char *path, uint64_t from, uint64_t to,
+		       const struct journal_progress *progress, struct message *message)
+{
+	return log_file_extend(path, from, to, progress, message);
+}
+
+int backend_trim_log(const char *path, uint64_t bytes, struct message *message)
+{
+	return log_file_trim(path, bytes, message);
+}

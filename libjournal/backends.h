@@ -21,4 +21,14 @@ int backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
 int backend_join_log(const char *path, unsigned int flags, struct log_share *share,
 		     struct log_store **store, struct message *message);
 
+/**
+ * backend_extend_log() - zeros from @from to @to, durable; a file becomes that long
+ * Others may use what is before @from meanwhile.  A file is as it was after an error.
+ * Return: 0, -ENOSPC, or what the system said, with the text in @message.
+ */
+int backend_extend_log(const char *path, uint64_t from, uint64_t to,
+		       const struct journal_progress *progress, struct message *message);
+/* A file that is longer becomes @bytes long; of a device nothing is changed. */
+int backend_trim_log(const char *path, uint64_t bytes, struct message *message);
+
 #endif

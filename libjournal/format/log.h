@@ -29,6 +29,7 @@
 #define LOG_RECORD_BYTES  96u /* header */
 #define LOG_SEGMENT_MIN   (1u << 20)
 #define LOG_SEGMENT_MAX   (1u << 26)
+#define LOG_SEGMENTS_MIN  8u
 #define LOG_DIGEST_MIN    4096u
 
 struct log_super {

@@ -8,8 +8,6 @@
 #include "format/super.h"
 #include "util/math.h"
 
-#define LOG_SEGMENTS_MIN 8u
-
 int log_geometry_make(struct log_geometry *g)
 {
 	uint64_t head = (uint64_t)LOG_SUPERS * LOG_SUPER_BYTES, room, count;

@@ -580,6 +580,8 @@ int journal_tags(struct journal *journal, uint64_t id, struct journal_tags *tags
 #include "journal_times.h"
 /* to the newest format: journal_upgrade() */
 #include "journal_upgrade.h"
+/* more room, less room, other disks: journal_resize() */
+#include "journal_resize.h"
 /* whether NVRAM is trusted: journal_health() */
 #include "journal_health.h"
 /* another marker medium: journal_set_marker(), journal_rescue() */

@@ -94,6 +94,9 @@ void log_align(struct log_file *log, const struct evidence *evidence);
 
 /* Is the start of the device all zeros?  0, -EEXIST, or what reading said. */
 int log_create_blank(struct log_file *log, const char *path, struct message *message);
+/* zeros over [@from, @to), not yet durable */
+int log_fill(struct log_file *log, uint64_t from, uint64_t to,
+	     const struct journal_progress *progress);
 /* Allocate, write zeros over all of it, make it durable with its name. */
 int log_create_fill(struct log_file *log, const char *path,
 		    const struct journal_progress *progress, struct message *message);

@@ -52,36 +52,36 @@ static int allocate(struct log_file *log)
 	return error;
 }
 
-/* Write @zeros from *@offset on.  Moves it. */
-static int fill_some(struct log_file *log, void *zeros, uint64_t *offset)
+/* Write @zeros from *@offset on, up to @end.  Moves it. */
+static int fill_some(struct log_file *log, void *zeros, uint64_t *offset, uint64_t end)
 {
 	struct log_io io[FILL_DEPTH];
 	unsigned int count = 0;
 
 	memset(io, 0, sizeof(io));
-	while (count < FILL_DEPTH && *offset < log->store.bytes) {
+	while (count < FILL_DEPTH && *offset < end) {
 		io[count].offset = *offset;
 		io[count].buffer = zeros;
-		io[count].bytes =
-			(uint32_t)min_u64(LOG_BUFFER_BYTES, log->store.bytes - *offset);
+		io[count].bytes = (uint32_t)min_u64(LOG_BUFFER_BYTES, end - *offset);
 		*offset += io[count++].bytes;
 	}
 	return log_store_write(&log->store, io, count, false);
 }
 
-static int fill(struct log_file *log, const struct journal_progress *progress)
+int log_fill(struct log_file *log, uint64_t from, uint64_t to,
+	     const struct journal_progress *progress)
 {
 	void *zeros = mmap(NULL, LOG_BUFFER_BYTES, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	uint64_t offset = 0;
+	uint64_t offset = from;
 	int error = 0;
 
 	if (zeros == MAP_FAILED)
 		return -ENOMEM;
-	while (!error && offset < log->store.bytes) {
-		error = fill_some(log, zeros, &offset);
+	while (!error && offset < to) {
+		error = fill_some(log, zeros, &offset, to);
 		if (!error && progress && progress->report)
-			progress->report(progress->context, offset, log->store.bytes);
+			progress->report(progress->context, offset - from, to - from);
 	}
 	(void)munmap(zeros, LOG_BUFFER_BYTES);
 	return error;
@@ -112,7 +112,7 @@ int log_create_fill(struct log_file *log, const char *path,
 	int error = log->device ? 0 : allocate(log);
 
 	if (!error)
-		error = fill(log, progress);
+		error = log_fill(log, 0, log->store.bytes, progress);
 	if (!error && fsync(log->fd))
 		error = -errno;
 	if (!error && !log->device)

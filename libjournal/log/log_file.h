@@ -11,4 +11,9 @@
 log_store_opener log_file_open;
 log_store_joiner log_file_join;
 
+/* log_resize.c: backend_extend_log(), backend_trim_log() */
+int log_file_extend(const char *path, uint64_t from, uint64_t to,
+		    const struct journal_progress *progress, struct message *message);
+int log_file_trim(const char *path, uint64_t bytes, struct message *message);
+
 #endif

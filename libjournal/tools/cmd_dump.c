@@ -11,11 +11,13 @@
 
 #include "arguments.h"
 #include "dump.h"
+#include "format/run.h"
 #include "jnl.h"
 #include "output.h"
 
 struct dump {
 	const char *dir;
+	struct log_runs runs;
 	int status;
 };
 
@@ -40,6 +42,7 @@ static void dump_medium(struct dump *dump, const char *name, const char *what,
 	}
 	err = dump_open(path, &source);
 	if (!err) {
+		source.runs = &dump->runs;
 		printf("\n%s %s, %llu bytes\n", what, path, (unsigned long long)source.bytes);
 		err = show(&source);
 		dump_close(&source);
@@ -68,8 +71,18 @@ static void dump_line(struct dump *dump, char *line)
 		dump_medium(dump, strchr(value, ':') + 1, "marker",
 			    strncmp(value, "file:", 5) ? dump_marker : dump_file);
 	value = dump_value(line, "log");
-	if (value)
+	if (value && strcmp(value, "-"))
 		dump_medium(dump, value, "log", dump_log);
+}
+
+/* one that makes no sense is shown, and no more */
+static void dump_run(struct dump *dump, char *line)
+{
+	const char *value = dump_value(line, "segments");
+
+	if (value && dump->runs.count < LOG_RUNS_MAX &&
+	    !log_run_parse(value, &dump->runs.of[dump->runs.count]))
+		dump->runs.count++;
 }
 
 /* All of the configuration first, then the media in its order. */
@@ -78,8 +91,10 @@ static void dump_journal(struct dump *dump, FILE *conf, const char *path)
 	char line[PATH_MAX + 64];
 
 	printf("%s\n", path);
-	while (fgets(line, sizeof(line), conf))
+	while (fgets(line, sizeof(line), conf)) {
 		printf("  %s", line);
+		dump_run(dump, line);
+	}
 	rewind(conf);
 	while (fgets(line, sizeof(line), conf))
 		dump_line(dump, line);

@@ -7,18 +7,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct log_runs;
+
 /**
  * struct dump_source - a medium, or the part of one that holds it
  * @fd:    open for reading
  * @base:  where it starts
  * @bytes: of it
  * @there: so much of it is there; the rest is erased, all ones
+ * @runs:  of a log: those of journal.conf; none: the superblock says which segments
  */
 struct dump_source {
 	int fd;
 	uint64_t base;
 	uint64_t bytes;
 	uint64_t there;
+	const struct log_runs *runs;
 };
 
 /* Open @path.  Return: 0 or negative errno. */

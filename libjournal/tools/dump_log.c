@@ -7,6 +7,7 @@
 
 #include "dump.h"
 #include "format/log.h"
+#include "format/run.h"
 #include "format/summary.h"
 #include "util/math.h"
 
@@ -129,46 +130,62 @@ static void log_segment_dump(const uint8_t *segment, const struct log_geometry *
 		    g->digest_bytes, g->segment_bytes, number, g->nonce);
 }
 
-static int log_segments_dump(const struct dump_source *source, const struct log_geometry *g)
+static int log_segments_dump(const struct dump_source *source, const struct log_geometry *g,
+			     const struct log_run *run)
 {
 	uint8_t *segment = malloc(g->segment_bytes);
 	int err = segment ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; i < g->segments && !err; i++) {
-		err = dump_read(source, log_segment_offset(g, i), segment, g->segment_bytes);
+	for (uint32_t i = 0; i < run->count && !err; i++) {
+		err = dump_read(source, log_run_offset(run, g, i), segment, g->segment_bytes);
 		if (!err)
-			log_segment_dump(segment, g, i * g->logs + g->log);
+			log_segment_dump(segment, g, log_run_number(run, i));
 	}
 	free(segment);
 	return err;
 }
 
 /* the second copies: of the segments of the log before this one */
-static int log_digests_dump(const struct dump_source *source, const struct log_geometry *g)
+static int log_digests_dump(const struct dump_source *source, const struct log_geometry *g,
+			    const struct log_run *run)
 {
 	struct summary_head *digest = malloc(g->digest_bytes);
-	uint32_t of = (g->log + g->logs - 1) % g->logs;
 	int err = digest ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; i < g->segments && !err; i++) {
-		err = dump_read(source, g->digests_offset + (uint64_t)i * g->digest_bytes, digest,
+	for (uint32_t i = 0; i < run->count && !err; i++) {
+		err = dump_read(source, run->digests_offset + (uint64_t)i * g->digest_bytes, digest,
 				g->digest_bytes);
 		if (!err)
 			dump_digest("second copy of the digest", digest, g->digest_bytes,
-				    g->segment_bytes, i * g->logs + of, g->nonce);
+				    g->segment_bytes, get_le32(digest->segment), g->nonce);
 	}
 	free(digest);
 	return err;
 }
 
+static int log_run_dump(const struct dump_source *source, const struct log_geometry *g,
+			const struct log_run *run)
+{
+	int err = log_digests_dump(source, g, run);
+
+	return err ? err : log_segments_dump(source, g, run);
+}
+
 int dump_log(const struct dump_source *source)
 {
+	const struct log_run *run = source->runs->of, *end = run + source->runs->count;
 	struct log_geometry g = { 0 };
+	struct log_run only;
 	int err = log_supers(source, &g);
 
 	if (err == -EUCLEAN)
 		return 0; /* no geometry, nothing more to be shown */
-	if (!err)
-		err = log_digests_dump(source, &g);
-	return err ? err : log_segments_dump(source, &g);
+	if (!err && run == end) {
+		log_run_of(&g, &only);
+		return log_run_dump(source, &g, &only);
+	}
+	for (; run < end && !err; run++)
+		if (run->log == g.log)
+			err = log_run_dump(source, &g, run);
+	return err;
 }

@@ -36,6 +36,7 @@ int cmd_export(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_set_marker(int argc, char **argv);
 int cmd_rescue(int argc, char **argv);
+int cmd_resize(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_destroy(int argc, char **argv);
 

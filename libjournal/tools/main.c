@@ -19,6 +19,7 @@ static const struct jnl_command commands[] = {
 	{ "dump", cmd_dump, "the on-media structures, for people" },
 	{ "export", cmd_export, "a backup that put reads again: mbox, bsmtp, tar" },
 	{ "serve", cmd_serve, "work in the background, and numbers for Prometheus" },
+	{ "resize", cmd_resize, "more room, less room, other disks, while it runs" },
 	{ "set-marker", cmd_set_marker, "move to another marker medium, to NVRAM or back" },
 	{ "rescue", cmd_rescue, "open what is left when NVRAM is dead, missing or replaced" },
 	{ "upgrade", cmd_upgrade, "bring it to the newest format" },

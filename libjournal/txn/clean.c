@@ -108,7 +108,19 @@ static int clean_one(struct journal *j, uint32_t most, bool *gained)
 	return error;
 }
 
-int clean_step(struct journal *j, uint32_t most, bool *gained)
+static int clean_it(struct journal *j, struct segment *victim, bool *gained)
+{
+	int error;
+
+	if (!clean_hold(j, victim))
+		return 0;
+	error = clean_victim(j, victim, UINT64_MAX, gained);
+	clean_let_go(j);
+	return error;
+}
+
+/* @victim: NULL: which is worth it */
+static int clean_some(struct journal *j, struct segment *victim, uint32_t most, bool *gained)
 {
 	uint32_t nobody = 0;
 	int error;
@@ -119,11 +131,21 @@ int clean_step(struct journal *j, uint32_t most, bool *gained)
 		return -EBUSY;
 	error = stream_buffers(&j->moved);
 	if (!error)
-		error = clean_one(j, most, gained);
+		error = victim ? clean_it(j, victim, gained) : clean_one(j, most, gained);
 	if (*gained)
 		count(j->counters, COUNT_CLEANED, 1);
 	atomic_store(&j->shared->cleaner, 0);
 	return error;
+}
+
+int clean_step(struct journal *j, uint32_t most, bool *gained)
+{
+	return clean_some(j, NULL, most, gained);
+}
+
+int clean_segment(struct journal *j, struct segment *victim, bool *gained)
+{
+	return clean_some(j, victim, 0, gained);
 }
 
 bool clean_is_due(const struct journal *j, uint32_t share)

@@ -27,6 +27,12 @@
  */
 int clean_step(struct journal *j, uint32_t most, bool *gained);
 
+/**
+ * clean_segment() - move what lives in @victim, however much that is
+ * Context and Return: as clean_step().
+ */
+int clean_segment(struct journal *j, struct segment *victim, bool *gained);
+
 /* whether fewer than one of @share segments are free above what is set aside */
 bool clean_is_due(const struct journal *j, uint32_t share);
 #define CLEAN_IN_LINE    32u

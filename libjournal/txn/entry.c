@@ -21,7 +21,7 @@
 #define MOMENT_NS  200000
 #define LEAVE_TRIES 500 /* a tenth of a second */
 
-enum entry_byte { ARBITER, PRESENT, MEMBER, ALONE };
+enum entry_byte { ARBITER, PRESENT, MEMBER, ALONE, CONF };
 
 /* F_RDLCK, F_WRLCK or F_UNLCK; Return: 0 or negative errno, -EAGAIN denied */
 static int entry_lock(int fd, enum entry_byte byte, short type)
@@ -226,6 +226,21 @@ bool entry_leave(int fd)
 	(void)entry_lock(fd, PRESENT, F_UNLCK);
 	(void)entry_lock(fd, ARBITER, F_UNLCK);
 	return false;
+}
+
+bool entry_conf(int fd)
+{
+	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+	int i, error = 0;
+
+	for (i = 0; i < LEAVE_TRIES && (error = entry_lock(fd, CONF, F_WRLCK)) == -EAGAIN; i++)
+		nanosleep(&moment, NULL);
+	return !error;
+}
+
+void entry_conf_done(int fd)
+{
+	(void)entry_lock(fd, CONF, F_UNLCK);
 }
 
 void entry_end(int fd)

@@ -69,4 +69,9 @@ int entry_holder(const char *dir);
 /* why the writer is alone, if there is one that is; else "" */
 void entry_why_alone(const char *dir, char *why, size_t bytes);
 
+/* journal.conf is to be replaced, by one process after the other.  Return: whether nobody
+ * else is at it.  Who is stopped in it is not waited for longer than for a moment. */
+bool entry_conf(int fd);
+void entry_conf_done(int fd);
+
 #endif

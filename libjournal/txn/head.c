@@ -188,11 +188,12 @@ int head_seal(struct journal *j, struct head *head)
 	return 0;
 }
 
-static bool head_is_on(const struct journal *j, const struct head *head, uint32_t log)
+/* of a log that has failed, or whose segment is to go; @log NO_SEGMENT: any log */
+static bool head_is_out(const struct journal *j, const struct head *head, uint32_t log)
 {
 	const struct segment *segment = head_segment(j, head);
 
-	return segment && segment_log(j, segment->number) == log;
+	return segment && (log == NO_SEGMENT ? segment_is_out(j, segment) : segment->log == log);
 }
 
 void heads_leave(struct journal *j, uint32_t log)
@@ -203,14 +204,19 @@ void heads_leave(struct journal *j, uint32_t log)
 	for (i = 0; i < HEADS; i++) {
 		head = &j->heads[i];
 		none = 0;
-		if (!head_is_on(j, head, log) ||
+		if (!head_is_out(j, head, log) ||
 		    !atomic_compare_exchange_strong(&head->s->lease, &none, j->member))
 			continue;
 		/* without memory for it, whoever leases it next does it */
-		if (head_is_on(j, head, log))
+		if (head_is_out(j, head, log))
 			(void)head_seal(j, head);
 		head_return(head);
 	}
+}
+
+void heads_leave_going(struct journal *j)
+{
+	heads_leave(j, NO_SEGMENT);
 }
 
 /* It keeps a segment for nothing, or is one of too many. */

@@ -50,6 +50,8 @@ int head_seal(struct journal *j, struct head *head);
 /* the segments of @log that are nobody's at the moment are left, and their names kept
  * where they can be: the log is out of use */
 void heads_leave(struct journal *j, uint32_t log);
+/* those whose segments are to go */
+void heads_leave_going(struct journal *j);
 
 /**
  * heads_shed() - the log is full: let go of segments that are open and nobody's at the moment

@@ -208,7 +208,12 @@ int returning_try(struct journal *j)
 	int error;
 
 	pthread_mutex_lock(&j->health_lock);
-	error = journal_failed(j) ? -EIO : returning_begin(j);
+	/* or what is made ready has the segments of before a resize (resize_point.c) */
+	if (!entry_conf(j->lock_fd))
+		error = -EAGAIN;
+	else
+		error = journal_failed(j) ? -EIO : returning_begin(j);
+	entry_conf_done(j->lock_fd);
 	pthread_mutex_unlock(&j->health_lock);
 	return error ? error : returning_help(j);
 }

@@ -4,8 +4,8 @@
 #include "txn/logs.h"
 #include "txn/segment.h"
 
-#define ROOM_LEAST 2048u
-#define ROOM_TIMES 4u
+#define ROOM_LEAST 4096u
+#define ROOM_TIMES 16u
 
 uint32_t runs_room(const struct journal *j)
 {
@@ -15,12 +15,12 @@ uint32_t runs_room(const struct journal *j)
 	return (uint32_t)min_u64(max_u64(ROOM_TIMES * end, ROOM_LEAST), LOG_NUMBERS_MAX);
 }
 
-void runs_place(struct journal *j, const struct log_run *run, uint32_t from)
+void runs_place(struct journal *j, const struct log_run *run, uint32_t from, uint32_t to)
 {
 	const struct log_geometry g = { .segment_bytes = j->segment_bytes };
 	struct segment *segment;
 
-	for (; from < run->count; from++) {
+	for (; from < to; from++) {
 		segment = &j->segments.all[log_run_number(run, from)];
 		segment->log = run->log;
 		segment->base = log_run_offset(run, &g, from);
@@ -71,7 +71,7 @@ static uint64_t runs_log_bytes(const struct journal *j, uint32_t log)
 	const struct log_geometry *g = &j->log_geometry[log];
 	uint64_t bytes = log_runs_bytes(&j->conf.runs, g, log);
 
-	return j->resized ? bytes : max_u64(bytes, g->bytes);
+	return j->resized ? bytes : max_u64(bytes, min_u64(g->bytes, j->logs[log]->bytes));
 }
 
 static void runs_logs(struct journal *j)
@@ -95,7 +95,7 @@ int runs_begin(struct journal *j)
 	if (error)
 		return error;
 	for (i = 0; i < runs->count; i++)
-		runs_place(j, &runs->of[i], 0);
+		runs_place(j, &runs->of[i], 0, runs->of[i].count);
 	runs_point_seconds(j, runs);
 	runs_logs(j);
 	atomic_store(&j->shared->segments_usable, log_runs_total(runs));

@@ -34,8 +34,8 @@ uint32_t runs_room(const struct journal *j);
  */
 int runs_begin(struct journal *j);
 
-/* Segments of @run from @from on get their places.  They are nobody's yet. */
-void runs_place(struct journal *j, const struct log_run *run, uint32_t from);
+/* Segments [from, to) of @run get their places.  They are nobody's yet. */
+void runs_place(struct journal *j, const struct log_run *run, uint32_t from, uint32_t to);
 
 /* where the second copies of digests go, by @runs; of segments that have places */
 void runs_point_seconds(struct journal *j, const struct log_runs *runs);

@@ -64,24 +64,31 @@ static void segment_freed(struct journal *j, struct segment *segment)
 		segment_withdraw(j, segment);
 }
 
-static struct segment *segment_offered_in(struct journal *j, uint32_t word, uint64_t mask)
+void segment_offered_again(struct journal *j, struct segment *segment)
+{
+	segment_freed(j, segment);
+}
+
+static struct segment *segment_offered_in(struct journal *j, uint32_t log, uint32_t word,
+					  uint64_t mask)
 {
 	uint64_t bit, bits = atomic_load_explicit(&j->free_segments[word], memory_order_relaxed) &
 			     mask;
+	struct segment *segment;
 
 	for (; bits; bits &= bits - 1) {
+		segment = &j->segments.all[word * 64 + (uint32_t)__builtin_ctzll(bits)];
 		bit = bits & -bits;
-		if (atomic_fetch_and(&j->free_segments[word], ~bit) & bit)
-			return &j->segments.all[word * 64 + (uint32_t)__builtin_ctzll(bit)];
+		if (segment->log == log && atomic_fetch_and(&j->free_segments[word], ~bit) & bit)
+			return segment;
 	}
 	return NULL;
 }
 
-/* The next one that is offered, round and round: the disk is written in order, and
- * several logs by turns. */
-static struct segment *segment_offered(struct journal *j)
+/* The next one of @log that is offered, round and round: the disk is written in order. */
+static struct segment *segment_offered_on(struct journal *j, uint32_t log)
 {
-	uint32_t end = segments_end(j), hint = atomic_load(&j->shared->segment_hint) % end;
+	uint32_t end = segments_end(j), hint = atomic_load(&j->shared->segment_hint[log]) % end;
 	uint32_t i, word, words = (end + 63) / 64;
 	struct segment *segment;
 	uint64_t mask;
@@ -90,13 +97,28 @@ static struct segment *segment_offered(struct journal *j)
 		word = (hint / 64 + i) % words;
 		/* of the hint's own word, first what is above it, at the end the rest */
 		mask = !i ? ~0ull << (hint & 63) : i == words ? ~(~0ull << (hint & 63)) : ~0ull;
-		segment = segment_offered_in(j, word, mask);
+		segment = segment_offered_in(j, log, word, mask);
 		if (!segment)
 			continue;
-		atomic_store(&j->shared->segment_hint, segment->number + 1);
+		atomic_store(&j->shared->segment_hint[log], segment->number + 1);
 		return segment;
 	}
 	return NULL;
+}
+
+/* Several logs by turns, whatever their numbers are; who opens the journal for one message
+ * begins with another one than who did so before. */
+static struct segment *segment_offered(struct journal *j)
+{
+	uint32_t logs = logs_end(j), turn = 0, i;
+	struct segment *segment = NULL;
+
+	if (logs > 1)
+		turn = atomic_fetch_add(&j->shared->log_turn, 1) +
+		       (uint32_t)atomic_load(&j->shared->incarnation);
+	for (i = 0; i < logs && !segment; i++)
+		segment = segment_offered_on(j, (turn + i) % logs);
+	return segment;
 }
 
 /* ---- dying ---------------------------------------------------------------------- */

@@ -99,6 +99,9 @@ void segment_adopt(struct segment *segment);
 /* recovery: it is free */
 void segment_free(struct journal *j, struct segment *segment);
 
+/* it was out of use, and is free again */
+void segment_offered_again(struct journal *j, struct segment *segment);
+
 /* its log is out of use: if it is free, it is not to be had any more */
 void segment_withdraw(struct journal *j, struct segment *segment);
 

@@ -140,7 +140,14 @@ struct segment {
 	uint32_t log;
 	uint64_t base;
 	_Atomic uint64_t second;  /* of its digest: log << 56 | offset */
-	_Atomic uint32_t leaving; /* it is to go: nothing new comes into it (resize.h) */
+	_Atomic uint32_t leaving; /* enum segment_leaving */
+};
+
+/* but for the first, nothing new comes into it: resize.h */
+enum segment_leaving {
+	SEGMENT_STAYS,
+	SEGMENT_LEAVES, /* it is to go, once nothing lives in it */
+	SEGMENT_GONE,   /* its number is nobody's any more */
 };
 
 #define SEGMENT_LIVE_BITS 29u
@@ -324,7 +331,8 @@ struct shared {
 	_Atomic uint32_t segments_free;
 	_Atomic uint32_t segments_pending;
 	_Atomic uint32_t segments_since_checkpoint;
-	_Atomic uint32_t segment_hint; /* where the next free one is looked for */
+	_Atomic uint32_t log_turn; /* of several logs, the next one's turn */
+	_Atomic uint32_t segment_hint[JOURNAL_LOGS_MAX]; /* where the next free one is looked for */
 	_Atomic uint64_t head_granted_ns; /* when one head more than wanted was allowed last */
 	/* what there is, and that changes by resize.c: one more than the highest number,
 	 * and so many of the numbers are those of segments that do not leave */
@@ -336,6 +344,7 @@ struct shared {
 	_Atomic uint64_t swept_ns; /* when the dead were looked for */
 	_Atomic uint64_t checkpointer __attribute__((aligned(128))); /* turn << 32 | who */
 	_Atomic uint32_t cleaner; /* who */
+	_Atomic uint32_t resizer, resize_phase; /* who; resize.h */
 	/* destaging in the background: turn << 32 | who, and that he goes on */
 	_Atomic uint64_t destager, destager_beat;
 	_Atomic uint64_t cleaning; /* turn << 32 | number + 1 of what it holds; 0: nothing */

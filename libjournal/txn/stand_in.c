@@ -250,7 +250,7 @@ void stand_in_close(struct journal *j)
 /* ---- in force ---------------------------------------------------------------------- */
 
 /* Of several who do so at once each writes the same. */
-int stand_in_enforce(struct journal *j)
+int stand_in_enforce_held(struct journal *j)
 {
 	struct message *message = journal_message(j);
 	struct conf conf;
@@ -268,4 +268,16 @@ int stand_in_enforce(struct journal *j)
 	}
 	/* also where it stands there already: who wrote it may not have synced it yet */
 	return conf_rewrite(j->dir, &conf, message);
+}
+
+int stand_in_enforce(struct journal *j)
+{
+	int error;
+
+	/* or who resizes the journal loses what he writes there, or we do; but he is not
+	 * waited for longer than for a moment: then he notices (resize_point.c) */
+	(void)entry_conf(j->lock_fd);
+	error = stand_in_enforce_held(j);
+	entry_conf_done(j->lock_fd);
+	return error;
 }

@@ -26,6 +26,7 @@
 #include "txn/holds.h"
 #include "txn/line.h"
 #include "txn/member.h"
+#include "txn/resize.h"
 #include "txn/slots.h"
 #include "txn/takeover_impl.h"
 
@@ -244,6 +245,7 @@ static void takeover_jobs(struct journal *j, uint32_t number)
 	clean_takeover(j, number + 1);
 	atomic_store(&j->members[number].switching, 0);
 	view_forget(j, number + 1);
+	resize_takeover(j, number + 1);
 	takeover_passes_on(j, number + 1);
 }
 

@@ -62,8 +62,8 @@ it_completes()
 	completes "--yes" destroy --y
 	completes "--metrics" serve d --m
 	completes "" serve d --fill 5
-	completes "retire rescue" help re
-	completes "retire rescue" --help re
+	completes "retire resize rescue" help re
+	completes "retire resize rescue" --help re
 	mkdir "$scratch/some where"
 	completes "$scratch/some where" ls "$scratch/some"
 	# values of options are no DIR

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* jnl resize: adds or removes segments and logs, while others use the journal. */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "arguments.h"
+#include "jnl.h"
+#include "output.h"
+#include "progress.h"
+#include "words.h"
+
+enum resize_key { RESIZE_SIZE = 0x100, RESIZE_ADD, RESIZE_REMOVE, RESIZE_FORCE };
+
+/* no more than there may be in all */
+struct resize_paths {
+	char path[JOURNAL_LOGS_MAX][PATH_MAX];
+	const char *all[JOURNAL_LOGS_MAX];
+	size_t count;
+};
+
+struct resize_command {
+	const char *dir;
+	struct journal_resize_options options;
+	struct resize_paths add, remove;
+};
+
+static const struct argp_option resize_options[] = {
+	{ "size", RESIZE_SIZE, "BYTES", 0,
+	  "of all logs together; takes K, M, G, T (default: each log stays as large as it is)",
+	  0 },
+	{ "add-log", RESIZE_ADD, "PATH", 0,
+	  "one log more, in this directory or on this block device; may be given several times",
+	  0 },
+	{ "remove-log", RESIZE_REMOVE, "PATH", 0,
+	  "empty and remove the log in this directory, or of this name; may be given several "
+	  "times", 0 },
+	{ "force", RESIZE_FORCE, NULL, 0, "a new log may write over other content", 0 },
+	{ "dry-run", 'n', NULL, 0, "change nothing, print what would come of it", 0 },
+	{ 0 },
+};
+
+static void resize_size(struct argp_state *state, struct resize_command *command,
+			const char *value)
+{
+	if (words_size(value, &command->options.bytes) || !command->options.bytes)
+		arguments_refuse(state, "--size %s: no size: a number, then K, M, G, T or nothing",
+				 value);
+}
+
+/* A journal outlives the directory that this command was called in. */
+static void resize_path(struct argp_state *state, const char *option, const char *value,
+			struct resize_paths *paths)
+{
+	char here[PATH_MAX], *path = paths->path[paths->count];
+	int length = -1;
+
+	if (paths->count == JOURNAL_LOGS_MAX)
+		arguments_refuse(state, "%s %s: at most %u are possible", option, value,
+				 JOURNAL_LOGS_MAX);
+	if (*value == '/')
+		length = snprintf(path, PATH_MAX, "%s", value);
+	else if (*value && getcwd(here, sizeof(here)))
+		length = snprintf(path, PATH_MAX, "%s/%s", here, value);
+	if (length < 0 || length >= PATH_MAX)
+		arguments_refuse(state, "%s %s: no path", option, value);
+	paths->all[paths->count++] = path;
+}
+
+static void resize_end(struct argp_state *state, const struct resize_command *command)
+{
+	if (!command->dir)
+		arguments_refuse(state, "DIR is missing");
+	if (!command->options.bytes && !command->add.count && !command->remove.count)
+		arguments_refuse(state, "--size, --add-log or --remove-log is missing");
+}
+
+static error_t resize_parse(int key, char *value, struct argp_state *state)
+{
+	struct resize_command *command = state->input;
+
+	switch (key) {
+	case RESIZE_SIZE:
+		resize_size(state, command, value);
+		return 0;
+	case RESIZE_ADD:
+		resize_path(state, "--add-log", value, &command->add);
+		return 0;
+	case RESIZE_REMOVE:
+		resize_path(state, "--remove-log", value, &command->remove);
+		return 0;
+	case RESIZE_FORCE:
+		command->options.force = 1;
+		return 0;
+	case 'n':
+		command->options.dry_run = 1;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (command->dir)
+			arguments_refuse(state, "one argument too many: %s", value);
+		command->dir = value;
+		return 0;
+	case ARGP_KEY_END:
+		resize_end(state, command);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp resize_argp = {
+	.options = resize_options,
+	.parser = resize_parse,
+	.args_doc = "DIR",
+	.children = arguments_common,
+	.doc = "Make the log of the journal in DIR larger or smaller, add logs, remove logs, "
+	       "while others use it."
+	       "\vWhat lives in what goes is moved first. After a crash in the middle the journal "
+	       "has its size of before or after one of the steps, and the same command may be "
+	       "given again.",
+};
+
+static void resize_print(const char *dir, bool dry_run, const struct journal_resized *r)
+{
+	printf("%s: %" PRIu64 " bytes, %" PRIu32 " segments in %" PRIu32 " %s%s\n", dir, r->bytes,
+	       r->segments, r->logs, r->logs == 1 ? "log" : "logs",
+	       dry_run ? ", it would be" : "");
+	if (r->segments != r->segments_before || r->logs != r->logs_before)
+		printf("%s: before: %" PRIu64 " bytes, %" PRIu32 " segments in %" PRIu32 " %s\n",
+		       dir, r->bytes_before, r->segments_before, r->logs_before,
+		       r->logs_before == 1 ? "log" : "logs");
+}
+
+static int resize_run(struct journal *journal, struct resize_command *command)
+{
+	struct journal_resized resized;
+	struct progress progress;
+	int err;
+
+	progress_start(&progress, "resizing");
+	command->options.progress = progress_callback(&progress);
+	err = journal_resize(journal, &command->options, &resized);
+	progress_end(&progress);
+	if (err)
+		jnl_error("%s", journal_error(journal));
+	if (err == -EEXIST)
+		fprintf(stderr, "(--force writes over it)\n");
+	if (!err || resized.segments != resized.segments_before ||
+	    resized.logs != resized.logs_before)
+		resize_print(command->dir, command->options.dry_run, &resized);
+	return output_flush() || err ? JNL_REFUSED : JNL_DONE;
+}
+
+int cmd_resize(int argc, char **argv)
+{
+	struct resize_command *command = calloc(1, sizeof(*command));
+	struct journal *journal;
+	int status = JNL_REFUSED;
+
+	if (!command) {
+		jnl_error("resize: no memory");
+		return status;
+	}
+	arguments_parse(&resize_argp, argc, argv, command);
+	command->options.add = command->add.all;
+	command->options.add_count = command->add.count;
+	command->options.remove = command->remove.all;
+	command->options.remove_count = command->remove.count;
+	journal = jnl_open(command->dir, 0);
+	if (journal)
+		status = jnl_close(journal, resize_run(journal, command));
+	free(command);
+	return status;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Another log.  Order: the file, zero-filled, its superblocks; second digests of those
+ * whose next log it is; then journal.conf, THE POINT; then the mapping.  A crash before
+ * the point leaves a file that nobody names, and that the next attempt makes anew.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "backends.h"
+#include "format/features.h"
+#include "txn/clock.h"
+#include "txn/logs.h"
+#include "txn/media.h"
+#include "txn/remove.h"
+#include "txn/resize.h"
+#include "txn/segment.h"
+
+/* ---- where ------------------------------------------------------------------------- */
+
+static int log_name(struct resize *r, const char *path, uint32_t log, char out[PATH_MAX],
+		    bool *device)
+{
+	char real[PATH_MAX], uuid[37];
+	struct stat st;
+	int used;
+
+	if (!realpath(path, real) || stat(real, &st))
+		return message_errno(journal_message(r->j), -errno, "%s", path);
+	*device = S_ISBLK(st.st_mode);
+	if (!*device && !S_ISDIR(st.st_mode))
+		return journal_say(r->j, -EINVAL, "%s: a log is a directory or a block device",
+				   path);
+	uuid_print(r->j->conf.uuid, uuid);
+	used = *device ? snprintf(out, PATH_MAX, "%s", real) :
+			 snprintf(out, PATH_MAX, "%s/journal-%s-%u.log", real, uuid, log + 1);
+	return used < PATH_MAX ? 0 : journal_say(r->j, -ENAMETOOLONG, "%s: path too long", path);
+}
+
+/* The name has our uuid: what an attempt made that was killed is zeros, or has our
+ * superblock.  Anything else somebody else has put there. */
+static bool log_is_left(const struct resize *r, const char *path)
+{
+	uint8_t start[4096];
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool zeros;
+
+	if (fd < 0)
+		return false;
+	memset(start, 0, sizeof(start));
+	zeros = !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+		pread(fd, start, sizeof(start), 0) >= 0 && !start[0] &&
+		!memcmp(start, start + 1, sizeof(start) - 1);
+	close(fd);
+	return zeros || remove_is_log(path, r->j->conf.uuid);
+}
+
+static int log_like(const struct resize *r, const char *path)
+{
+	char conf[PATH_MAX];
+	struct stat like, st;
+
+	if (conf_path(r->j->dir, CONF_NAME, conf, NULL) || stat(conf, &like) || stat(path, &st))
+		return -EIO;
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	if (st.st_gid != like.st_gid && chown(path, (uid_t)-1, like.st_gid))
+		return -errno;
+	return chmod(path, like.st_mode & 0777) ? -errno : 0;
+}
+
+/* ---- making it ----------------------------------------------------------------------- */
+
+static int log_fits(struct resize *r, const char *path)
+{
+	struct message *message = journal_message(r->j);
+	enum journal_class class;
+
+	if (r->added->block_bytes > r->g.block_bytes)
+		return message_set(message, -EINVAL, "%s: the medium wants blocks of %u bytes, "
+				   "the journal was formatted with %u", path,
+				   r->added->block_bytes, r->g.block_bytes);
+	return media_class(path, r->added->class, r->added->evidence, r->j->conf.assume_log,
+			   r->j->conf.require, &class, message);
+}
+
+static int log_supers(struct resize *r, uint32_t log)
+{
+	struct log_io io = { .bytes = LOG_SUPERS * LOG_SUPER_BYTES };
+	struct log_geometry g = r->g;
+	uint32_t i;
+	int error;
+
+	if (posix_memalign(&io.buffer, 4096, io.bytes))
+		return -ENOMEM;
+	g.bytes = resize_bytes_for(r, log_runs_in(&r->conf.runs, log));
+	JASSERT(!log_geometry_make(&g));
+	g.log = log;
+	g.logs = log + 1;
+	g.created_ns = clock_ns();
+	g.incompat |= FORMAT_INCOMPAT_RUNS;
+	for (i = 0; i < LOG_SUPERS; i++)
+		log_super_encode(&g, (struct log_super *)io.buffer + i);
+	error = log_store_write(r->added, &io, 1, true);
+	free(io.buffer);
+	return error;
+}
+
+static int log_make(struct resize *r, uint32_t log, bool device)
+{
+	const char *path = r->conf.logs[log];
+	struct message *message = journal_message(r->j);
+	uint32_t each = log_runs_in(&r->conf.runs, log);
+	int error;
+
+	if (!device && log_is_left(r, path))
+		(void)unlink(path);
+	error = backend_open_log(path, LOG_CREATE | (r->options->force ? LOG_FORCE : 0) |
+					       (r->j->open_flags & JOURNAL_NO_URING ?
+							LOG_NO_URING : 0),
+				 resize_bytes_for(r, each), &r->options->progress, &r->added,
+				 message);
+	if (error)
+		return error;
+	error = log_fits(r, path);
+	if (error)
+		return error;
+	error = log_like(r, path);
+	if (!error)
+		error = log_supers(r, log);
+	return error ? message_errno(message, error, "%s", path) : 0;
+}
+
+/* ---- joining the others ---------------------------------------------------------------- */
+
+static int log_plan(struct resize *r, uint32_t log)
+{
+	struct log_runs *runs = &r->conf.runs;
+	struct log_run *run = &runs->of[runs->count];
+	uint32_t each = log_runs_in(runs, runs->of[0].log);
+	uint32_t first = (uint32_t)max_u64(log_runs_end(runs), segments_end(r->j));
+	struct log_geometry g = r->g;
+
+	if (log == JOURNAL_LOGS_MAX || runs->count == LOG_RUNS_MAX ||
+	    (uint64_t)first + each > r->j->segments.room)
+		return journal_say(r->j, -E2BIG, "%s: while it is in use, it has room for %u logs, "
+				   "those that were removed among them, and %u segments: with "
+				   "nobody else there there may be more", r->j->dir,
+				   JOURNAL_LOGS_MAX, r->j->segments.room);
+	g.bytes = resize_bytes_for(r, each);
+	JASSERT(!log_geometry_make(&g) && g.segments == each);
+	*run = (struct log_run){
+		.log = log, .count = each, .first = first, .stride = 1,
+		.digests_offset = g.digests_offset, .segments_offset = g.segments_offset,
+	};
+	runs->count++;
+	for (; r->conf.log_count <= log; r->conf.log_count++)
+		r->conf.logs[r->conf.log_count][0] = '\0';
+	return 0;
+}
+
+static int log_point(struct resize *r, uint32_t log)
+{
+	const struct log_run *run = &r->conf.runs.of[r->conf.runs.count - 1];
+	uint32_t end = log_runs_end(&r->conf.runs);
+	int error = resize_forget(r, run, 0);
+
+	JASSERT(run->log == log);
+	if (!error)
+		error = resize_mark(r);
+	/* before its segments may be had: in the places of these digests are others' now */
+	if (!error)
+		error = resize_digests(r);
+	if (!error && end > segments_end(r->j))
+		error = shared_segments_ready(r->j, segments_end(r->j), end);
+	return error ? error : resize_point(r);
+}
+
+static void log_undo(struct resize *r, const struct conf *before, const char *made)
+{
+	if (r->added)
+		log_store_close(r->added);
+	r->added = NULL;
+	if (made && remove_is_log(made, r->j->conf.uuid))
+		(void)unlink(made);
+	r->conf = *before;
+}
+
+static int log_add(struct resize *r, const char *path, const struct conf *before)
+{
+	uint32_t log = (uint32_t)max_u64(r->conf.log_count, logs_end(r->j));
+	bool device = false;
+	int error = log_plan(r, log);
+
+	if (!error)
+		error = log_name(r, path, log, r->conf.logs[log], &device);
+	if (!error)
+		error = log_make(r, log, device);
+	if (!error)
+		error = log_point(r, log);
+	if (!error)
+		error = resize_settle(r);
+	if (!error) /* once more: others may have sealed some meanwhile */
+		return resize_digests(r);
+	if (error != -EINPROGRESS && log >= logs_end(r->j))
+		log_undo(r, before, device || error == -EEXIST ? NULL : r->conf.logs[log]);
+	return error == -EINPROGRESS ? -EIO : error;
+}
+
+int resize_add_log(struct resize *r, const char *path)
+{
+	struct conf *before = malloc(sizeof(*before));
+	int error;
+
+	if (!before)
+		return journal_say(r->j, -ENOMEM, "no memory");
+	*before = r->conf;
+	error = log_add(r, path, before);
+	free(before);
+	return error;
+}
+
+/* ---- one that is to go ------------------------------------------------------------------ */
+
+static bool log_is_at(const char *log, const char *path)
+{
+	char copy[PATH_MAX], real[PATH_MAX];
+
+	if (!realpath(path, real) && snprintf(real, sizeof(real), "%s", path) >= (int)sizeof(real))
+		return false;
+	(void)snprintf(copy, sizeof(copy), "%s", log);
+	return !strcmp(log, path) || !strcmp(log, real) || !strcmp(dirname(copy), real);
+}
+
+int resize_find_log(struct resize *r, const char *path, uint32_t *log)
+{
+	for (*log = 0; *log < r->conf.log_count; ++*log)
+		if (conf_has_log(&r->conf, *log) && log_is_at(r->conf.logs[*log], path))
+			return 0;
+	return journal_say(r->j, -ENOENT, "%s: the journal has no log there", path);
+}
+
+void resize_remove_file(struct resize *r, const char *path)
+{
+	struct message ignored;
+
+	if (!remove_is_log(path, r->j->conf.uuid))
+		return;
+	/* others have it open still: its space is free at once */
+	(void)backend_trim_log(path, 0, &ignored);
+	(void)remove_file(path);
+}
