@@ -15,9 +15,8 @@
 #include "txn/clean.h"
 
 #include <errno.h>
-#include <time.h>
 
-#include "txn/clock.h"
+#include "txn/clean_job.h"
 #include "txn/reserve.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
@@ -26,8 +25,6 @@
 #define PASSES      8u         /* victims that are looked at and left, in one step */
 #define AHEAD       2u         /* victims, for each segment that is taken */
 #define IN_NEED     16u        /* victims, for one more free segment */
-#define MOMENT_NS   500000
-#define PATIENCE_NS 50000000ull
 
 /* Return: 0: no victim */
 static uint64_t clean_score(struct journal *j, const struct segment *segment, uint32_t most)
@@ -36,7 +33,7 @@ static uint64_t clean_score(struct journal *j, const struct segment *segment, ui
 	uint64_t live = segment_live_of(use) * atomic_load(&segment->mean_bytes), age;
 
 	if (segment_state_of(use) != SEGMENT_SEALED || !segment_live_of(use) ||
-	    segment_is_out(j, segment))
+	    segment_is_out(j, segment) || clean_job_has(j, segment))
 		return 0;
 	if (live > all / 256 * most || live > all)
 		return 0;
@@ -65,18 +62,18 @@ static struct segment *clean_choose(struct journal *j, uint32_t most)
 
 /* The hold is noted, for who takes over from us; killed between two of these steps
  * we leave one too many, never one too few. */
-static bool clean_hold(struct journal *j, struct segment *segment)
+static bool clean_hold(struct clean_job *job, struct segment *segment)
 {
 	if (!segment_keep(segment))
 		return false;
-	atomic_store(&j->shared->cleaning,
+	atomic_store(&job->cleaning,
 		     atomic_load(&segment->use) >> 32 << 32 | (segment->number + 1));
 	return true;
 }
 
-static void clean_let_go(struct journal *j)
+static void clean_let_go(struct journal *j, struct clean_job *job)
 {
-	uint64_t held = atomic_exchange(&j->shared->cleaning, 0);
+	uint64_t held = atomic_exchange(&job->cleaning, 0);
 
 	if (held)
 		segment_release(j, &j->segments.all[(uint32_t)held - 1], 1);
@@ -84,13 +81,19 @@ static void clean_let_go(struct journal *j)
 
 void clean_takeover(struct journal *j, uint32_t member)
 {
-	if (atomic_load(&j->shared->cleaner) != member)
-		return;
-	clean_let_go(j);
-	atomic_store(&j->shared->cleaner, 0);
+	struct clean_job *job;
+	uint32_t i;
+
+	for (i = 0; i < CLEAN_JOBS; i++) {
+		job = &j->shared->clean[i];
+		if (atomic_load(&job->who) != member)
+			continue;
+		clean_let_go(j, job);
+		clean_job_give(job);
+	}
 }
 
-static int clean_one(struct journal *j, uint32_t most, bool *gained)
+static int clean_one(struct journal *j, struct clean_job *job, uint32_t most, bool *gained)
 {
 	struct segment *victim;
 	uint32_t i;
@@ -100,41 +103,41 @@ static int clean_one(struct journal *j, uint32_t most, bool *gained)
 		victim = clean_choose(j, most);
 		if (!victim)
 			break;
-		if (!clean_hold(j, victim))
+		if (!clean_hold(job, victim))
 			continue;
-		error = clean_victim(j, victim, victim->used_bytes / 256 * most, gained);
-		clean_let_go(j);
+		error = clean_victim(j, job, victim, victim->used_bytes / 256 * most, gained);
+		clean_let_go(j, job);
 	}
 	return error;
 }
 
-static int clean_it(struct journal *j, struct segment *victim, bool *gained)
+static int clean_it(struct journal *j, struct clean_job *job, struct segment *victim,
+		    bool *gained)
 {
 	int error;
 
-	if (!clean_hold(j, victim))
+	if (!clean_hold(job, victim))
 		return 0;
-	error = clean_victim(j, victim, UINT64_MAX, gained);
-	clean_let_go(j);
+	error = clean_victim(j, job, victim, UINT64_MAX, gained);
+	clean_let_go(j, job);
 	return error;
 }
 
 /* @victim: NULL: which is worth it */
 static int clean_some(struct journal *j, struct segment *victim, uint32_t most, bool *gained)
 {
-	uint32_t nobody = 0;
+	struct clean_job *job = clean_job_take(j);
 	int error;
 
 	*gained = false;
-	if (atomic_load_explicit(&j->shared->cleaner, memory_order_relaxed) ||
-	    !atomic_compare_exchange_strong(&j->shared->cleaner, &nobody, j->member))
+	if (!job)
 		return -EBUSY;
 	error = stream_buffers(&j->moved);
 	if (!error)
-		error = victim ? clean_it(j, victim, gained) : clean_one(j, most, gained);
+		error = victim ? clean_it(j, job, victim, gained) : clean_one(j, job, most, gained);
 	if (*gained)
 		count(j->counters, COUNT_CLEANED, 1);
-	atomic_store(&j->shared->cleaner, 0);
+	clean_job_give(job);
 	return error;
 }
 
@@ -169,25 +172,6 @@ void clean_ahead(struct journal *j)
 			return;
 }
 
-/* Another one is at it, and done in a moment; or stopped, and then not waited for: a
- * commit waits for it no longer than for a flush (log_flush.h). */
-static bool clean_by_another(struct journal *j)
-{
-	const struct timespec moment = { .tv_nsec = MOMENT_NS };
-	uint64_t end = clock_monotonic_ns() + PATIENCE_NS, before = 0, now;
-
-	while (atomic_load(&j->shared->cleaner)) {
-		now = atomic_load(&j->shared->cleaning);
-		if (now != before) /* it goes on with the next one */
-			end = clock_monotonic_ns() + PATIENCE_NS;
-		else if (clock_monotonic_ns() > end)
-			return false;
-		before = now;
-		nanosleep(&moment, NULL);
-	}
-	return true;
-}
-
 static uint32_t clean_free(const struct journal *j)
 {
 	return atomic_load(&j->shared->segments_free) + segments_pending(j);
@@ -208,5 +192,5 @@ bool clean_for_room(struct journal *j)
 			error = clean_step(j, CLEAN_NEED, &gained);
 		some |= gained;
 	}
-	return error == -EBUSY ? clean_by_another(j) : some || clean_free(j) > before;
+	return error == -EBUSY ? clean_job_wait(j) : some || clean_free(j) > before;
 }

@@ -21,8 +21,9 @@
  * clean_step() - clean one segment, if one is worth it
  * @most:   of what is in it that is alive, in 256ths
  * @gained: receives whether one is free now (after a checkpoint, with `file:`)
- * Context: no lock; one at a time among all processes, and the others do not wait;
- * blocks for reading and writing one segment at most.
+ * Context: no lock; one at a time among all processes, but for those that are stopped
+ * (clean_job.h), and the others do not wait; blocks for reading and writing one segment
+ * at most.
  * Return: 0, -EBUSY another one cleans, -ENOSPC, -ENOMEM, or the sticky failure.
  */
 int clean_step(struct journal *j, uint32_t most, bool *gained);
@@ -56,6 +57,7 @@ void clean_takeover(struct journal *j, uint32_t member);
  * Context: the cleaner, with a hold on @victim (segment_keep()).
  * Return: 0, with @gained whether nothing but that hold is left; or as clean_step().
  */
-int clean_victim(struct journal *j, struct segment *victim, uint64_t bytes_max, bool *gained);
+int clean_victim(struct journal *j, struct clean_job *job, struct segment *victim,
+		 uint64_t bytes_max, bool *gained);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "format/summary.h"
 #include "txn/clean.h"
+#include "txn/clean_job.h"
 #include "txn/moved.h"
 
 struct survivor {
@@ -28,6 +29,7 @@ struct large {
 
 struct clean {
 	struct journal *j;
+	struct clean_job *job;
 	struct segment *victim;
 	struct survivor *all; /* by offset, once they are all known */
 	uint32_t count, room;

@@ -8,10 +8,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "txn/clean.h"
-#include "txn/clock.h"
+#include "txn/clean_job.h"
 #include "txn/health.h"
 #include "txn/line.h"
 #include "txn/move.h"
@@ -20,8 +19,6 @@
 #define VICTIMS     32u
 #define AGE_MAX     (1u << 20)
 #define IN_NEED     16u /* steps, for one line */
-#define MOMENT_NS   500000
-#define PATIENCE_NS 20000000ull
 
 struct victim {
 	uint64_t score, number;
@@ -70,7 +67,9 @@ static bool victim_look(const struct journal *j, uint32_t line, struct victim *v
 	uint32_t word;
 
 	*v = (struct victim){ .line = line, .number = use >> 2 };
-	if (line_state_of(use) != LINE_OPEN)
+	/* somebody moves what is in it, or to it */
+	if (line_state_of(use) != LINE_OPEN ||
+	    atomic_load_explicit(&state->mover, memory_order_relaxed))
 		return false;
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
 		committed = atomic_load_explicit(&state->committed[word], memory_order_relaxed);
@@ -144,7 +143,8 @@ static bool victim_is_free(const struct journal *j, const struct victim *v, bool
 }
 
 /* As many victims as a batch holds. */
-static int victims_clean(struct journal *j, const struct victims *best, uint32_t *gained)
+static int victims_clean(struct journal *j, struct clean_job *job, const struct victims *best,
+			 uint32_t *gained)
 {
 	struct slot_place *slots = malloc((MOVE_BATCH + SLOTS_PER_LINE) * sizeof(*slots));
 	uint32_t i, k, slot_count = 0;
@@ -154,7 +154,7 @@ static int victims_clean(struct journal *j, const struct victims *best, uint32_t
 		return journal_say(j, -ENOMEM, "no memory to clean lines");
 	for (i = 0; i < best->count && slot_count < MOVE_BATCH; i++)
 		slot_count += victim_slots(j, &best->all[i], &slots[slot_count]);
-	error = move_slots(j, slots, slot_count, 0);
+	error = move_slots(j, job, slots, slot_count, 0);
 	for (k = 0; k < i && !journal_failed(j); k++)
 		*gained += victim_is_free(j, &best->all[k], !error);
 	count(j->counters, COUNT_LINES_CLEANED, *gained);
@@ -164,20 +164,20 @@ static int victims_clean(struct journal *j, const struct victims *best, uint32_t
 
 int clean_lines_step(struct journal *j, uint32_t most, uint32_t *gained)
 {
+	struct clean_job *job;
 	struct victims best;
-	uint32_t nobody = 0;
 	int error = 0;
 
 	*gained = 0;
 	if (!clean_lines_may(j) || reserve_broken(j))
 		return -ENOSPC;
-	if (atomic_load_explicit(&j->shared->cleaner, memory_order_relaxed) ||
-	    !atomic_compare_exchange_strong(&j->shared->cleaner, &nobody, j->member))
+	job = clean_job_take(j);
+	if (!job)
 		return -EBUSY;
 	victims_choose(j, most, &best);
 	if (best.count)
-		error = victims_clean(j, &best, gained);
-	atomic_store(&j->shared->cleaner, 0);
+		error = victims_clean(j, job, &best, gained);
+	clean_job_give(job);
 	return error;
 }
 
@@ -189,20 +189,6 @@ void clean_lines_ahead(struct journal *j)
 
 	if (clean_lines_due(j, CLEAN_LINES_IN_LINE))
 		(void)clean_lines_step(j, CLEAN_LINES_MOSTLY_DEAD, &gained);
-}
-
-/* Another one is at it, and done in a moment; or stopped, and then not waited for. */
-static bool clean_lines_by_another(struct journal *j)
-{
-	const struct timespec moment = { .tv_nsec = MOMENT_NS };
-	uint64_t end = clock_monotonic_ns() + PATIENCE_NS;
-
-	while (atomic_load(&j->shared->cleaner)) {
-		if (clock_monotonic_ns() > end)
-			return false;
-		nanosleep(&moment, NULL);
-	}
-	return true;
 }
 
 static bool lines_some(const struct journal *j)
@@ -223,6 +209,6 @@ bool clean_lines_for_room(struct journal *j)
 			error = clean_lines_step(j, CLEAN_LINES_NEED, &gained);
 	}
 	if (error == -EBUSY)
-		return clean_lines_by_another(j);
+		return clean_job_wait(j);
 	return lines_some(j);
 }

@@ -28,8 +28,8 @@ bool clean_lines_due(const struct journal *j, uint32_t share);
  * clean_lines_step() - clean some lines, those that are worth it most
  * @most:   that may live in one
  * @gained: receives how many are free, or will be with the next retire of another one
- * Context: no stream's lock; one at a time among all processes, and the others do not
- * wait.
+ * Context: no stream's lock; one at a time among all processes, but for those that are
+ * stopped (clean_job.h), and the others do not wait.
  * Return: 0, -EBUSY another one cleans, -ENOSPC, -ENOMEM, or the sticky failure.
  */
 int clean_lines_step(struct journal *j, uint32_t most, uint32_t *gained);

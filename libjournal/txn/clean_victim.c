@@ -153,6 +153,7 @@ int clean_append(struct clean *c, const struct stream_record *record, struct str
 {
 	int error = stream_append(&c->j->moved, record, true, place);
 
+	clean_job_beat(c->job);
 	if (!error)
 		c->last_ticket = place->ticket;
 	if (!c->first_ticket)
@@ -172,8 +173,11 @@ static int clean_append_copy(struct clean *c, const struct log_meta *meta,
 
 int clean_wait(struct clean *c)
 {
-	return c->first_ticket ?
-		       stream_wait(&c->j->moved, c->first_ticket, c->last_ticket) : 0;
+	int error = c->first_ticket ?
+			    stream_wait(&c->j->moved, c->first_ticket, c->last_ticket) : 0;
+
+	clean_job_beat(c->job);
+	return error;
 }
 
 static void clean_copied(struct survivor *s, const struct stream_place *place, uint32_t bytes)
@@ -334,7 +338,7 @@ static int clean_rehome(struct clean *c)
 		return -ENOMEM;
 	for (i = 0; i < c->count; i++)
 		slots[i] = (struct slot_place){ c->all[i].number, c->all[i].line, c->all[i].at };
-	error = move_slots(c->j, slots, c->count, MOVE_RESERVED | MOVE_TOGETHER);
+	error = move_slots(c->j, c->job, slots, c->count, MOVE_RESERVED | MOVE_TOGETHER);
 	free(slots);
 	return error;
 }
@@ -382,7 +386,7 @@ static int clean_move(struct clean *c, uint64_t bytes_max, bool *gained)
 		clean_leave(c);
 		return 0;
 	}
-	rehomes = rehomes && !line_renew(c->j, &c->j->shared->moving);
+	rehomes = rehomes && !line_renew(c->j, &c->job->moving);
 	if ((rehomes ? rehomed : cost) > bytes_max)
 		return 0;
 	error = clean_out(c, rehomes);
@@ -394,9 +398,10 @@ static int clean_move(struct clean *c, uint64_t bytes_max, bool *gained)
 	return error;
 }
 
-int clean_victim(struct journal *j, struct segment *victim, uint64_t bytes_max, bool *gained)
+int clean_victim(struct journal *j, struct clean_job *job, struct segment *victim,
+		 uint64_t bytes_max, bool *gained)
 {
-	struct clean c = { .j = j, .victim = victim };
+	struct clean c = { .j = j, .job = job, .victim = victim };
 	int error = clean_collect(&c);
 
 	*gained = false;

@@ -145,8 +145,7 @@ static void head_opened(struct head *head)
 int head_roll(struct journal *j, struct head *head, enum head_kind kind, bool reserved)
 {
 	struct segment *old = head_segment(j, head), *fresh;
-	int error = segment_take(j, head, kind == HEAD_EXTENTS ? LOG_EXTENTS : LOG_STREAM,
-				 reserved, &fresh);
+	int error = segment_take(j, head, kind, reserved, &fresh);
 
 	if (error)
 		return error;
@@ -219,13 +218,14 @@ void heads_leave_going(struct journal *j)
 	heads_leave(j, NO_SEGMENT);
 }
 
-/* It keeps a segment for nothing, or is one of too many. */
+/* It keeps a segment for nothing, or is one of too many.  Not the cleaner's: sealed early
+ * it would be the next to be cleaned, for ever. */
 static bool head_is_dear(const struct journal *j, uint32_t number)
 {
 	const struct segment *segment = head_segment(j, &j->heads[number]);
 
 	return segment && (!segment_live_of(atomic_load(&segment->use)) ||
-			   number >= heads_wanted(j));
+			   (number >= heads_wanted(j) && j->heads[number].s->kind != HEAD_MOVED));
 }
 
 bool heads_shed(struct journal *j)

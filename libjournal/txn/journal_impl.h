@@ -237,6 +237,11 @@ struct journal {
 	struct stream moved; /* the cleaner's */
 	struct extents extents;
 	_Atomic uint64_t ahead_seq; /* use of a segment before which it was cleaned ahead */
+	/* the cleaner's jobs, as they were last seen, and since when */
+	struct {
+		_Atomic uint32_t beat;
+		_Atomic uint64_t since_ns;
+	} clean_seen[CLEAN_JOBS];
 	struct background background;
 
 	/* a listing's order: list.c */

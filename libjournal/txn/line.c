@@ -284,6 +284,9 @@ static int line_open_once(struct journal *j, struct slots_from *from)
 	line_reset(state);
 	atomic_store(&state->owner, from->owner);
 	atomic_store(&state->flags, from->moved ? LINE_MOVED : 0);
+	/* until it is left: what is moved there is its mover's */
+	if (from->moved)
+		atomic_store(&state->mover, from->moved);
 	atomic_store_explicit(&state->number, number, memory_order_release);
 	/* after it is in the index (P14); before a record names it */
 	error = j->bits_durable ? health_settle_line(j, line, &settled) : 0;
@@ -433,7 +436,7 @@ void line_dead(struct journal *j, uint32_t line, uint64_t number, uint32_t slot,
 
 void line_leave(struct journal *j, struct slots_from *from)
 {
-	uint32_t chunk, line = from->line, slot = from->next;
+	uint32_t chunk, line = from->line, slot = from->next, mover = from->moved;
 
 	/* a line used up may be finished already, and another's by now */
 	for (; line != NO_LINE && slot < SLOTS_PER_LINE; slot += chunk) {
@@ -441,6 +444,9 @@ void line_leave(struct journal *j, struct slots_from *from)
 		line_dead(j, line, from->line_number, slot, chunk);
 	}
 	atomic_store(&from->line, NO_LINE);
+	/* as above: then it is another job's, or no job's */
+	if (line != NO_LINE && mover)
+		(void)atomic_compare_exchange_strong(&j->lines[line].mover, &mover, 0);
 }
 
 int line_bad(struct journal *j, uint32_t line)

@@ -6,6 +6,7 @@
 
 #include "format/group.h"
 #include "txn/cell.h"
+#include "txn/clean_job.h"
 #include "txn/ended.h"
 #include "txn/health.h"
 #include "txn/holds.h"
@@ -33,6 +34,7 @@ struct move {
 
 struct mover {
 	struct journal *j;
+	struct clean_job *job;
 	struct slots_from *own;
 	struct cell *own_cell, *cell;
 	struct move *all;
@@ -188,7 +190,7 @@ static int move_announce(struct mover *m, struct move *move)
 	cell_move(j, m->cell, move->from.line);
 	error = move_lives(j, &move->from) ? 0 : -ENOENT;
 	if (!error)
-		error = moved_add(j, move->id, &move->from, &move->entry);
+		error = moved_add(j, m->own->moved, move->id, &move->from, &move->entry);
 	if (error) {
 		move_give_up(m, &move->to);
 		return error;
@@ -233,6 +235,23 @@ static int move_append(struct mover *m, struct move *move, struct stream_record 
 	return 0;
 }
 
+/* Of several jobs one moves what is in a line: it alone changes their entries. */
+static bool move_line_claim(const struct mover *m, uint32_t line)
+{
+	uint32_t mover = 0;
+
+	return atomic_compare_exchange_strong(&m->j->lines[line].mover, &mover, m->own->moved) ||
+	       mover == m->own->moved;
+}
+
+static void move_line_free(const struct mover *m, uint32_t line)
+{
+	uint32_t mover = m->own->moved;
+
+	if (line != m->own->line)
+		(void)atomic_compare_exchange_strong(&m->j->lines[line].mover, &mover, 0);
+}
+
 /* Return: 0 also when it was left as it is. */
 static int move_begin(struct mover *m, const struct slot_place *from)
 {
@@ -241,7 +260,8 @@ static int move_begin(struct mover *m, const struct slot_place *from)
 	int error;
 
 	*move = (struct move){ .from = *from };
-	error = move_read(m, from, &copy, move);
+	clean_job_beat(m->job);
+	error = move_line_claim(m, from->line) ? move_read(m, from, &copy, move) : -ENOENT;
 	if (!error)
 		error = move_announce(m, move);
 	if (error)
@@ -368,11 +388,12 @@ static int move_finish(struct mover *m)
 			    stream_wait(&m->j->moved, m->first_ticket, m->last_ticket) : 0;
 	uint32_t moved;
 
+	clean_job_beat(m->job);
 	if (error && error != LOG_OUT)
 		return error; /* undecided: nothing is given up any more */
 	move_publish_all(m, error == LOG_OUT);
 	error = move_durably(m);
-	/* no other batch: who ends these knows the mover's line (takeover_moves()) */
+	/* no other batch: who ends these knows the mover's line (takeover_moves_over()) */
 	m->over = error == LOG_OUT;
 	if (error)
 		return m->over ? 0 : error;
@@ -395,6 +416,8 @@ static int move_batch(struct mover *m, const struct slot_place *from, uint32_t c
 	for (i = 0; i < count && !error; i++)
 		error = move_begin(m, &from[i]);
 	end = journal_failed(m->j) ? error : move_finish(m);
+	for (i = 0; i < count && !m->over; i++)
+		move_line_free(m, from[i].line);
 	cell_drop(m->cell);
 	cell_drop(m->own_cell);
 	return end ? end : error;
@@ -416,10 +439,10 @@ static int move_run(struct mover *m, const struct slot_place *from, uint32_t cou
 	return error;
 }
 
-int move_slots(struct journal *j, const struct slot_place *from, uint32_t count,
-	       unsigned int how)
+int move_slots(struct journal *j, struct clean_job *job, const struct slot_place *from,
+	       uint32_t count, unsigned int how)
 {
-	struct mover m = { .j = j, .own = &j->shared->moving, .how = how };
+	struct mover m = { .j = j, .job = job, .own = &job->moving, .how = how };
 	int error;
 
 	JASSERT(j->moves_lines);
@@ -428,7 +451,7 @@ int move_slots(struct journal *j, const struct slot_place *from, uint32_t count,
 	error = m.all && m.ended ? stream_buffers(&j->moved) :
 				   journal_say(j, -ENOMEM, "no memory to clean lines");
 	if (!error && j->bits_durable)
-		error = takeover_moves(j);
+		error = takeover_moves_over(j, job);
 	if (!error)
 		error = move_run(&m, from, count);
 	free(m.window);
@@ -439,5 +462,8 @@ int move_slots(struct journal *j, const struct slot_place *from, uint32_t count,
 
 void move_end(struct journal *j)
 {
-	line_leave(j, &j->shared->moving);
+	uint32_t i;
+
+	for (i = 0; i < CLEAN_JOBS; i++)
+		line_leave(j, &j->shared->clean[i].moving);
 }

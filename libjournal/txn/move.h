@@ -16,7 +16,8 @@
  *  6. The entry has no other place any more; what the old slot had in the log is given
  *     up.
  *
- * The mover has a cell on its own line from before 2 until after 6.
+ * The mover has a cell on its own line from before 2 until after 6, and for so long the
+ * old line is its own to move from (struct line, mover).
  *
  * A crash before 3 leaves copies that nobody relies on; between 3 and 5 two that are
  * live, of which recovery takes the one with more moves, and retires the other; after
@@ -32,19 +33,20 @@
 
 /**
  * move_slots() - move what lives in @count slots, as far as it can be
+ * @job: the caller's
  * @how: MOVE_RESERVED: may use the cleaner's segment; MOVE_TOGETHER: they lie in one
  * segment, in this order
- * Context: the cleaner.  What is in the stage is left, and what does not verify: that is
- * lost, and its slot says so from here on.
+ * What is in the stage is left, and what is in a line that another job moves; and what
+ * does not verify: that is lost, and its slot says so from here on.
  * Return: 0, -ENOSPC no room in the log, or no line to move to, -ENOMEM, or the sticky
  * failure.
  */
 #define MOVE_RESERVED 1u
 #define MOVE_TOGETHER 2u
-int move_slots(struct journal *j, const struct slot_place *from, uint32_t count,
-	       unsigned int how);
+int move_slots(struct journal *j, struct clean_job *job, const struct slot_place *from,
+	       uint32_t count, unsigned int how);
 
-/* the last one leaves: the mover's line is not gone on with */
+/* the last one leaves: the movers' lines are not gone on with */
 void move_end(struct journal *j);
 
 #endif

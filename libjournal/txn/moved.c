@@ -135,17 +135,30 @@ struct slot *moved_live(const struct journal *j, uint64_t id)
 	return NULL;
 }
 
+/* behind the last */
+static struct moved_entry *moved_end(const struct journal *j)
+{
+	return j->moved_table + level_begin(atomic_load(&j->shared->moved_levels));
+}
+
 /* ---- changing ---------------------------------------------------------------------- */
 
-/* Nobody needs it: what it was about is retired, wherever it was. */
+/*
+ * Nobody needs it: what it was about is retired, wherever it was.  And nobody is about to
+ * change it: who has claimed the line since has looked, after that, whether it lives.
+ * So first whether it is retired, then whose the line is (all seq_cst).
+ */
 static bool moved_is_dead(const struct journal *j, const struct moved_entry *entry)
 {
 	struct moved m;
 	uint64_t places = atomic_load(&entry->places);
 
 	moved_decode(entry, places, &m);
-	return m.other.line == NO_LINE &&
-	       (!slot_place_valid(j, &m.at) || slot_is_claimed(j, &m.at));
+	if (m.other.line != NO_LINE || m.at.line == NO_LINE)
+		return false;
+	if (!slot_place_valid(j, &m.at))
+		return true;
+	return slot_is_claimed(j, &m.at) && !atomic_load(&j->lines[m.at.line].mover);
 }
 
 static int moved_grow(struct journal *j)
@@ -156,23 +169,35 @@ static int moved_grow(struct journal *j)
 	if (level == moved_levels_max(j->geometry.lines))
 		return journal_say(j, -ENOMEM, "no room in the index for one more that is moved");
 	error = shared_moved_ready(j, level_begin(level), level_begin(level + 1));
-	if (!error) /* release: its memory is there for who sees it */
-		atomic_store_explicit(&j->shared->moved_levels, level + 1, memory_order_release);
+	if (!error) /* seq_cst: its memory is there for who sees it; another may have been first */
+		(void)atomic_compare_exchange_strong(&j->shared->moved_levels, &level, level + 1);
 	return error;
 }
 
-static struct moved_entry *moved_room_in(const struct journal *j, uint64_t id, uint32_t level)
+/* Of several jobs one has it. */
+static bool moved_take(const struct journal *j, struct moved_entry *entry, uint32_t job)
+{
+	uint64_t id = atomic_load(&entry->id);
+
+	if (id && (id <= CLEAN_JOBS || !moved_is_dead(j, entry)))
+		return false;
+	/* whoever read the id before sees that it is another's by now */
+	return atomic_compare_exchange_strong(&entry->id, &id, job);
+}
+
+static struct moved_entry *moved_room_in(const struct journal *j, uint32_t job, uint64_t id,
+					 uint32_t level)
 {
 	struct moved_entry *bucket = moved_bucket(j, id, level);
 	uint32_t i;
 
 	for (i = 0; i < BUCKET; i++)
-		if (!atomic_load(&bucket[i].id) || moved_is_dead(j, &bucket[i]))
+		if (moved_take(j, &bucket[i], job))
 			return &bucket[i];
 	return NULL;
 }
 
-int moved_add(struct journal *j, uint64_t id, const struct slot_place *at,
+int moved_add(struct journal *j, uint32_t job, uint64_t id, const struct slot_place *at,
 	      struct moved_entry **out)
 {
 	struct moved_entry *entry = NULL;
@@ -188,14 +213,21 @@ int moved_add(struct journal *j, uint64_t id, const struct slot_place *at,
 		error = level < j->shared->moved_levels ? 0 : moved_grow(j);
 		if (error)
 			return error;
-		entry = moved_room_in(j, id, level);
+		entry = moved_room_in(j, job, id, level);
 	}
-	/* whoever read the id before sees that it is another's by now */
-	atomic_store(&entry->id, 0);
 	moved_put(entry, at);
 	atomic_store(&entry->id, id);
 	*out = entry;
 	return 0;
+}
+
+void moved_free_taken(struct journal *j, uint32_t job)
+{
+	struct moved_entry *entry;
+
+	for (entry = j->moved_table; entry < moved_end(j); entry++)
+		if (atomic_load(&entry->id) == job)
+			atomic_store(&entry->id, 0);
 }
 
 void moved_put(struct moved_entry *entry, const struct slot_place *at)
@@ -235,11 +267,6 @@ void moved_settle(struct moved_entry *entry)
 
 /* ---- all of them --------------------------------------------------------------------- */
 
-static struct moved_entry *moved_end(const struct journal *j)
-{
-	return j->moved_table + level_begin(atomic_load(&j->shared->moved_levels));
-}
-
 struct moved_entry *moved_unsettled(const struct journal *j, const struct moved_entry *after,
 				    struct moved *m)
 {
@@ -249,7 +276,7 @@ struct moved_entry *moved_unsettled(const struct journal *j, const struct moved_
 
 	for (; entry < moved_end(j); entry++) {
 		id = atomic_load(&entry->id);
-		if (id && moved_copy(entry, id, m) && m->other.line != NO_LINE)
+		if (id > CLEAN_JOBS && moved_copy(entry, id, m) && m->other.line != NO_LINE)
 			return entry;
 	}
 	return NULL;
@@ -263,7 +290,7 @@ uint32_t moved_list(const struct journal *j, uint64_t *ids, uint32_t room)
 
 	for (entry = j->moved_table; entry < moved_end(j); entry++) {
 		id = atomic_load(&entry->id);
-		if (!id || moved_is_dead(j, entry))
+		if (id <= CLEAN_JOBS || moved_is_dead(j, entry))
 			continue;
 		if (found < room)
 			ids[found] = id;

@@ -7,8 +7,9 @@
  *
  * An entry has two places (P2, tests/model/p2.pml): where the transaction is, and the
  * other one: announced for it, or left by it and not yet durably retired.  Both change
- * with one compare-and-swap.  Only who has the cleaner's job writes here, or who takes
- * over from it; readers take no lock.
+ * with one store.  An entry is written by the one job of the cleaner that has claimed
+ * the line of its id (struct line, mover), or by who takes over from it; of several jobs
+ * one takes an entry for a new id, by compare-and-swap.  Readers take no lock.
  *
  * It grows by levels, each four times the one before, of buckets in which an id has its
  * place or not.  All of them together hold more than there are slots.
@@ -32,7 +33,7 @@ struct slot_place {
  * The changes are for readers who sleep in between.
  */
 struct moved_entry {
-	_Atomic uint64_t id; /* 0: free */
+	_Atomic uint64_t id; /* 0: free; up to CLEAN_JOBS: that job takes it */
 	_Atomic uint64_t places;
 	_Atomic uint64_t number[2];
 };
@@ -85,9 +86,10 @@ uint32_t moved_levels_max(uint32_t lines);
 
 /**
  * moved_add() - the entry of @id, which is at @at if it is a new one
+ * @job: its number + 1; recovery: 1
  * Return: 0, or -ENOMEM with the text.
  */
-int moved_add(struct journal *j, uint64_t id, const struct slot_place *at,
+int moved_add(struct journal *j, uint32_t job, uint64_t id, const struct slot_place *at,
 	      struct moved_entry **entry);
 /* the other place, of which there is none */
 void moved_announce(struct moved_entry *entry, const struct slot_place *to);
@@ -98,6 +100,9 @@ void moved_settle(struct moved_entry *entry);
 
 /* recovery: it is there and nowhere else */
 void moved_put(struct moved_entry *entry, const struct slot_place *at);
+
+/* what a dead @job was about to take is free again */
+void moved_free_taken(struct journal *j, uint32_t job);
 
 /* from one to the next that has another place, @after NULL: the first; NULL: none.
  * Context: as above */

@@ -146,7 +146,7 @@ static int recover_moved_slot(struct recovery *r, const struct slot_place *at)
 		error = recover_loses(r, &other);
 	}
 	if (!error)
-		error = moved_add(r->j, id, at, &entry);
+		error = moved_add(r->j, 1, id, at, &entry);
 	if (!error)
 		moved_put(entry, at);
 	return error;

@@ -14,7 +14,7 @@ static uint32_t reserve_segments(const struct journal *j)
 {
 	uint64_t stage = j->geometry.ring_bytes * j->geometry.lanes;
 
-	return (uint32_t)(stage / 64 * 104 / segment_room(j)) + 2 + RESERVE_CLEAN;
+	return (uint32_t)(stage / 64 * 104 / segment_room(j)) + 2 + reserve_clean(j);
 }
 
 /*
@@ -30,7 +30,7 @@ static uint64_t reserve_share(const struct journal *j, uint64_t line_cost)
 
 	if (room <= lost)
 		return 0;
-	all = (j->segments.reserve - RESERVE_CLEAN - 1) * (room - lost);
+	all = (j->segments.reserve - reserve_clean(j) - 1) * (room - lost);
 	/* A lane may be destaged in two parts: some had begun when the reserve was
 	 * reached.  Each begins with a line and ends with a block that is not full. */
 	lost = j->lane_count * (line_cost + j->block_bytes);

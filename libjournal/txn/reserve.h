@@ -12,7 +12,7 @@
  * owed is counted in bytes, and a line costs the bytes that are its share of a
  * segment: n segments hold what owes n rooms, whichever of the two fills them.
  *
- * One of them is the cleaner's.  It opens a segment only for what it moves out of
+ * One or two of them are the cleaner's.  It opens a segment only for what it moves out of
  * others, and what it takes up whole of one finds room in one: so it is one segment
  * behind at most, until the one that it cleans is dead (clean.c).
  */
@@ -21,7 +21,13 @@
 
 #include "txn/journal_impl.h"
 
-#define RESERVE_CLEAN 1u /* the cleaner's */
+/* The cleaner's; and where there are many, that of one more, who cleans while one is
+ * stopped in it (clean_job.h).  A log of more than 256 MiB is known by its
+ * segments, whose size never changes. */
+static inline uint32_t reserve_clean(const struct journal *j)
+{
+	return j->segment_bytes > LOG_SEGMENT_MIN ? 2 : 1;
+}
 
 /* how many segments are set aside, and each lane's share of them */
 void reserve_make(struct journal *j);

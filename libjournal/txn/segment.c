@@ -347,13 +347,18 @@ static int segment_take_free(struct journal *j, struct head *head, bool reserved
 	return error;
 }
 
-int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
-		 bool reserved, struct segment **out)
+/* What is reserved is for those that nobody may wait for.  The cleaner does not clean to
+ * have room to clean.  Without durable bits it writes records of retires to the stream: so
+ * not while that is waiting for the segment. */
+static bool segment_take_cleans(const struct journal *j, enum head_kind kind, bool reserved)
 {
-	/* What is reserved is for those that nobody may wait for, and the cleaner's own.
-	 * Without durable bits the cleaner writes records of retires to the stream: so
-	 * not while that is waiting for the segment. */
-	bool cleans = !reserved && (j->bits_durable || kind == LOG_EXTENTS);
+	return !reserved && kind != HEAD_MOVED && (j->bits_durable || kind == HEAD_EXTENTS);
+}
+
+int segment_take(struct journal *j, struct head *head, enum head_kind kind, bool reserved,
+		 struct segment **out)
+{
+	bool cleans = segment_take_cleans(j, kind, reserved);
 	struct segment *segment;
 	int error = 0;
 
@@ -363,7 +368,8 @@ int segment_take(struct journal *j, struct head *head, enum log_segment_kind kin
 		error = segment_take_free(j, head, reserved, cleans, &segment);
 		if (error)
 			return error;
-		segment_draw(j, head, segment, kind);
+		segment_draw(j, head, segment,
+			     kind == HEAD_EXTENTS ? LOG_EXTENTS : LOG_STREAM);
 		error = segment_write_header(j, segment);
 		if (error) {
 			segment_give_back(j, segment);

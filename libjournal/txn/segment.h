@@ -30,8 +30,8 @@ static inline bool segment_is_there(const struct segment *segment)
  * Context: the head's holder; blocks for two log writes.
  * Return: 0, -ENOSPC the log is full, or the sticky failure.
  */
-int segment_take(struct journal *j, struct head *head, enum log_segment_kind kind,
-		 bool reserved, struct segment **segment);
+int segment_take(struct journal *j, struct head *head, enum head_kind kind, bool reserved,
+		 struct segment **segment);
 /* whether its log is out of use, or it is to go itself */
 static inline bool segment_is_out(const struct journal *j, const struct segment *segment)
 {

@@ -160,9 +160,11 @@ static void shared_first(struct journal *j)
 	for (i = 0; i < MEMBERS; i++)
 		slots_from_none(&j->members[i].own);
 	atomic_store(&j->shared->health, health_word(1, HEALTH_TRUSTED, 0));
-	atomic_store(&j->shared->moves_turn, 1);
-	slots_from_none(&j->shared->moving);
-	j->shared->moving.moved = 1;
+	for (i = 0; i < CLEAN_JOBS; i++) {
+		slots_from_none(&j->shared->clean[i].moving);
+		j->shared->clean[i].moving.moved = i + 1;
+		atomic_store(&j->shared->clean[i].moves_turn, 1);
+	}
 }
 
 /* ---- memory that is there before it is touched ------------------------------- */

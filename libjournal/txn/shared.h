@@ -46,6 +46,9 @@ struct line {
 	/* 1: never live again: aborted, or somebody retires it, or did, or moved on */
 	_Atomic uint64_t claimed[MARKER_LINE_WORDS];
 	_Atomic uint32_t left; /* so many lived in it when it could not be cleaned */
+	/* number + 1 of the cleaner's job that moves what lives in it, or to it; 0: none.
+	 * Who has it alone changes entries (moved.h) of what is in it. */
+	_Atomic uint32_t mover;
 } __attribute__((aligned(64))); /* two lanes' lines share no cache line */
 
 /* what lives in it was moved there: its slots are nobody's ids (moved.h), and the index
@@ -86,7 +89,7 @@ struct slots_from {
 	_Atomic uint32_t next;    /* slot in it; stored before the slot is used */
 	_Atomic uint32_t opening; /* the line that is being opened for it, or NO_LINE */
 	uint32_t owner;           /* the member, of its own; 0: a lane's */
-	uint32_t moved;           /* they are for what is moved */
+	uint32_t moved;           /* for what is moved: number + 1 of the cleaner's job */
 	_Atomic uint64_t opening_number;
 	uint64_t line_number;
 };
@@ -213,6 +216,19 @@ struct head_shared {
 	uint32_t durable_notes; /* of the notes, those of records that are durable */
 } __attribute__((aligned(128)));
 
+/* ---- cleaning: clean_job.c ---- */
+
+#define CLEAN_JOBS 4u /* one, and as many more as there are that are stopped in it */
+
+struct clean_job {
+	_Atomic uint32_t who;
+	_Atomic uint32_t beat;    /* it goes on */
+	_Atomic uint32_t stopped; /* the beat at which somebody found that it does not */
+	_Atomic uint64_t cleaning; /* turn << 32 | number + 1 of what it holds; 0: nothing */
+	struct slots_from moving; /* where slots for what is moved are taken from */
+	_Atomic uint64_t moves_turn; /* of health: what moved before it is settled */
+} __attribute__((aligned(128)));
+
 /* ---- members: member.c ---- */
 
 #define MEMBERS 1024u
@@ -317,7 +333,6 @@ struct shared {
 	_Atomic uint64_t sound_look_ns, sound_since_ns;
 	_Atomic uint32_t returns, relapses;
 	_Atomic uint32_t views_made;
-	_Atomic uint64_t moves_turn; /* the cleaner's: what moved before it is settled */
 	_Atomic uint64_t incarnation;
 	_Atomic uint32_t overflow_count;
 
@@ -343,13 +358,10 @@ struct shared {
 
 	_Atomic uint64_t swept_ns; /* when the dead were looked for */
 	_Atomic uint64_t checkpointer __attribute__((aligned(128))); /* turn << 32 | who */
-	_Atomic uint32_t cleaner; /* who */
 	_Atomic uint32_t resizer, resize_phase; /* who; resize.h */
 	/* destaging in the background: turn << 32 | who, and that he goes on */
 	_Atomic uint64_t destager, destager_beat;
-	_Atomic uint64_t cleaning; /* turn << 32 | number + 1 of what it holds; 0: nothing */
-	/* the cleaner's, too: where it takes slots for what it moves */
-	struct slots_from moving;
+	struct clean_job clean[CLEAN_JOBS];
 	_Atomic uint32_t moved_levels; /* of the table of what was moved */
 	_Atomic uint64_t checkpoints;
 };

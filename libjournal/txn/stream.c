@@ -283,6 +283,14 @@ static bool stream_is_full(const struct stream *s, int error, bool reserved)
 	return error == -ENOSPC && !reserved && !s->j->bits_durable && s->kind == HEAD_STREAM;
 }
 
+/* The cleaner does not clean to have room to clean. */
+static int stream_admit(const struct stream *s)
+{
+	if (s->kind != HEAD_MOVED)
+		return segments_admit(s->j);
+	return reserve_broken(s->j) ? segments_full(s->j) : 0;
+}
+
 /*
  * Room for the record, with the lock.  Whether the log takes it is looked at again
  * under the lock: meanwhile a destage or a retire may have rolled the head into
@@ -295,7 +303,7 @@ static int stream_enter(struct stream *s, uint32_t need, uint32_t entries, bool 
 	int error;
 
 	for (;;) {
-		error = reserved ? 0 : segments_admit(j);
+		error = reserved ? 0 : stream_admit(s);
 		pthread_mutex_lock(&s->lock);
 		if (!error)
 			error = s->error;

@@ -257,8 +257,8 @@ static int takeover_all(struct journal *j, uint32_t number)
 		error = takeover_own(j, number);
 	if (!error)
 		error = takeover_retires(j);
-	if (!error && atomic_load(&j->shared->cleaner) == number + 1)
-		error = takeover_move(j);
+	if (!error)
+		error = takeover_moves(j, number);
 	if (error)
 		return error;
 	takeover_cells(j, number);

@@ -15,10 +15,10 @@ int takeover_line(struct journal *j, uint32_t line, uint64_t number, uint32_t li
 /* takeover_lane.c: the lanes that member @number had leased */
 int takeover_lanes(struct journal *j, uint32_t number);
 /* takeover_move.c: what the dead cleaner was moving to another line */
-int takeover_move(struct journal *j);
-/* what was on its way when NVRAM was given up, once it is gone back to.  Context: the
- * cleaner, who has nothing under way.  Return: 0 or negative errno */
-int takeover_moves(struct journal *j);
+int takeover_moves(struct journal *j, uint32_t number);
+/* what was on its way when NVRAM was given up, once it is gone back to.  Context: @mine is
+ * the caller's, and has nothing under way.  Return: 0 or negative errno */
+int takeover_moves_over(struct journal *j, struct clean_job *mine);
 /* takeover_head.c: the heads */
 int takeover_heads(struct journal *j, uint32_t number);
 

@@ -11,6 +11,7 @@
 
 #include "txn/cell.h"
 #include "txn/checkpoint.h"
+#include "txn/clean_job.h"
 #include "txn/health.h"
 #include "txn/line.h"
 #include "txn/logs.h"
@@ -20,6 +21,7 @@
 
 struct half {
 	struct moved m;
+	const struct slots_from *own; /* the dead mover's */
 	bool ends;         /* else it is undone */
 	struct place old;  /* what was in the slot that goes */
 };
@@ -29,10 +31,8 @@ static bool place_committed(const struct journal *j, const struct slot_place *at
 	return atomic_load(&j->lines[at->line].committed[at->slot / 64]) >> (at->slot & 63) & 1;
 }
 
-static bool place_is_movers(const struct journal *j, const struct slot_place *at)
+static bool place_is_movers(const struct slots_from *own, const struct slot_place *at)
 {
-	const struct slots_from *own = &j->shared->moving;
-
 	return at->line == own->line && at->number == own->line_number;
 }
 
@@ -65,11 +65,11 @@ static void half_undo(struct journal *j, struct half *half)
 
 static void half_decide(struct journal *j, struct half *half, struct cell *cell)
 {
-	if (!place_is_movers(j, &half->m.at) && place_committed(j, &half->m.other)) {
+	if (!place_is_movers(half->own, &half->m.at) && place_committed(j, &half->m.other)) {
 		moved_publish(half->m.entry);
 		(void)moved_find(j, half->m.id, &half->m);
 	}
-	half->ends = place_is_movers(j, &half->m.at);
+	half->ends = place_is_movers(half->own, &half->m.at);
 	if (half->ends)
 		half_end(j, half, cell);
 	else
@@ -120,44 +120,93 @@ static int takeover_halves(struct journal *j, struct half *all, uint32_t count, 
 	return error == LOG_OUT ? 0 : error;
 }
 
-static int takeover_unsettled(struct journal *j, uint64_t seen)
+/* One of its two places is in the line that he moved to; others' are others'. */
+static bool half_is_of(const struct slots_from *own, const struct moved *m)
 {
-	struct half *all = calloc(MOVE_BATCH, sizeof(*all));
+	return place_is_movers(own, &m->at) || place_is_movers(own, &m->other);
+}
+
+static uint32_t halves_of(struct journal *j, const struct slots_from *own, struct half *all)
+{
 	struct moved_entry *entry = NULL;
 	uint32_t count = 0;
+
+	if (!moved_any(j) || own->line == NO_LINE)
+		return 0;
+	/* one mover has no more than a batch */
+	while (count < MOVE_BATCH && (entry = moved_unsettled(j, entry, &all[count].m))) {
+		all[count].own = own;
+		count += half_is_of(own, &all[count].m);
+	}
+	return count;
+}
+
+static int takeover_unsettled(struct journal *j, const struct slots_from *own, uint64_t seen)
+{
+	struct half *all = calloc(MOVE_BATCH + 1, sizeof(*all));
+	uint32_t count;
 	int error = 0;
 
 	if (!all)
-		error = journal_say(j, -ENOMEM, "no memory to take over from the dead");
-	/* one mover has no more than a batch */
-	while (!error && count < MOVE_BATCH &&
-	       (entry = moved_unsettled(j, entry, &all[count].m)))
-		count++;
+		return journal_say(j, -ENOMEM, "no memory to take over from the dead");
+	count = halves_of(j, own, all);
 	if (count)
 		error = takeover_halves(j, all, count, seen);
 	free(all);
 	return error;
 }
 
-int takeover_moves(struct journal *j)
+/* Lines that he moved from, or to, are anybody's again: when nothing in them has two
+ * places any more. */
+static void takeover_claims(struct journal *j, const struct slots_from *own)
+{
+	uint32_t line, used = j->shared->lines_used, mover;
+
+	for (line = 0; line < used; line++) {
+		mover = own->moved;
+		if (line != own->line)
+			(void)atomic_compare_exchange_strong(&j->lines[line].mover, &mover, 0);
+	}
+	moved_free_taken(j, own->moved);
+}
+
+static int moves_over(struct journal *j, struct clean_job *job)
 {
 	uint64_t seen = health_trusted(j);
-	struct moved unsettled;
-	int error = 0;
+	int error;
 
-	if (!seen || health_turn(seen) == atomic_load(&j->shared->moves_turn))
+	if (!seen || health_turn(seen) == atomic_load(&job->moves_turn))
 		return 0;
-	while (!error && moved_any(j) && moved_unsettled(j, NULL, &unsettled) &&
-	       health_word_now(j) == seen)
-		error = takeover_unsettled(j, seen);
-	if (!error && health_word_now(j) == seen)
-		atomic_store(&j->shared->moves_turn, health_turn(seen));
+	error = takeover_unsettled(j, &job->moving, seen);
+	if (error || health_word_now(j) != seen)
+		return error;
+	takeover_claims(j, &job->moving);
+	atomic_store(&job->moves_turn, health_turn(seen));
+	return 0;
+}
+
+/* Of all jobs that nobody has at the moment: nobody else may ever take them again. */
+int takeover_moves_over(struct journal *j, struct clean_job *mine)
+{
+	struct clean_job *job;
+	uint32_t i, nobody;
+	int error = moves_over(j, mine);
+
+	for (i = 0; i < CLEAN_JOBS && !error; i++) {
+		job = &j->shared->clean[i];
+		nobody = 0;
+		if (atomic_load(&job->moves_turn) == atomic_load(&mine->moves_turn) ||
+		    !atomic_compare_exchange_strong(&job->who, &nobody, j->member))
+			continue;
+		error = moves_over(j, job);
+		clean_job_give(job);
+	}
 	return error;
 }
 
-int takeover_move(struct journal *j)
+static int takeover_move(struct journal *j, struct clean_job *job)
 {
-	struct slots_from *own = &j->shared->moving;
+	struct slots_from *own = &job->moving;
 	uint64_t seen = health_trusted(j);
 	int error;
 
@@ -166,11 +215,24 @@ int takeover_move(struct journal *j)
 	if (j->bits_durable && !seen)
 		return 0;
 	takeover_opening(j, own);
-	error = moved_any(j) ? takeover_unsettled(j, seen) : 0;
+	error = takeover_unsettled(j, own, seen);
 	/* slots that were taken and not announced */
 	if (!error && own->line != NO_LINE)
 		error = takeover_line(j, own->line, own->line_number, own->next);
-	if (!error)
-		line_leave(j, own);
+	if (error)
+		return error;
+	line_leave(j, own);
+	takeover_claims(j, own);
+	return 0;
+}
+
+int takeover_moves(struct journal *j, uint32_t number)
+{
+	uint32_t i;
+	int error = 0;
+
+	for (i = 0; i < CLEAN_JOBS && !error; i++)
+		if (atomic_load(&j->shared->clean[i].who) == number + 1)
+			error = takeover_move(j, &j->shared->clean[i]);
 	return error;
 }

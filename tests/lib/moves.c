@@ -14,8 +14,42 @@ const struct crash_plan moves_plan_file = { .checkpointed = true };
 
 void moves_leave(struct journal *j)
 {
+	uint32_t i;
+
 	line_leave(j, j->own);
-	line_leave(j, &j->shared->moving);
+	for (i = 0; i < CLEAN_JOBS; i++)
+		if (!atomic_load(&j->shared->clean[i].who))
+			line_leave(j, &j->shared->clean[i].moving);
+}
+
+void moves_past_the_stopped(struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < CLEAN_JOBS; i++)
+		atomic_store(&j->shared->clean[i].stopped, j->shared->clean[i].beat);
+}
+
+void moves_nothing_is_half_done(struct journal *j)
+{
+	const struct line *line;
+	uint32_t i, word;
+	struct moved m;
+
+	for (i = 0; i < CLEAN_JOBS; i++) {
+		assert_int_equal(atomic_load(&j->shared->clean[i].who), 0);
+		assert_true(atomic_load(&j->shared->clean[i].cleaning) == 0);
+		assert_int_equal(j->shared->clean[i].moving.line, NO_LINE);
+	}
+	assert_null(moved_unsettled(j, NULL, &m));
+	for (i = 0; i < j->shared->lines_used; i++) {
+		line = &j->lines[i];
+		assert_int_equal(atomic_load(&line->mover), 0);
+		for (word = 0; word < MARKER_LINE_WORDS; word++)
+			if (line_state_of(line->use) == LINE_OPEN)
+				assert_true((line->committed[word] | line->claimed[word]) ==
+					    ~0ull);
+	}
 }
 
 int moves_put_alone(struct place *p, enum journal_path path, uint64_t seed, uint64_t *id)

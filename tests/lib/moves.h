@@ -23,6 +23,12 @@ int moves_all(struct journal *j);
 /* the same without giving up anything before, for who may not stop anybody */
 int moves_some(struct journal *j);
 
+/* As if others had waited for the cleaners that are stopped: they go round them. */
+void moves_past_the_stopped(struct journal *j);
+
+/* Nothing of a cleaner is left, and no line is held but by what lives in it. */
+void moves_nothing_is_half_done(struct journal *j);
+
 /* where it lives; Return: false: nowhere */
 bool moves_where(const struct journal *j, uint64_t id, struct slot_place *at);
 

@@ -28,7 +28,7 @@ static struct {
 	sem_t arrived; /* the first stands still, or has ended */
 	sem_t go;
 	bool gone; /* it was let go, and has ended */
-	bool kills;
+	int signal; /* that its process gets there; 0: it stands still */
 	volatile bool ends; /* it is in step_end(): no place to stand */
 } step;
 
@@ -54,9 +54,11 @@ static void step_stepped(uint64_t place)
 
 static void step_arrived(void)
 {
-	if (step.kills)
-		(void)kill(getpid(), SIGKILL);
 	step.met.stood = true;
+	if (step.signal) {
+		(void)kill(getpid(), step.signal);
+		return;
+	}
 	(void)sem_post(&step.arrived);
 	while (sem_wait(&step.go))
 		;
@@ -126,13 +128,24 @@ struct step_met step_run(const struct step_pair *pair, uint32_t place)
 	return step_both(pair, &places[place]);
 }
 
-void step_killed(const struct step_pair *pair, uint32_t place)
+static void step_signalled(const struct step_pair *pair, uint32_t place, int signal)
 {
 	JASSERT(place < place_count);
 	step.place = &places[place];
-	step.kills = true;
+	step.signal = signal;
+	step.met.stood = false;
 	who = 1;
 	pair->first(pair->context);
+}
+
+void step_killed(const struct step_pair *pair, uint32_t place)
+{
+	step_signalled(pair, place, SIGKILL);
+}
+
+void step_stopped(const struct step_pair *pair, uint32_t place)
+{
+	step_signalled(pair, place, SIGSTOP);
 }
 
 void step_not(const struct step_pair *pair)

@@ -47,6 +47,8 @@ struct step_met step_run(const struct step_pair *pair, uint32_t place);
 /* In a child of fork(): let the first run in this very thread, and the process be killed
  * at one of those places.  Returns if it does not come there. */
 void step_killed(const struct step_pair *pair, uint32_t place);
+/* The same, but it is stopped there (SIGSTOP), and may go on. */
+void step_stopped(const struct step_pair *pair, uint32_t place);
 
 /* In the thread of the first; in any other they do nothing.  Several times: what lies
  * between an end and the next begin is left out. */

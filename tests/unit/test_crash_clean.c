@@ -213,8 +213,9 @@ static void what_a_dead_cleaner_held_is_let_go(void **state)
 	leave(p, HEAD_EXTENTS);
 	segment = &p->j->segments.all[where_segment(p->j->slots[id & 511].where)];
 	assert_true(segment_keep(segment));
-	atomic_store(&p->j->shared->cleaner, 77);
-	atomic_store(&p->j->shared->cleaning, segment->use >> 32 << 32 | (segment->number + 1));
+	atomic_store(&p->j->shared->clean[1].who, 77);
+	atomic_store(&p->j->shared->clean[1].cleaning,
+		     segment->use >> 32 << 32 | (segment->number + 1));
 	clean_takeover(p->j, 76);
 	assert_int_equal(segment_live_of(segment->use), 2);
 	clean_takeover(p->j, 77);

@@ -115,7 +115,7 @@ static bool clean_the(struct journal *j, uint32_t number)
 	if (!segment_keep(victim)) /* open, or free */
 		return false;
 	assert_int_equal(stream_buffers(&j->moved), 0);
-	assert_int_equal(clean_victim(j, victim, UINT64_MAX, &gained), 0);
+	assert_int_equal(clean_victim(j, &j->shared->clean[0], victim, UINT64_MAX, &gained), 0);
 	segment_release(j, victim, 1);
 	return gained;
 }

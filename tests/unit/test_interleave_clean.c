@@ -143,7 +143,8 @@ static void first_cleans_large(void *scene)
 	victim = &s->p->j->segments.all[where_segment(index_live(s->p->j, s->x)->where)];
 	s->first = segment_keep(victim) ? stream_buffers(&s->p->j->moved) : -ENODATA;
 	if (!s->first)
-		s->first = clean_victim(s->p->j, victim, UINT64_MAX, &gained);
+		s->first = clean_victim(s->p->j, &s->p->j->shared->clean[0], victim, UINT64_MAX,
+					&gained);
 	step_end();
 	segment_release(s->p->j, victim, 1);
 }

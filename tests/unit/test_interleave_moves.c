@@ -354,25 +354,6 @@ static void all_live(struct killing *k)
 	assert_int_equal(journal_next(k->bed.j, entry.id, &entry), -ENOENT);
 }
 
-/* Nothing of the dead one is left, and no line is held but by what lives in it. */
-static void nothing_is_half_done(struct journal *j)
-{
-	const struct line *line;
-	uint32_t i, word;
-	struct moved m;
-
-	assert_int_equal(atomic_load(&j->shared->cleaner), 0);
-	assert_int_equal(j->shared->moving.line, NO_LINE);
-	assert_null(moved_unsettled(j, NULL, &m));
-	for (i = 0; i < j->shared->lines_used; i++) {
-		line = &j->lines[i];
-		for (word = 0; word < MARKER_LINE_WORDS; word++)
-			if (line_state_of(line->use) == LINE_OPEN)
-				assert_int_equal(line->committed[word] | line->claimed[word],
-						 ~0ull);
-	}
-}
-
 static void retired_for_good(struct killing *k, bool reopen)
 {
 	uint32_t i;
@@ -449,7 +430,7 @@ static void p2_a_dead_movers_moves_are_ended(enum bed_medium medium)
 		all_live(&k);
 		/* one that was not killed has left its line to who comes next */
 		moves_leave(k.bed.j);
-		nothing_is_half_done(k.bed.j);
+		moves_nothing_is_half_done(k.bed.j);
 		if (reopen) {
 			bed_check(&k.bed, 0);
 			bed_reopen(&k.bed);

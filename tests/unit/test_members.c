@@ -142,10 +142,10 @@ static void a_segment_given_back_is_another_s(enum bed_medium medium)
 	living = &bed.j->heads[HEADS - 2];
 	atomic_store(&dead->s->lease, 5 + 1);
 	atomic_store(&living->s->lease, bed.j->member);
-	assert_int_equal(segment_take(bed.j, dead, LOG_STREAM, false, &segment), 0);
+	assert_int_equal(segment_take(bed.j, dead, HEAD_STREAM, false, &segment), 0);
 	segment_give_back(bed.j, segment);
 	atomic_store(&bed.j->shared->segment_hint[0], segment->number);
-	assert_int_equal(segment_take(bed.j, living, LOG_STREAM, false, &again), 0);
+	assert_int_equal(segment_take(bed.j, living, HEAD_STREAM, false, &again), 0);
 	assert_ptr_equal(again, segment);
 	dies(bed.j, 5, MEMBER_ALIVE);
 	takeover_sweep(bed.j, 0);
