@@ -23,6 +23,7 @@
 #include "lib/sick.h"
 #include "lib/step.h"
 #include "txn/health.h"
+#include "txn/line.h"
 
 struct scene {
 	struct sick sick;
@@ -197,6 +198,77 @@ static void everywhere_in_the_switch(enum journal_path path, bool retires)
 	assert_true(stood > 5);
 }
 
+/* ---- nothing is told before there is a list ------------------------------------------- */
+
+/*
+ * The second, once NVRAM is not trusted, opens a line that NVRAM will never know of, and
+ * commits by the log; then the power goes, wherever the first is.  NVRAM takes nothing
+ * any more, but is there, and counts as long as journal.conf names it.
+ */
+static void second_tells(void *context)
+{
+	struct scene *s = context;
+	struct crash_world *world = &s->sick.p->world;
+
+	if (health_now(s->sick.p->j) == HEALTH_TRUSTED)
+		return;
+	world->fence_error = -EIO;
+	s->first = place_put(s->sick.p, JOURNAL_PATH_SYNCED, 2, &s->y);
+	s->worked = true;
+	/* told, or not: nothing happens after that */
+	world->dead = true;
+}
+
+/* no slot of the line that it would go to is left */
+static void scene_use_up(struct scene *s)
+{
+	struct journal *j = s->sick.p->j;
+	uint64_t id;
+
+	while (j->own->next != SLOTS_PER_LINE) {
+		assert_int_equal(place_put(s->sick.p, JOURNAL_PATH_SYNCED, 5, &id), 0);
+		assert_int_equal(journal_retire(j, id), 0);
+	}
+}
+
+static void scene_is_told(struct scene *s)
+{
+	bool abandoned = sick_is_abandoned(&s->sick);
+
+	s->sick.p->world.fence_error = 0;
+	sick_cut(&s->sick, CRASH_DROP, 0, abandoned);
+	assert_int_equal(sick_open(&s->sick), 0);
+	scene_is_made(s, s->x, 1);
+	if (s->worked && !s->first)
+		scene_is_made(s, s->y, 2);
+	assert_int_equal(place_lost_unnamed(s->sick.p), 0);
+}
+
+static void p14_nothing_is_told_before_the_list_is_in_force(void **state)
+{
+	struct scene scene;
+	struct step_pair pair = { first_gives_up, second_tells, &scene };
+	uint32_t place, places, told = 0;
+
+	(void)state;
+	if (!step_possible())
+		skip();
+	scene_make(&scene, JOURNAL_PATH_DIRECT, false);
+	scene_use_up(&scene);
+	places = step_places(&pair);
+	sick_free(&scene.sick);
+	for (place = 0; place < places; place += 1 + places / 100 * stride()) {
+		scene_make(&scene, JOURNAL_PATH_DIRECT, false);
+		scene_use_up(&scene);
+		(void)step_run(&pair, place);
+		told += scene.worked && !scene.first;
+		scene_is_told(&scene);
+		sick_free(&scene.sick);
+	}
+	printf("# %u places, told at %u\n", places, told);
+	assert_true(told > 0);
+}
+
 static void p14_a_switch_scans_after_it_has_said_so(void **state)
 {
 	(void)state;
@@ -251,6 +323,7 @@ int main(void)
 		cmocka_unit_test(p14_a_switch_scans_after_it_has_said_so),
 		cmocka_unit_test(p14_a_retire_beside_a_switch_is_recorded),
 		cmocka_unit_test(p14_a_synced_commit_waits_for_the_list),
+		cmocka_unit_test(p14_nothing_is_told_before_the_list_is_in_force),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
