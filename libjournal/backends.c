@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log/log_file.h"
+#include "log/log_mirror.h"
 #include "marker/file.h"
 #include "marker/pmem_open.h"
 #include "marker/sim.h"
@@ -87,4 +88,31 @@ int backend_extend_log(const char *path, uint64_t from, uint64_t to,
 int backend_trim_log(const char *path, uint64_t bytes, struct message *message)
 {
 	return log_file_trim(path, bytes, message);
+}
+
+int backend_open_mirror(const char *const path[2], const uint8_t uuid[16], unsigned int left,
+			log_store_opener *open, unsigned int flags, uint64_t bytes,
+			const struct journal_progress *progress, struct log_store **store,
+			struct message *message)
+{
+	const struct log_legs_of of = { { path[0], path[1] }, uuid, left, open, NULL };
+
+	return log_mirror_open(&of, flags, bytes, progress, store, message);
+}
+
+int backend_join_mirror(const char *const path[2], const uint8_t uuid[16], log_store_joiner *join,
+			unsigned int flags, struct log_share *share, struct log_store **store,
+			struct message *message)
+{
+	const struct log_legs_of of = { { path[0], path[1] }, uuid, 0, NULL, join };
+
+	return log_mirror_join(&of, flags, share, store, message);
+}
+
+int backend_choose_leg(const char *const path[2], const uint8_t uuid[16], log_store_opener *open,
+		       unsigned int keep, struct message *message)
+{
+	const struct log_legs_of of = { { path[0], path[1] }, uuid, 0, open, NULL };
+
+	return log_mirror_choose(&of, keep, message);
 }

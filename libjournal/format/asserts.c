@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "format/features.h"
+#include "format/leg.h"
 #include "format/log.h"
 #include "format/marker.h"
 #include "format/stage.h"
@@ -70,6 +71,23 @@ VALUE(STAGE_MAGIC, 0x534a);
 VALUE(STAGE_DATA, 1);
 VALUE(STAGE_VOID, 2);
 VALUE(STAGE_ALIGN, 64);
+
+SIZE(struct leg_super, 4096);
+AT(leg_super, magic, 0);
+AT(leg_super, version, 8);
+AT(leg_super, crc, 12);
+AT(leg_super, compat, 16);
+AT(leg_super, ro_compat, 24);
+AT(leg_super, incompat, 32);
+AT(leg_super, uuid, 40);
+AT(leg_super, pair, 56);
+AT(leg_super, bytes, 64);
+AT(leg_super, events, 72);
+AT(leg_super, left_ns, 80);
+AT(leg_super, leg, 88);
+AT(leg_super, good, 92);
+VALUE(LEG_HEAD_BYTES, 8192);
+VALUE(LEGS, 2);
 
 SIZE(struct log_super, 4096);
 AT(log_super, magic, 0);

@@ -8,5 +8,7 @@ const struct feature features[] = {
 	  "transactions that live long are moved to other marker lines" },
 	{ "runs", FEATURE_LOG, FEATURE_INCOMPAT, FORMAT_INCOMPAT_RUNS, false,
 	  "the journal was resized: journal.conf says which segments there are" },
+	{ "mirrored", FEATURE_LOG, FEATURE_INCOMPAT, FORMAT_INCOMPAT_MIRRORED, false,
+	  "every block of the log lies on two media" },
 	{ 0 },
 };

@@ -25,7 +25,12 @@
 #define FORMAT_INCOMPAT_MOVED 1ull
 /* of a log: which segments it has is in journal.conf, perhaps (run.h) */
 #define FORMAT_INCOMPAT_RUNS  2ull
-#define LOG_INCOMPAT_KNOWN    (FORMAT_INCOMPAT_MOVED | FORMAT_INCOMPAT_RUNS)
+/* of a log: it lies on two legs (format/leg.h), and is no log without their heads */
+#define FORMAT_INCOMPAT_MIRRORED 4ull
+#define LOG_INCOMPAT_KNOWN \
+	(FORMAT_INCOMPAT_MOVED | FORMAT_INCOMPAT_RUNS | FORMAT_INCOMPAT_MIRRORED)
+
+#define LEG_INCOMPAT_KNOWN    0ull
 
 enum feature_medium { FEATURE_MARKER, FEATURE_LOG };
 enum feature_mask { FEATURE_COMPAT, FEATURE_RO_COMPAT, FEATURE_INCOMPAT, FEATURE_MASKS };

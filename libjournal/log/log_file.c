@@ -118,7 +118,7 @@ static void file_close(struct log_store *store)
 
 #define FILE_OPS(name)                                                           \
 	{                                                                        \
-		.backend = (name), .write = file_write, .read = file_read,       \
+		.backend = (name), .waits = true, .write = file_write, .read = file_read,       \
 		.queue = file_queue, .flush = file_flush, .buffer = file_buffer, \
 		.buffer_done = file_buffer_done, .share = file_share,            \
 		.close = file_close,                                             \

@@ -59,26 +59,55 @@ struct log_counters {
 /* of those that all count in, by processor, so that they share no cache line */
 #define LOG_COUNTER_SHARDS 16u
 
+struct log_copies_ops;
+
+/**
+ * struct log_legs - of a log that lies on two: which of them are in use (log_copies.h)
+ * @left: which one was left: seconds since 1970 << 8 | its number + 1; 0: none.  Set
+ *        before that is durable, and never again
+ * @out:  a bit for each that is out of date: not read, not written.  Set after that is
+ *        durable on the other one
+ * @events: what the next change is above
+ * @damaged, @repaired: copies that did not verify, the other one did; of these, those
+ *        that were written anew.  @offset, @repaired_ns: the last one
+ * @why:  for people, of whoever left it
+ */
+struct log_legs {
+	_Atomic uint64_t left;
+	_Atomic uint64_t events;
+	_Atomic uint32_t out;
+	_Atomic uint64_t damaged[2], repaired[2], offset[2], repaired_ns[2];
+	char why[2][160];
+};
+
 /**
  * struct log_share - what one process found, and the flush that all combine
  * @flush: the log's own; zeroed, it is ready
+ * @legs:  the log's own, too
  * Lies in memory that others map.  Who joins does not look at the medium again.
  */
+#define LOG_SHARES 3u /* one for a log; two more for the legs that it may lie on */
+
 struct log_share {
 	uint32_t class;
 	uint32_t block_bytes;
 	uint64_t bytes;
 	uint32_t direct, device, sync_free;
 	uint32_t gone; /* errno: it is not there (log_gone.h) */
+	uint64_t pair; /* of two legs (format/leg.h) */
 	char evidence[256];
 	char routine[64];
 	_Atomic uint64_t flush[8];
 	_Atomic uint32_t writing; /* durable writes under way */
+	struct log_legs legs;
 	struct log_counters counters[LOG_COUNTER_SHARDS];
 };
 
 struct log_store_ops {
-	const char *backend; /* "io_uring", "pwrite" */
+	const char *backend; /* "io_uring", "pwrite", "mirror" */
+	/* its calls wait for a device: of two stores both are asked at a time, each by a
+	 * thread of its own */
+	bool waits;
 	/* write all of @io, in any order; @durable: all are on return.
 	 * Return: 0, or the first failure (each io has its own result too). */
 	int (*write)(struct log_store *store, struct log_io *io, unsigned int count,
@@ -92,7 +121,8 @@ struct log_store_ops {
 	/* every write completed before the call is durable on return; calls of
 	 * several threads share one flush (P13) */
 	int (*flush)(struct log_store *store);
-	/* what others may join; it stays until close.  NULL: not to be shared */
+	/* what others may join, LOG_SHARES of them; it stays until close.  NULL: not to be
+	 * shared */
 	void (*share)(struct log_store *store, struct log_share *share);
 	/* a buffer of LOG_BUFFER_BYTES from the pool, or NULL for want of memory */
 	void *(*buffer)(struct log_store *store);
@@ -102,6 +132,7 @@ struct log_store_ops {
 
 struct log_store {
 	const struct log_store_ops *ops;
+	const struct log_copies_ops *copies; /* of one that keeps several, else NULL */
 	uint64_t bytes;        /* log_store_bytes(): it may become more */
 	uint32_t block_bytes;  /* unit of I/O; power of two, 512 to 4096: no smaller
 				* than the physical sector, so that rewriting one

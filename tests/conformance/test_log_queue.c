@@ -24,6 +24,7 @@
 #include "../lib/fault_log.h"
 #include "../lib/scratch.h"
 #include "log/log_file.h"
+#include "log/log_mirror.h"
 #include "store/log_queue.h"
 #include "util/math.h"
 
@@ -36,7 +37,7 @@ struct backend {
 	const char *name;
 	const char *parent; /* directory to work in */
 	unsigned int flags;
-	bool filter, hold;
+	bool filter, hold, mirror;
 };
 
 static struct backend backends[] = {
@@ -46,13 +47,15 @@ static struct backend backends[] = {
 	{ .name = "fault filter", .filter = true },
 	{ .name = "fault filter that holds", .filter = true, .hold = true },
 	{ .name = "fault filter, pwrite", .filter = true, .flags = LOG_NO_URING },
+	{ .name = "mirror", .mirror = true },
+	{ .name = "mirror, pwrite", .mirror = true, .flags = LOG_NO_URING },
 };
 
 /* a store whose blocks tell which they are, and buffers for the deepest queue */
 struct place {
 	const struct backend *backend;
 	struct scratch scratch;
-	char path[PATH_MAX];
+	char path[PATH_MAX], mirror[PATH_MAX];
 	struct log_store *store;
 	struct message message;
 	struct iovec arena;
@@ -91,6 +94,19 @@ static void fill(struct log_store *store)
 	log_store_buffer_done(store, buffer);
 }
 
+static int open_store(struct place *place)
+{
+	static const uint8_t uuid[16] = { 7 };
+	struct log_legs_of legs = { { place->path, place->mirror }, uuid, 0, log_file_open, NULL };
+	unsigned int flags = LOG_CREATE | place->backend->flags;
+
+	if (place->backend->mirror)
+		return log_mirror_open(&legs, flags, STORE_BYTES, NULL, &place->store,
+				       &place->message);
+	return log_file_open(place->path, flags, STORE_BYTES, NULL, &place->store,
+			     &place->message);
+}
+
 static int set_up(void **state)
 {
 	struct place *place = calloc(1, sizeof(*place));
@@ -103,8 +119,8 @@ static int set_up(void **state)
 	if (scratch_make(&place->scratch, place->backend->parent))
 		return -1;
 	scratch_path(&place->scratch, "log", place->path);
-	if (log_file_open(place->path, LOG_CREATE | place->backend->flags, STORE_BYTES, NULL,
-			  &place->store, &place->message))
+	scratch_path(&place->scratch, "mirror", place->mirror);
+	if (open_store(place))
 		return -1;
 	if (place->backend->filter)
 		place->store = fault_log_wrap(place->store);
@@ -421,7 +437,7 @@ static void misuse_is_asserted(void **state)
 
 static bool in_the_file(const struct backend *backend)
 {
-	return !backend->hold;
+	return !backend->hold && !backend->mirror; /* the other leg has it */
 }
 
 static bool with_faults(const struct backend *backend)

@@ -25,6 +25,7 @@
 #include "../lib/fault_log.h"
 #include "../lib/scratch.h"
 #include "log/log_file.h"
+#include "log/log_mirror.h"
 #include "util/math.h"
 
 #define STORE_BYTES (16u << 20)
@@ -35,7 +36,7 @@ struct backend {
 	const char *parent; /* directory to work in */
 	unsigned int flags;
 	bool device;
-	bool filter;
+	bool filter, mirror;
 };
 
 static struct backend backends[] = {
@@ -44,12 +45,14 @@ static struct backend backends[] = {
 	{ .name = "block device", .device = true },
 	{ .name = "tmpfs", .parent = "/dev/shm" },
 	{ .name = "fault filter", .filter = true },
+	{ .name = "mirror", .mirror = true },
+	{ .name = "mirror, pwrite", .mirror = true, .flags = LOG_NO_URING },
 };
 
 struct place {
 	const struct backend *backend;
 	struct scratch scratch;
-	char path[PATH_MAX];
+	char path[PATH_MAX], mirror[PATH_MAX];
 	struct log_store *store;
 	struct message message;
 	uint8_t *buffer; /* 1 MiB */
@@ -86,6 +89,7 @@ static int set_up(void **state)
 		strcpy(place->path, place->scratch.device);
 	else
 		scratch_path(&place->scratch, "log", place->path);
+	scratch_path(&place->scratch, "mirror", place->mirror);
 	*state = place;
 	return 0;
 }
@@ -103,9 +107,16 @@ static int tear_down(void **state)
 
 static int open_store(struct place *place, unsigned int flags, uint64_t bytes)
 {
-	int error = log_file_open(place->path, flags | place->backend->flags, bytes, NULL,
-				  &place->store, &place->message);
+	static const uint8_t uuid[16] = { 7 };
+	struct log_legs_of legs = { { place->path, place->mirror }, uuid, 0, log_file_open, NULL };
+	int error;
 
+	flags |= place->backend->flags;
+	error = place->backend->mirror ?
+			log_mirror_open(&legs, flags, bytes, NULL, &place->store,
+					&place->message) :
+			log_file_open(place->path, flags, bytes, NULL, &place->store,
+				      &place->message);
 	if (!error && place->backend->filter)
 		place->store = fault_log_wrap(place->store);
 	return error;

@@ -28,6 +28,7 @@ asserts()
 	#include <stddef.h>
 	#include "format/checkpoint.h"
 	#include "format/features.h"
+	#include "format/leg.h"
 	#include "format/log.h"
 	#include "format/marker.h"
 	#include "format/stage.h"

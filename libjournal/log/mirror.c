@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Writes, flushes and reads of a mirrored log.
+ *
+ *  1. Both legs are written at a time.  The write is done when both are.
+ *  2. One fails: it is left.  What it did not get is acknowledged only after the other
+ *     one says, durably, that it is alone (mirror_leave.c): whoever opens the log later
+ *     knows that the failed one is old.
+ *  3. Both fail, or the second cannot be told: so does the write (P16).
+ *
+ * A process that has not noticed yet goes on to write to both: what it acknowledges is on
+ * both, or it meets the same failure.
+ */
+#include "log/mirror.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log/log_file.h"
+#include "util/assert.h"
+#include "util/math.h"
+
+#define AT_ONCE 64u /* of one call; more are done by turns */
+
+/* one leg's part of a call */
+struct part {
+	struct log_store *leg;
+	struct log_io io[AT_ONCE];
+	unsigned int count;
+	bool write, durable;
+	int error;
+};
+
+static void part_fill(const struct mirror *m, struct part *part, const struct log_io *io,
+		      unsigned int count)
+{
+	unsigned int i;
+
+	JASSERT(count <= AT_ONCE);
+	/* it may have become longer: log_store_longer() */
+	log_store_longer(part->leg, log_store_bytes(&m->store) + LEG_HEAD_BYTES);
+	part->count = count;
+	for (i = 0; i < count; i++) {
+		part->io[i] = io[i];
+		part->io[i].offset += LEG_HEAD_BYTES;
+	}
+}
+
+static void part_run(void *context)
+{
+	struct part *part = context;
+
+	if (!part->count)
+		part->error = log_store_flush(part->leg);
+	else if (part->write)
+		part->error = log_store_write(part->leg, part->io, part->count, part->durable);
+	else
+		part->error = log_store_read(part->leg, part->io, part->count);
+}
+
+static void parts_run(struct mirror *m, struct part part[LEGS])
+{
+	if (m->leg[0]->ops->waits && m->leg[1]->ops->waits) {
+		log_pair_run(&m->pair, part_run, &part[0], &part[1]);
+		return;
+	}
+	part_run(&part[0]);
+	part_run(&part[1]);
+}
+
+static int refuse(struct log_io *io, unsigned int count, int error)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		io[i].result = error;
+	return error;
+}
+
+/* ---- writing ------------------------------------------------------------------- */
+
+/* Return: 0 it counts as done: both did it, or one, and the other one is left */
+static int parts_end(struct mirror *m, const struct part part[LEGS])
+{
+	if (part[0].error && part[1].error)
+		return part[0].error;
+	if (part[0].error)
+		return mirror_leave(m, 0, part[0].error);
+	return part[1].error ? mirror_leave(m, 1, part[1].error) : 0;
+}
+
+/* how its writes became durable: as those of a leg in use did */
+static void take_counters(struct mirror *m)
+{
+	const struct log_counters *leg = &m->leg[mirror_in_use(m) == 2]->counters;
+	struct log_counters *own = &m->store.counters;
+
+	atomic_store_explicit(&own->flushes, leg->flushes, memory_order_relaxed);
+	atomic_store_explicit(&own->merged, leg->merged, memory_order_relaxed);
+	atomic_store_explicit(&own->dsyncs, leg->dsyncs, memory_order_relaxed);
+	atomic_store_explicit(&own->unsynced, leg->unsynced, memory_order_relaxed);
+}
+
+/* @count 0: a flush */
+static int both(struct mirror *m, struct log_io *io, unsigned int count, bool durable)
+{
+	unsigned int in_use = mirror_in_use(m), i;
+	struct part part[LEGS];
+	int error;
+
+	for (i = 0; i < LEGS; i++) {
+		part[i].leg = m->leg[i];
+		part[i].write = true;
+		part[i].durable = durable;
+		part_fill(m, &part[i], io, count);
+	}
+	if (in_use == LEGS_ALL) {
+		parts_run(m, part);
+		error = parts_end(m, part);
+	} else {
+		i = in_use == 2;
+		part_run(&part[i]);
+		error = part[i].error;
+	}
+	return refuse(io, count, error); /* or each is done */
+}
+
+static int mirror_write(struct log_store *store, struct log_io *io, unsigned int count,
+			bool durable)
+{
+	struct mirror *m = mirror_of(store);
+	unsigned int i, n;
+	int error = 0;
+
+	for (i = 0; i < count; i += n) {
+		n = (unsigned int)min_u64(count - i, AT_ONCE);
+		if (!error)
+			error = both(m, io + i, n, durable);
+		else
+			(void)refuse(io + i, n, error);
+	}
+	log_count(store, writes, count);
+	for (i = 0; i < count; i++)
+		log_count(store, bytes_written, io[i].bytes);
+	take_counters(mirror_of(store));
+	return error;
+}
+
+static int mirror_flush(struct log_store *store)
+{
+	int error = both(mirror_of(store), NULL, 0, true);
+
+	take_counters(mirror_of(store));
+	return error;
+}
+
+/* ---- reading ------------------------------------------------------------------- */
+
+unsigned int mirror_readable(const struct mirror *m)
+{
+	return mirror_in_use(m) & m->there;
+}
+
+unsigned int mirror_pick(struct mirror *m, unsigned int from)
+{
+	uint32_t first, second;
+
+	JASSERT(from && from <= LEGS_ALL);
+	if (from != LEGS_ALL)
+		return from == 2;
+	first = atomic_load_explicit(&m->under_way[0], memory_order_relaxed);
+	second = atomic_load_explicit(&m->under_way[1], memory_order_relaxed);
+	if (first != second)
+		return second < first;
+	return atomic_fetch_add_explicit(&m->turn, 1, memory_order_relaxed) & 1;
+}
+
+int mirror_leg_read(struct mirror *m, unsigned int leg, struct log_io *io, unsigned int count)
+{
+	unsigned int i, done, n;
+	struct part part = { .leg = m->leg[leg] };
+	int error = 0;
+
+	atomic_fetch_add_explicit(&m->under_way[leg], count, memory_order_relaxed);
+	for (done = 0; done < count; done += n) {
+		n = (unsigned int)min_u64(count - done, AT_ONCE);
+		part_fill(m, &part, io + done, n);
+		part_run(&part);
+		for (i = 0; i < n; i++)
+			io[done + i].result = part.io[i].result;
+		error = error ? error : part.error;
+	}
+	atomic_fetch_sub_explicit(&m->under_way[leg], count, memory_order_relaxed);
+	return error;
+}
+
+/* the first half of @io from one leg, the rest from the other, at a time */
+static void read_halves(struct mirror *m, struct log_io *io, unsigned int count)
+{
+	unsigned int first = mirror_pick(m, LEGS_ALL), half = count / 2, i;
+	struct part part[LEGS] = { { .leg = m->leg[0] }, { .leg = m->leg[1] } };
+
+	part_fill(m, &part[first], io, half);
+	part_fill(m, &part[!first], io + half, count - half);
+	parts_run(m, part);
+	for (i = 0; i < count; i++)
+		io[i].result = i < half ? part[first].io[i].result :
+					  part[!first].io[i - half].result;
+}
+
+/* What one leg could not read, the other one may. */
+static void read_again(struct mirror *m, unsigned int readable, struct log_io *io)
+{
+	unsigned int leg;
+
+	for (leg = 0; leg < LEGS && io->result; leg++)
+		if (readable >> leg & 1)
+			(void)mirror_leg_read(m, leg, io, 1);
+}
+
+static int read_some(struct mirror *m, struct log_io *io, unsigned int count)
+{
+	unsigned int readable = mirror_readable(m), i;
+	int error = 0;
+
+	if (!readable)
+		return refuse(io, count, -EIO);
+	if (readable == LEGS_ALL && count > 1)
+		read_halves(m, io, count);
+	else
+		(void)mirror_leg_read(m, mirror_pick(m, readable), io, count);
+	for (i = 0; i < count; i++) {
+		if (io[i].result)
+			read_again(m, readable, &io[i]);
+		error = error ? error : io[i].result;
+	}
+	return error;
+}
+
+static int mirror_read(struct log_store *store, struct log_io *io, unsigned int count)
+{
+	unsigned int i, n;
+	int error = 0, one;
+
+	log_count(store, reads, count);
+	for (i = 0; i < count; i++)
+		log_count(store, bytes_read, io[i].bytes);
+	for (i = 0; i < count; i += n) {
+		n = (unsigned int)min_u64(count - i, AT_ONCE);
+		one = read_some(mirror_of(store), io + i, n);
+		error = error ? error : one;
+	}
+	return error;
+}
+
+/* ---- the rest ------------------------------------------------------------------- */
+
+static void mirror_share(struct log_store *store, struct log_share *share)
+{
+	struct mirror *m = mirror_of(store);
+	unsigned int i;
+
+	/* nobody writes yet */
+	memcpy(&share->legs, m->legs, sizeof(share->legs));
+	m->legs = &share->legs;
+	share->pair = m->meta.pair;
+	store->shared_counters = share->counters;
+	for (i = 0; i < LEGS; i++)
+		log_store_share(m->leg[i], &share[1 + i]);
+}
+
+static void *mirror_buffer(struct log_store *store)
+{
+	struct mirror *m = mirror_of(store);
+
+	return log_store_buffer(m->leg[m->lender]);
+}
+
+static void mirror_buffer_done(struct log_store *store, void *buffer)
+{
+	struct mirror *m = mirror_of(store);
+
+	log_store_buffer_done(m->leg[m->lender], buffer);
+}
+
+static void mirror_close(struct log_store *store)
+{
+	struct mirror *m = mirror_of(store);
+	unsigned int i;
+
+	log_pair_end(&m->pair);
+	for (i = 0; i < LEGS; i++)
+		log_store_close(m->leg[i]);
+	free(m);
+}
+
+const struct log_store_ops mirror_ops = {
+	.backend = "mirror",
+	.write = mirror_write,
+	.read = mirror_read,
+	.queue = mirror_queue_open,
+	.flush = mirror_flush,
+	.share = mirror_share,
+	.buffer = mirror_buffer,
+	.buffer_done = mirror_buffer_done,
+	.close = mirror_close,
+};

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Opening and making a mirrored log. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log/mirror.h"
+#include "store/log_gone.h"
+#include "util/assert.h"
+#include "util/math.h"
+
+/* what a leg that is not there is taken for, until it is known better */
+#define GONE_BLOCK_BYTES 4096u
+
+/*
+ * The disk is gone, or what was on it is: the other leg will do.  What is only refused to
+ * us (-EACCES) would be there for somebody else, and he would write to both.
+ */
+static bool leg_is_gone(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ENXIO || error == -ENODEV ||
+	       error == -ENOMEDIUM || error == -EIO || error == -EUCLEAN || error == -EXDEV;
+}
+
+int mirror_without(struct mirror *m, unsigned int leg, int error, const char *why)
+{
+	log_store_close(m->leg[leg]);
+	m->leg[leg] = NULL;
+	if (m->legs == &m->own)
+		(void)snprintf(m->own.why[leg], sizeof(m->own.why[leg]), "%.159s", why);
+	return log_store_gone(error, why, m->meta.bytes ? m->meta.bytes + LEG_HEAD_BYTES :
+							  GONE_BLOCK_BYTES,
+			      GONE_BLOCK_BYTES, m->store.read_only, &m->leg[leg]);
+}
+
+static void settle_text(struct mirror *m)
+{
+	const struct log_store *first = m->leg[0], *second = m->leg[1];
+	struct log_store *store = &m->store;
+
+	if (!strcmp(first->evidence, second->evidence))
+		(void)snprintf(store->evidence, sizeof(store->evidence), "both: %.249s",
+			       first->evidence);
+	else
+		(void)snprintf(store->evidence, sizeof(store->evidence), "1: %.122s; 2: %.122s",
+			       first->evidence, second->evidence);
+	if (!strcmp(first->routine, second->routine))
+		(void)snprintf(store->routine, sizeof(store->routine), "both: %.57s",
+			       first->routine);
+	else
+		(void)snprintf(store->routine, sizeof(store->routine), "1: %.26s; 2: %.26s",
+			       first->routine, second->routine);
+}
+
+void mirror_settle(struct mirror *m)
+{
+	struct log_store *store = &m->store;
+	unsigned int i;
+
+	store->bytes = m->meta.bytes;
+	store->block_bytes = 512;
+	store->class = JOURNAL_CLASS_POWER;
+	for (i = 0; i < LEGS; i++) {
+		if (!log_store_can_share(m->leg[i]))
+			m->ops.share = NULL;
+		if (!(m->there >> i & 1))
+			continue;
+		/* what survives on one only is gone with the other one's disk */
+		if (m->leg[i]->class < store->class)
+			store->class = m->leg[i]->class;
+		if (m->leg[i]->block_bytes > store->block_bytes)
+			store->block_bytes = m->leg[i]->block_bytes;
+	}
+	settle_text(m);
+}
+
+static struct mirror *mirror_new(const struct log_legs_of *of, unsigned int flags)
+{
+	struct mirror *m = calloc(1, sizeof(*m));
+	unsigned int i;
+
+	if (!m)
+		return NULL;
+	m->ops = mirror_ops;
+	m->store.ops = &m->ops;
+	m->store.copies = &mirror_copies_ops;
+	m->store.read_only = flags & LOG_RDONLY;
+	m->legs = &m->own;
+	m->of = *of;
+	for (i = 0; i < LEGS; i++)
+		(void)snprintf(m->path[i], sizeof(m->path[i]), "%s", of->path[i]);
+	return m;
+}
+
+/* ---- two that are there ------------------------------------------------------------ */
+
+struct found {
+	struct leg_meta meta[LEGS];
+	struct message why[LEGS];
+	int error[LEGS];
+};
+
+static int leg_open(struct mirror *m, unsigned int i, unsigned int flags, struct found *found)
+{
+	const char *path = m->of.path[i];
+	struct leg_meta *meta = &found->meta[i];
+	int error = m->of.open(path, flags, 0, NULL, &m->leg[i], &found->why[i]);
+
+	if (!error)
+		error = mirror_head_read(m->leg[i], path, meta, &found->why[i]);
+	if (!error && memcmp(meta->uuid, m->of.uuid, sizeof(meta->uuid)))
+		error = message_set(&found->why[i], -EXDEV, "%s: belongs to another journal (uuid)",
+				    path);
+	if (!error && meta->leg != i)
+		error = message_set(&found->why[i], -EXDEV, "%s: is leg %u of its log, but "
+				    "journal.conf has it as leg %u", path, meta->leg + 1, i + 1);
+	return error;
+}
+
+static int found_both(struct mirror *m, const struct found *found, struct message *message)
+{
+	uint32_t out = legs_judge(found->meta), left = m->of.left ? 1u << (m->of.left - 1) : 0;
+
+	/* where it is remembered it was decided, by a write or by somebody */
+	out = out == LEGS_ALL && left ? left : out | left;
+
+	if (found->meta[0].pair != found->meta[1].pair ||
+	    found->meta[0].bytes != found->meta[1].bytes)
+		return message_set(message, -EXDEV, "%s, %s: are not of one log", m->path[0],
+				   m->path[1]);
+	if (out == LEGS_ALL)
+		return message_set(message, -ENOTUNIQ, "%s, %s: each has gone on without the other "
+				   "one: which of them is to count must be said (jnl mirror "
+				   "--keep)", m->path[0], m->path[1]);
+	m->own.out = out;
+	m->meta = found->meta[out == 1];
+	m->meta.good = LEGS_ALL & ~out;
+	if (out)
+		m->own.left = m->meta.left_ns / 1000000000u << 8 | (out == 1 ? 1 : 2);
+	if (out)
+		(void)snprintf(m->own.why[out == 2], sizeof(m->own.why[0]),
+			       "it is out of date: the other one went on without it");
+	m->own.events = max_u64(found->meta[0].events, found->meta[1].events);
+	return 0;
+}
+
+/* Is there reason to believe that the other one, which is not there, has more? */
+static int found_one(struct mirror *m, unsigned int i, const struct found *found,
+		     struct message *message)
+{
+	unsigned int other = !i;
+
+	m->meta = found->meta[i];
+	if (!(m->meta.good >> i & 1) || m->of.left == i + 1)
+		return message_set(message, -EUCLEAN, "%s: is out of date, and the other leg is "
+				   "not to be had: %.200s", m->path[i], found->why[other].text);
+	m->own.events = m->meta.events;
+	if (!(m->meta.good >> other & 1) || m->of.left) {
+		m->own.out = 1u << other;
+		m->own.left = m->meta.left_ns / 1000000000u << 8 | (other + 1);
+	}
+	return mirror_without(m, other, found->error[other], found->why[other].text) ? -ENOMEM :
+										       0;
+}
+
+static int mirror_find(struct mirror *m, unsigned int flags, struct message *message)
+{
+	struct found found = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < LEGS; i++) {
+		found.error[i] = leg_open(m, i, flags, &found);
+		if (!found.error[i])
+			m->there |= 1u << i;
+		else if (!leg_is_gone(found.error[i]))
+			return message_set(message, found.error[i], "%s", found.why[i].text);
+	}
+	if (!m->there)
+		return message_set(message, found.error[0], "%.250s; %.250s", found.why[0].text,
+				   found.why[1].text);
+	if (m->there == LEGS_ALL)
+		return found_both(m, &found, message);
+	return found_one(m, m->there == 2, &found, message);
+}
+
+/* ---- new ones ----------------------------------------------------------------------- */
+
+struct halves {
+	const struct journal_progress *progress;
+	unsigned int leg;
+};
+
+static void halves_report(void *context, uint64_t done, uint64_t total)
+{
+	const struct halves *halves = context;
+
+	halves->progress->report(halves->progress->context, halves->leg * total + done,
+				 LEGS * total);
+}
+
+static int legs_make(struct mirror *m, unsigned int flags, const struct journal_progress *progress,
+		     struct message *message)
+{
+	struct halves halves = { .progress = progress };
+	struct journal_progress half = { .context = &halves };
+	int error = 0;
+
+	if (progress && progress->report)
+		half.report = halves_report;
+	for (; halves.leg < LEGS && !error; halves.leg++) {
+		error = m->of.open(m->of.path[halves.leg], flags, m->meta.bytes + LEG_HEAD_BYTES,
+				   &half, &m->leg[halves.leg], message);
+		if (!error)
+			m->there |= 1u << halves.leg;
+	}
+	return error;
+}
+
+static int mirror_make(struct mirror *m, unsigned int flags, uint64_t bytes,
+		       const struct journal_progress *progress, struct message *message)
+{
+	unsigned int i;
+	int error;
+
+	if (!bytes || bytes % 4096 || bytes > INT64_MAX - LEG_HEAD_BYTES)
+		return message_set(message, -EINVAL, "%s: a log of %llu bytes makes no sense",
+				   m->path[0], (unsigned long long)bytes);
+	memcpy(m->meta.uuid, m->of.uuid, sizeof(m->meta.uuid));
+	m->meta.bytes = bytes;
+	m->meta.good = LEGS_ALL;
+	m->meta.events = m->own.events = 1;
+	if (getrandom(&m->meta.pair, sizeof(m->meta.pair), 0) != sizeof(m->meta.pair))
+		return message_errno(message, -errno, "no random numbers");
+	error = legs_make(m, flags, progress, message);
+	for (i = 0; i < LEGS && !error; i++) {
+		error = mirror_head_write(m->leg[i], &m->meta, i);
+		if (error)
+			(void)message_errno(message, error, "%s", m->path[i]);
+	}
+	return error;
+}
+
+static void mirror_unmake(struct mirror *m)
+{
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < LEGS; i++)
+		if (m->there >> i & 1 && !stat(m->of.path[i], &st) && S_ISREG(st.st_mode))
+			(void)unlink(m->of.path[i]);
+}
+
+int log_mirror_open(const struct log_legs_of *of, unsigned int flags, uint64_t bytes,
+		    const struct journal_progress *progress, struct log_store **store,
+		    struct message *message)
+{
+	struct mirror *m = mirror_new(of, flags);
+	unsigned int i;
+	int error;
+
+	if (!m)
+		return message_errno(message, -ENOMEM, "%s", of->path[0]);
+	if (flags & LOG_CREATE)
+		error = mirror_make(m, flags, bytes, progress, message);
+	else
+		error = mirror_find(m, flags, message);
+	if (error) {
+		if (flags & LOG_CREATE)
+			mirror_unmake(m);
+		mirror_ops.close(&m->store);
+		return error;
+	}
+	mirror_settle(m);
+	m->lender = m->there == 2;
+	/* they count the use of the log, not its making or opening */
+	for (i = 0; i < LEGS; i++)
+		memset(&m->leg[i]->counters, 0, sizeof(m->leg[i]->counters));
+	log_store_check(&m->store);
+	*store = &m->store;
+	return 0;
+}
+
+/* ---- joining ------------------------------------------------------------------------- */
+
+static int leg_join(struct mirror *m, unsigned int i, unsigned int flags,
+		    struct log_share *share, struct message *message)
+{
+	struct message why = { "" };
+	int error;
+
+	if (share[1 + i].gone) {
+		error = -(int)share[1 + i].gone;
+		return mirror_without(m, i, error, share[1 + i].evidence);
+	}
+	error = m->of.join(m->of.path[i], flags, &share[1 + i], &m->leg[i], &why);
+	if (!error) {
+		m->there |= 1u << i;
+		return 0;
+	}
+	if (!leg_is_gone(error))
+		return message_set(message, error, "%s", why.text);
+	return mirror_without(m, i, error, why.text);
+}
+
+int log_mirror_join(const struct log_legs_of *of, unsigned int flags, struct log_share *share,
+		    struct log_store **store, struct message *message)
+{
+	struct mirror *m = mirror_new(of, flags);
+	unsigned int i;
+	int error = 0;
+
+	if (!m)
+		return message_errno(message, -ENOMEM, "%s", of->path[0]);
+	m->legs = &share->legs;
+	memcpy(m->meta.uuid, of->uuid, sizeof(m->meta.uuid));
+	m->meta.pair = share->pair;
+	m->meta.bytes = share->bytes;
+	m->store.shared_counters = share->counters;
+	for (i = 0; i < LEGS && !error; i++)
+		error = leg_join(m, i, flags, share, message);
+	if (!error && !m->there)
+		error = message_set(message, -ENODEV, "%s: neither leg is there", m->path[0]);
+	if (error) {
+		mirror_ops.close(&m->store);
+		return error;
+	}
+	mirror_settle(m);
+	m->lender = m->there == 2;
+	log_store_check(&m->store);
+	*store = &m->store;
+	return 0;
+}
+
+/* ---- one of them is to count ---------------------------------------------------------- */
+
+static int choose_write(struct mirror *m, const struct found *found, unsigned int keep,
+			struct message *message)
+{
+	struct leg_meta meta = found->meta[keep];
+	unsigned int i;
+	int error = 0;
+
+	meta.events = max_u64(found->meta[0].events, found->meta[1].events) + 1;
+	meta.good = 1u << keep;
+	/* the other one first: until both are written neither counts, or this one does */
+	for (i = 0; i < LEGS && !error; i++) {
+		unsigned int leg = i ? keep : !keep;
+
+		if (m->there >> leg & 1)
+			error = mirror_head_write(m->leg[leg], &meta, leg);
+	}
+	return error ? message_errno(message, error, "%s: superblock of a leg", m->path[keep]) : 0;
+}
+
+int log_mirror_choose(const struct log_legs_of *of, unsigned int keep, struct message *message)
+{
+	struct mirror *m = mirror_new(of, 0);
+	struct found found = { 0 };
+	unsigned int i;
+	int error;
+
+	if (!m)
+		return message_errno(message, -ENOMEM, "%s", of->path[keep]);
+	for (i = 0; i < LEGS; i++) {
+		found.error[i] = leg_open(m, i, 0, &found);
+		if (!found.error[i])
+			m->there |= 1u << i;
+	}
+	error = found.error[keep];
+	if (error)
+		(void)message_set(message, error, "%s", found.why[keep].text);
+	else if (m->there == LEGS_ALL && found.meta[0].pair != found.meta[1].pair)
+		error = message_set(message, -EXDEV, "%s, %s: are not of one log", m->path[0],
+				    m->path[1]);
+	else
+		error = choose_write(m, &found, keep, message);
+	mirror_ops.close(&m->store);
+	return error;
+}
