@@ -118,6 +118,9 @@ struct journal_progress {
  * @marker_bytes:  size of a marker medium that has to be made; default 64 MiB
  * @logs:          log directories (or one block device each); default: DIR
  * @log_count:     entries in @logs
+ * @mirrors:       for each of @logs (without: the one in DIR) a directory or block device
+ *                 with a second copy of it, on another disk; NULL: it has none
+ * @mirror_count:  entries in @mirrors; logs beyond it have none
  * @log_bytes:     size of all logs together; default 1 GiB, or a tenth of the
  *                 free space if that is less
  * @require:       class below which format and every open refuse; default power
@@ -135,6 +138,8 @@ struct journal_format_options {
 	uint64_t marker_bytes;
 	const char *const *logs;
 	size_t log_count;
+	const char *const *mirrors;
+	size_t mirror_count;
 	uint64_t log_bytes;
 	enum journal_class require;
 	enum journal_class assume_marker;

@@ -17,7 +17,7 @@ extern "C" {
 /**
  * struct journal_medium - one medium and what is known of it
  * @name:      marker URI, or path of the log
- * @backend:   "file", "pmem", "sim"; "io_uring", "pwrite"
+ * @backend:   "file", "pmem", "sim"; "io_uring", "pwrite"; "mirror": journal_legs()
  * @routine:   persist routine ("clwb", "nt", "msync" ...) or the way a log
  *             write is made durable ("dsync", "none: write-through cache ...")
  * @evidence:  why it has its class, for people
@@ -74,6 +74,7 @@ struct journal_info {
 	uint64_t live_bytes;
 	uint64_t lost;
 	uint64_t lost_unnamed;    /* acknowledged, lost, and no id left to name */
+	uint32_t legs_out;        /* of mirrored logs, those not in use: journal_legs() */
 	uint32_t segments_free;
 	uint32_t lines_free;
 	uint64_t stage_used_bytes; /* of stage_bytes: also what is retired, until its turn */
@@ -109,6 +110,8 @@ struct journal_info {
 	uint64_t log_reads;       /* by those who write: not by those who only read */
 	uint64_t log_bytes_read;
 	uint64_t log_async;       /* io_uring completions not inline */
+	uint64_t copies_damaged;  /* of mirrored logs: did not verify, the other copy did */
+	uint64_t copies_repaired; /* of these, written anew */
 	uint64_t checkpoints;
 	uint64_t line_recycles;
 	uint64_t segment_recycles;
@@ -173,5 +176,8 @@ int journal_check(const char *dir, const struct journal_open_options *options,
 #ifdef __cplusplus
 }
 #endif
+
+/* of logs that lie on two disks: journal_legs(), journal_mirror() */
+#include "journal_mirror.h"
 
 #endif

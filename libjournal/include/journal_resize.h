@@ -83,6 +83,7 @@ struct journal_resized {
  * -ENOENT   there is no such log to remove
  * -EPERM    the new log survives less than the journal requires
  * -E2BIG    more than can be added while the journal is in use: the text has the limit
+ * -ENOTSUP  a log is mirrored
  * -EROFS    the journal is open read-only
  * -EIO      a medium has failed
  * or what the system said.

@@ -73,6 +73,9 @@ static void dump_line(struct dump *dump, char *line)
 	value = dump_value(line, "log");
 	if (value && strcmp(value, "-"))
 		dump_medium(dump, value, "log", dump_log);
+	value = dump_value(line, "mirror");
+	if (value)
+		dump_medium(dump, value, "mirror", dump_log);
 }
 
 /* one that makes no sense is shown, and no more */

@@ -17,7 +17,8 @@ enum format_key {
 	FORMAT_SIZE = 's',
 	FORMAT_REQUIRE = 'r',
 	FORMAT_FORCE = 'f',
-	FORMAT_ASSUME_MARKER = 256,
+	FORMAT_MIRROR = 256,
+	FORMAT_ASSUME_MARKER,
 	FORMAT_ASSUME_LOG,
 	FORMAT_GROUP,
 	FORMAT_MODE,
@@ -28,6 +29,8 @@ struct format {
 	char marker[PATH_MAX];
 	char paths[JOURNAL_LOGS_MAX][PATH_MAX];
 	const char *logs[JOURNAL_LOGS_MAX];
+	char mirror_paths[JOURNAL_LOGS_MAX][PATH_MAX];
+	const char *mirrors[JOURNAL_LOGS_MAX];
 	struct journal_format_options options;
 	bool refused; /* an option does not make sense, and it has been said why */
 };
@@ -38,6 +41,9 @@ static const struct argp_option format_options[] = {
 	  "a pmem: file that is not there is made, 64M large", 0 },
 	{ "log", FORMAT_LOG, "PATH", 0,
 	  "log directory or block device (default: DIR); may be given several times", 0 },
+	{ "mirror", FORMAT_MIRROR, "PATH", 0,
+	  "where a second copy is of all that is on the --log before it (or, without one, on "
+	  "the log in DIR): directory or block device on another disk", 0 },
 	{ "size", FORMAT_SIZE, "BYTES", 0,
 	  "of the log; takes K, M, G, T (default: 1G, or a tenth of the free space if that "
 	  "is less)", 0 },
@@ -119,6 +125,19 @@ static void format_log(struct argp_state *state, struct format *format, const ch
 	format->options.log_count++;
 }
 
+/* of the log before it */
+static void format_mirror(struct argp_state *state, struct format *format, const char *value)
+{
+	size_t n = format->options.log_count ? format->options.log_count - 1 : 0;
+
+	if (format->mirrors[n])
+		arguments_refuse(state, "--mirror %s: there is one already for this log", value);
+	if (!*value || !format_absolute(value, format->mirror_paths[n]))
+		arguments_refuse(state, "--mirror %s: no path", value);
+	format->mirrors[n] = format->mirror_paths[n];
+	format->options.mirror_count = n + 1;
+}
+
 static void format_marker(struct argp_state *state, struct format *format, const char *value)
 {
 	int err = words_marker(value, format->marker, sizeof(format->marker));
@@ -151,6 +170,9 @@ static error_t format_parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case FORMAT_LOG:
 		format_log(state, format, value);
+		return 0;
+	case FORMAT_MIRROR:
+		format_mirror(state, format, value);
 		return 0;
 	case FORMAT_SIZE:
 		format_size(state, format, value);
@@ -214,6 +236,7 @@ int cmd_format(int argc, char **argv)
 	if (format.refused)
 		return JNL_REFUSED;
 	format.options.logs = format.options.log_count ? format.logs : NULL;
+	format.options.mirrors = format.mirrors;
 	progress_start(&progress, "zero-filling");
 	format.options.progress = progress_callback(&progress);
 	err = journal_format(format.dir, &format.options, message, sizeof(message));

@@ -39,7 +39,8 @@ static const struct info_number info_geometry[] = {
 static const struct info_number info_now[] = {
 	INFO_NUMBER(members), INFO_NUMBER(live), INFO_NUMBER(live_bytes), INFO_NUMBER(lost),
 	INFO_NUMBER(lost_unnamed),
-	INFO_NUMBER(segments_free), INFO_NUMBER(lines_free), INFO_NUMBER(stage_used_bytes),
+	INFO_NUMBER(legs_out), INFO_NUMBER(segments_free), INFO_NUMBER(lines_free),
+	INFO_NUMBER(stage_used_bytes),
 	INFO_NUMBER(staged_live),
 	INFO_NUMBER(staged_live_bytes), INFO_TIME("staged_oldest_time", staged_oldest_time_ns),
 	INFO_NUMBER(abandoned), INFO_TIME("distrusted_time", distrusted_time_ns),
@@ -54,6 +55,7 @@ static const struct info_number info_counters[] = {
 	INFO_NUMBER(log_writes), INFO_NUMBER(log_bytes_written), INFO_NUMBER(log_flushes),
 	INFO_NUMBER(log_merged), INFO_NUMBER(log_dsyncs), INFO_NUMBER(log_unsynced),
 	INFO_NUMBER(log_reads), INFO_NUMBER(log_bytes_read), INFO_NUMBER(log_async),
+	INFO_NUMBER(copies_damaged), INFO_NUMBER(copies_repaired),
 	INFO_NUMBER(checkpoints), INFO_NUMBER(line_recycles), INFO_NUMBER(segment_recycles),
 	INFO_NUMBER(log_payload_bytes), INFO_NUMBER(cleaned), INFO_NUMBER(cleaned_not),
 	INFO_NUMBER(moved), INFO_NUMBER(moved_bytes),
@@ -106,7 +108,50 @@ static void info_medium_text(const char *what, const struct journal_medium *medi
 			strerror(medium->failed < 0 ? -medium->failed : medium->failed));
 }
 
-static void info_head_text(const struct journal_info *info)
+static const char *info_leg_state(const struct journal_leg *leg)
+{
+	return leg->state == JOURNAL_LEG_GOOD	 ? "good" :
+	       leg->state == JOURNAL_LEG_MISSING ? "missing" :
+						   "out of date";
+}
+
+static void info_leg_text(const struct journal_leg *leg)
+{
+	char time[WORDS_TIME_CHARS];
+
+	printf("  leg: %s\n", leg->medium.name);
+	printf("    state: %s\n", info_leg_state(leg));
+	if (leg->why[0])
+		printf("    why: %s\n", leg->why);
+	words_time(leg->left_time_ns, time);
+	if (leg->left_time_ns)
+		printf("    left: %s\n", time);
+	printf("    class: %s%s\n", words_class_name(leg->medium.survives),
+	       leg->medium.assumed ? " (asserted by the user)" : "");
+	printf("    evidence: %s\n", leg->medium.evidence);
+	printf("    damaged: %" PRIu64 "\n    repaired: %" PRIu64 "\n", leg->damaged,
+	       leg->repaired);
+	if (leg->damaged)
+		printf("    damaged_offset: %" PRIu64 "\n", leg->damaged_offset);
+	words_time(leg->repaired_time_ns, time);
+	if (leg->repaired_time_ns)
+		printf("    repaired_time: %s\n", time);
+}
+
+static void info_logs_text(struct journal *journal, const struct journal_info *info)
+{
+	struct journal_leg legs[JOURNAL_LEGS];
+
+	for (uint32_t i = 0; i < info->log_count; i++) {
+		info_medium_text("log", &info->logs[i]);
+		if (journal_legs(journal, i, legs))
+			continue;
+		for (unsigned int k = 0; k < JOURNAL_LEGS; k++)
+			info_leg_text(&legs[k]);
+	}
+}
+
+static void info_head_text(struct journal *journal, const struct journal_info *info)
 {
 	printf("uuid: %s\n", info->uuid);
 	printf("format_version: %" PRIu32 "\n", info->format_version);
@@ -118,8 +163,7 @@ static void info_head_text(const struct journal_info *info)
 		printf("in use by: somebody who has yet to say\n");
 	printf("index: %s%s\n", info->index_shared ? "shared" : "private: ", info->index_private);
 	info_medium_text("marker", &info->marker);
-	for (uint32_t i = 0; i < info->log_count; i++)
-		info_medium_text("log", &info->logs[i]);
+	info_logs_text(journal, info);
 }
 
 static void info_number_text(const struct journal_info *info, const struct info_number *number)
@@ -137,9 +181,9 @@ static void info_number_text(const struct journal_info *info, const struct info_
 	}
 }
 
-static void info_text(const struct journal_info *info)
+static void info_text(struct journal *journal, const struct journal_info *info)
 {
-	info_head_text(info);
+	info_head_text(journal, info);
 	for (const struct info_part *part = info_parts; part->name; part++) {
 		printf("%s:", part->name);
 		if (part->numbers == info_recovery)
@@ -178,13 +222,53 @@ static struct json_object *info_medium_json(const struct journal_medium *medium)
 	return object;
 }
 
-static void info_media_json(struct json_object *object, const struct journal_info *info)
+static void info_add_time(struct json_object *object, const char *name, uint64_t ns)
+{
+	char time[WORDS_TIME_CHARS];
+
+	words_time(ns, time);
+	json_object_object_add(object, name, ns ? json_object_new_string(time) : NULL);
+}
+
+static struct json_object *info_leg_json(const struct journal_leg *leg)
+{
+	struct json_object *object = info_medium_json(&leg->medium);
+
+	info_add_text(object, "state", info_leg_state(leg));
+	info_add_text(object, "why", leg->why);
+	info_add_time(object, "left_time", leg->left_time_ns);
+	info_add_number(object, "damaged", leg->damaged);
+	info_add_number(object, "repaired", leg->repaired);
+	info_add_number(object, "damaged_offset", leg->damaged_offset);
+	info_add_time(object, "repaired_time", leg->repaired_time_ns);
+	return object;
+}
+
+/* of a mirrored log: its legs */
+static struct json_object *info_log_json(struct journal *journal, uint32_t log,
+					 const struct journal_medium *medium)
+{
+	struct json_object *object = info_medium_json(medium), *array;
+	struct journal_leg legs[JOURNAL_LEGS];
+
+	if (journal_legs(journal, log, legs))
+		return object;
+	array = json_object_new_array();
+	for (unsigned int i = 0; i < JOURNAL_LEGS; i++)
+		json_object_array_add(array, info_leg_json(&legs[i]));
+	json_object_object_add(object, "legs", array);
+	return object;
+}
+
+static void info_media_json(struct json_object *object, struct journal *journal,
+			    const struct journal_info *info)
 {
 	struct json_object *logs = json_object_new_array();
 
 	json_object_object_add(object, "marker", info_medium_json(&info->marker));
 	for (uint32_t i = 0; i < info->log_count; i++)
-		json_object_array_add(logs, info_medium_json(&info->logs[i]));
+		json_object_array_add(logs, info_log_json(journal, i,
+							  &info->logs[i]));
 	json_object_object_add(object, "logs", logs);
 }
 
@@ -208,7 +292,7 @@ static struct json_object *info_part_json(const struct journal_info *info,
 	return object;
 }
 
-static struct json_object *info_json(const struct journal_info *info)
+static struct json_object *info_json(struct journal *journal, const struct journal_info *info)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -222,15 +306,15 @@ static struct json_object *info_json(const struct journal_info *info)
 	json_object_object_add(object, "index_shared",
 			       json_object_new_boolean(info->index_shared));
 	info_add_text(object, "index_private", info->index_private);
-	info_media_json(object, info);
+	info_media_json(object, journal, info);
 	for (const struct info_part *part = info_parts; part->name; part++)
 		json_object_object_add(object, part->name, info_part_json(info, part->numbers));
 	return object;
 }
 
-static void info_print_json(const struct journal_info *info)
+static void info_print_json(struct journal *journal, const struct journal_info *info)
 {
-	struct json_object *object = info_json(info);
+	struct json_object *object = info_json(journal, info);
 
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
 						    JSON_C_TO_STRING_SPACED |
@@ -275,9 +359,9 @@ int cmd_info(int argc, char **argv)
 		return jnl_close(journal, JNL_REFUSED);
 	}
 	if (arguments.json)
-		info_print_json(&info);
+		info_print_json(journal, &info);
 	else
-		info_text(&info);
+		info_text(journal, &info);
 	if (info_tell_lost(journal, &info, arguments.dir))
 		status = JNL_DAMAGE;
 	if (output_flush())

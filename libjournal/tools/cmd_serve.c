@@ -33,6 +33,7 @@ struct serve {
 	uint64_t lost;    /* that was told of */
 	bool metrics_bad, memory_bad, full, abandoned;
 	uint32_t returns;
+	uint32_t legs_out;
 	unsigned int stuck; /* rounds in a row in which a lane could not be destaged */
 };
 
@@ -149,6 +150,10 @@ static void serve_tell_health(struct serve *s, const struct journal_info *info)
 	if (info->returns > s->returns)
 		jnl_error("%s: %s is trusted, and in use, again", s->dir, info->marker.name);
 	s->returns = info->returns;
+	if (info->legs_out > s->legs_out)
+		jnl_error("%s: a leg of a mirrored log is not in use: see jnl info, jnl mirror",
+			  s->dir);
+	s->legs_out = info->legs_out;
 	s->abandoned = info->abandoned;
 	s->lost = lost;
 	s->full = full;

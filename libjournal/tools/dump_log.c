@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dump.h"
+#include "format/leg.h"
 #include "format/log.h"
 #include "format/run.h"
 #include "format/summary.h"
@@ -171,7 +172,7 @@ static int log_run_dump(const struct dump_source *source, const struct log_geome
 	return err ? err : log_segments_dump(source, g, run);
 }
 
-int dump_log(const struct dump_source *source)
+static int log_dump(const struct dump_source *source)
 {
 	const struct log_run *run = source->runs->of, *end = run + source->runs->count;
 	struct log_geometry g = { 0 };
@@ -188,4 +189,36 @@ int dump_log(const struct dump_source *source)
 		if (run->log == g.log)
 			err = log_run_dump(source, &g, run);
 	return err;
+}
+
+static void leg_show(unsigned int copy, const struct leg_super *super, uint64_t bytes)
+{
+	struct leg_meta meta;
+	const char *why;
+
+	if (leg_super_decode(super, bytes, true, &meta, &why)) {
+		printf("  leg's superblock %u: %s\n", copy, why);
+		return;
+	}
+	printf("  leg's superblock %u: leg %" PRIu32 " of a log, good: %s, event %" PRIu64
+	       ", left at %" PRIu64 " ns, pair %#" PRIx64 "\n", copy, meta.leg + 1,
+	       meta.good == LEGS_ALL ? "both" : meta.good == 1 ? "leg 1" : "leg 2", meta.events,
+	       meta.left_ns, meta.pair);
+}
+
+/* A log, or one leg of a mirrored one: its head, then the log behind it. */
+int dump_log(const struct dump_source *source)
+{
+	static struct leg_super super[LEG_SUPERS];
+	struct dump_source log = *source;
+
+	if (dump_read(source, 0, super, sizeof(super)) ||
+	    (memcmp(super[0].magic, LEG_MAGIC, 8) && memcmp(super[1].magic, LEG_MAGIC, 8)))
+		return log_dump(source);
+	for (unsigned int i = 0; i < LEG_SUPERS; i++)
+		leg_show(i, &super[i], source->bytes);
+	log.base += LEG_HEAD_BYTES;
+	log.bytes -= LEG_HEAD_BYTES;
+	log.there -= LEG_HEAD_BYTES;
+	return log_dump(&log);
 }

@@ -37,6 +37,7 @@ int cmd_serve(int argc, char **argv);
 int cmd_set_marker(int argc, char **argv);
 int cmd_rescue(int argc, char **argv);
 int cmd_resize(int argc, char **argv);
+int cmd_mirror(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_destroy(int argc, char **argv);
 

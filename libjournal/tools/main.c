@@ -22,6 +22,7 @@ static const struct jnl_command commands[] = {
 	{ "resize", cmd_resize, "more room, less room, other disks, while it runs" },
 	{ "set-marker", cmd_set_marker, "move to another marker medium, to NVRAM or back" },
 	{ "rescue", cmd_rescue, "open what is left when NVRAM is dead, missing or replaced" },
+	{ "mirror", cmd_mirror, "mirrored logs: repair copies, bring a leg up to date" },
 	{ "upgrade", cmd_upgrade, "bring it to the newest format" },
 	{ "destroy", cmd_destroy, "wipe and remove a journal, and what is in it" },
 };

@@ -5,19 +5,42 @@
 #include <stdlib.h>
 
 #include "txn/clean_impl.h"
+#include "txn/copies.h"
 #include "txn/segment.h"
 #include "util/crc32c.h"
 
-int clean_read(struct journal *j, const struct segment *segment, uint64_t offset, void *buffer,
-	       uint64_t bytes)
+int clean_read(struct clean *c, uint64_t offset, void *buffer, uint64_t bytes,
+	       int (*good)(struct copies *copies, const struct log_io *io), const void *context)
 {
+	uint32_t number = c->victim->number;
 	struct log_io io = {
-		.offset = segment_base(j, segment->number) + offset,
+		.offset = segment_base(c->j, number) + offset,
 		.buffer = buffer,
 		.bytes = (uint32_t)bytes,
 	};
+	struct copies copies = { .j = c->j, .log = segment_log(c->j, number), .number = number,
+				 .verify = good, .context = (void *)(uintptr_t)context,
+				 .stays = true };
 
-	return log_store_read(logs_at(j, segment_log(j, segment->number)), &io, 1);
+	return copies_read(&copies, &io);
+}
+
+int clean_any_good(struct copies *copies, const struct log_io *io)
+{
+	(void)copies;
+	(void)io;
+	return 0;
+}
+
+static int clean_digest_good(struct copies *copies, const struct log_io *io)
+{
+	const struct journal *j = copies->j;
+	const struct clean *c = copies->context;
+	const struct summary_head *digest = io->buffer;
+
+	return summary_validate(digest, j->digest_bytes, j->segment_bytes, c->victim->number,
+				j->geometry.nonce) ||
+			       get_le64(digest->seq) != c->victim->seq ? -EBADMSG : 0;
 }
 
 static int clean_digest(struct clean *c, struct summary_head **out)
@@ -28,17 +51,23 @@ static int clean_digest(struct clean *c, struct summary_head **out)
 
 	if (posix_memalign(&digest, 4096, j->digest_bytes))
 		return -ENOMEM;
-	error = clean_read(j, c->victim, j->segment_bytes - j->digest_bytes, digest,
-			   j->digest_bytes);
-	if (!error)
-		error = summary_validate(digest, j->digest_bytes, j->segment_bytes,
-					 c->victim->number, j->geometry.nonce);
+	error = clean_read(c, j->segment_bytes - j->digest_bytes, digest, j->digest_bytes,
+			   clean_digest_good, c);
 	*out = digest;
-	if (!error && get_le64((*out)->seq) != c->victim->seq)
-		error = -EBADMSG;
 	if (error)
 		free(digest);
 	return error;
+}
+
+struct clean_table {
+	uint32_t bytes, seed, crc;
+};
+
+static int clean_table_good(struct copies *copies, const struct log_io *io)
+{
+	const struct clean_table *table = copies->context;
+
+	return crc32c(table->seed, io->buffer, table->bytes) == table->crc ? 0 : -EBADMSG;
 }
 
 static int clean_table(struct clean *c, const struct summary_head *digest,
@@ -48,6 +77,7 @@ static int clean_table(struct clean *c, const struct summary_head *digest,
 	uint32_t bytes = summary_table_bytes(digest);
 	uint32_t offset = get_le32(digest->table_offset);
 	uint64_t room = round_up(bytes, j->block_bytes);
+	const struct clean_table wanted = { bytes, c->victim->seed, get_le32(digest->table_crc) };
 	void *table;
 	int error;
 
@@ -55,9 +85,7 @@ static int clean_table(struct clean *c, const struct summary_head *digest,
 		return -EBADMSG;
 	if (posix_memalign(&table, 4096, room + j->block_bytes))
 		return -ENOMEM;
-	error = bytes ? clean_read(j, c->victim, offset, table, room) : 0;
-	if (!error && crc32c(c->victim->seed, table, bytes) != get_le32(digest->table_crc))
-		error = -EBADMSG;
+	error = bytes ? clean_read(c, offset, table, room, clean_table_good, &wanted) : 0;
 	*out = table;
 	if (error)
 		free(table);

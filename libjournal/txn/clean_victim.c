@@ -28,6 +28,7 @@
 #include "txn/cell.h"
 #include "txn/clean_impl.h"
 #include "txn/clean_lines.h"
+#include "txn/copies.h"
 #include "txn/holds.h"
 #include "txn/line.h"
 #include "txn/move.h"
@@ -107,7 +108,8 @@ static int clean_window(struct clean *c, uint32_t first, const uint8_t **bytes)
 		c->window_to = 0;
 		if (to - c->window_from > WINDOW_BYTES)
 			return -EBADMSG;
-		error = clean_read(j, c->victim, c->window_from, c->window, to - c->window_from);
+		error = clean_read(c, c->window_from, c->window, to - c->window_from,
+				   clean_any_good, NULL);
 		if (error)
 			return error;
 		c->window_to = to;
@@ -134,6 +136,21 @@ static bool clean_verify(const struct clean *c, uint32_t first, uint32_t end,
 		if (c->all[i].at < meta->slot || c->all[i].at >= meta->slot + meta->count)
 			return false;
 	return true;
+}
+
+/* The copy that was read does not verify: the other one, in its place in the window. */
+static bool clean_other_copy(const struct clean *c, uint32_t first, uint32_t end,
+			     const uint8_t *bytes, struct log_meta *meta)
+{
+	uint32_t offset = where_offset(c->all[first].from);
+	struct record record;
+	struct log_io io;
+
+	if (record_span(c->j, c->victim->number, offset, c->all[first].units * 32ull, &io))
+		return false;
+	io.buffer = (void *)(uintptr_t)(bytes - offset % c->j->block_bytes);
+	return !copies_record(c->j, c->victim->number, offset, &io, &record) &&
+	       clean_verify(c, first, end, bytes, meta);
 }
 
 /* A reader would say so at the next look: it does not verify, and never will. */
@@ -236,7 +253,8 @@ static int clean_copy_run(struct clean *c, uint32_t first, uint32_t end)
 		c->pinned = true; /* not to be read, now: it stays as it is */
 		return 0;
 	}
-	if (!clean_verify(c, first, end, bytes, &meta)) {
+	if (!clean_verify(c, first, end, bytes, &meta) &&
+	    !clean_other_copy(c, first, end, bytes, &meta)) {
 		clean_lose(c, first, end);
 		return 0;
 	}

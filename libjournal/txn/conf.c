@@ -108,6 +108,23 @@ uint32_t conf_logs(const struct conf *conf)
 	return logs;
 }
 
+static int conf_mirror(struct conf *conf, const char *dir, const char *value,
+		       struct message *message)
+{
+	if (!conf->log_count || !*value || conf->mirrors[conf->log_count - 1][0])
+		return -EINVAL;
+	return conf_path(dir, value, conf->mirrors[conf->log_count - 1], message);
+}
+
+static int conf_left(struct conf *conf, const char *value)
+{
+	if (!conf->log_count || !conf->mirrors[conf->log_count - 1][0] ||
+	    (strcmp(value, "1") && strcmp(value, "2")))
+		return -EINVAL;
+	conf->left[conf->log_count - 1] = (uint32_t)(*value - '0');
+	return 0;
+}
+
 static int conf_version(struct conf *conf, const char *value)
 {
 	size_t digits = strspn(value, "0123456789");
@@ -139,6 +156,10 @@ static int conf_set(struct conf *conf, const char *dir, const char *key, const c
 		return conf_log(conf, dir, value, message);
 	if (!strcmp(key, "segments"))
 		return conf_run(conf, value);
+	if (!strcmp(key, "mirror"))
+		return conf_mirror(conf, dir, value, message);
+	if (!strcmp(key, "left"))
+		return conf_left(conf, value);
 	if (!strcmp(key, "require"))
 		return class_parse(value, &conf->require);
 	if (!strcmp(key, "assume-marker"))
@@ -262,6 +283,9 @@ static int conf_check_paths(const char *dir, const struct conf *conf, struct mes
 
 	if (conf->return_to[0] && !conf_printable(dir, strchr(conf->return_to, ':') + 1))
 		path = conf->return_to;
+	for (i = 0; i < conf->log_count; i++)
+		if (conf->mirrors[i][0] && !conf_printable(dir, conf->mirrors[i]))
+			path = conf->mirrors[i];
 	for (i = 0; conf_printable(dir, path); i++) {
 		while (i < conf->log_count && !conf_has_log(conf, i))
 			i++;
@@ -289,9 +313,14 @@ static int conf_print(FILE *file, const char *dir, const struct conf *conf)
 	fprintf(file, "# A journal of libjournal: see jnl(1).\nformat = %u\nuuid = %s\n",
 		FORMAT_VERSION, uuid);
 	conf_print_uri(file, dir, "marker", conf->marker);
-	for (i = 0; i < conf->log_count; i++)
+	for (i = 0; i < conf->log_count; i++) {
 		fprintf(file, "log = %s\n", conf_has_log(conf, i) ?
 				conf_relative(dir, conf->logs[i]) : NO_LOG);
+		if (conf->mirrors[i][0])
+			fprintf(file, "mirror = %s\n", conf_relative(dir, conf->mirrors[i]));
+		if (conf->left[i])
+			fprintf(file, "left = %u\n", conf->left[i]);
+	}
 	for (i = 0; i < conf->runs.count; i++) {
 		log_run_print(&conf->runs.of[i], run);
 		fprintf(file, "segments = %s\n", run);

@@ -40,6 +40,9 @@ static int destroy_media(struct destroy *d)
 		error = destroy_part(d, &d->abandoned);
 	for (log = 0; log < d->conf.log_count && !error; log++)
 		error = destroy_part(d, &d->logs[log]);
+	for (log = 0; log < d->conf.log_count && !error; log++)
+		if (d->mirrors[log].path)
+			error = destroy_part(d, &d->mirrors[log]);
 	return error;
 }
 
@@ -121,9 +124,10 @@ static void destroy_close(struct destroy *d)
 		marker_store_close(d->marker.marker);
 	if (d->abandoned.marker)
 		marker_store_close(d->abandoned.marker);
-	for (log = 0; log < d->conf.log_count; log++)
-		if (d->logs[log].log)
-			log_store_close(d->logs[log].log);
+	for (log = 0; log < d->conf.log_count; log++) {
+		log_store_close(d->logs[log].log);
+		log_store_close(d->mirrors[log].log);
+	}
 }
 
 static int destroy_unused(struct destroy *d)

@@ -25,7 +25,7 @@ struct destroy {
 	struct conf conf;
 	struct destroy_part marker;
 	struct destroy_part abandoned; /* NVRAM that was given up: what it held is there yet */
-	struct destroy_part logs[JOURNAL_LOGS_MAX];
+	struct destroy_part logs[JOURNAL_LOGS_MAX], mirrors[JOURNAL_LOGS_MAX];
 	uint64_t done, total; /* bytes to overwrite */
 };
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "backends.h"
+#include "format/leg.h"
 #include "format/marker.h"
 #include "txn/destroy_impl.h"
 #include "txn/remove.h"
@@ -105,10 +106,13 @@ static uint64_t look_log_bytes(const struct destroy *d, const struct log_store *
 			       const struct log_super *super)
 {
 	struct log_geometry g;
+	struct leg_meta leg;
 	const char *why;
 	unsigned int copy;
 	uint64_t bytes;
 
+	if (!leg_supers_decode((const void *)super, store->bytes, true, &leg, &why))
+		return LEG_HEAD_BYTES + leg.bytes;
 	for (copy = 0; copy < LOG_SUPERS; copy++) {
 		if (log_super_decode(&super[copy], store->bytes, true, &g, &why))
 			continue;
@@ -124,7 +128,8 @@ static void look_log_supers(struct destroy *d, struct destroy_part *part,
 	unsigned int copy;
 
 	for (copy = 0; copy < LOG_SUPERS; copy++)
-		if (!memcmp(super[copy].magic, LOG_MAGIC, sizeof(super->magic)) &&
+		if ((!memcmp(super[copy].magic, LOG_MAGIC, sizeof(super->magic)) ||
+		     !memcmp(super[copy].magic, LEG_MAGIC, sizeof(super->magic))) &&
 		    !memcmp(super[copy].uuid, d->conf.uuid, sizeof(super->uuid)))
 			part->wipe = true;
 	part->bytes = look_log_bytes(d, part->log, super);
@@ -150,13 +155,12 @@ static int look_device(struct destroy *d, struct destroy_part *part)
 	return error ? message_errno(d->message, error, "%s: superblock", part->path) : 0;
 }
 
-static int look_log(struct destroy *d, uint32_t log)
+static int look_log(struct destroy *d, struct destroy_part *part, const char *path)
 {
-	struct destroy_part *part = &d->logs[log];
 	struct stat st;
 	int error = 0;
 
-	part->path = d->conf.logs[log];
+	part->path = path;
 	if (stat(part->path, &st))
 		return look_nothing(d, part, -errno);
 	if (S_ISBLK(st.st_mode))
@@ -179,6 +183,9 @@ int destroy_look(struct destroy *d)
 		look_tell(d, &d->abandoned);
 	for (log = 0; log < d->conf.log_count && !error; log++)
 		if (conf_has_log(&d->conf, log))
-			error = look_log(d, log);
+			error = look_log(d, &d->logs[log], d->conf.logs[log]);
+	for (log = 0; log < d->conf.log_count && !error; log++)
+		if (d->conf.mirrors[log][0])
+			error = look_log(d, &d->mirrors[log], d->conf.mirrors[log]);
 	return error;
 }

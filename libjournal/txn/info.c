@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "format/features.h"
+#include "store/log_copies.h"
 #include "txn/health.h"
 #include "txn/journal_impl.h"
 #include "txn/lane.h"
@@ -36,6 +37,22 @@ static void info_log(const struct log_store *log, struct journal_info *info)
 	info->log_reads += log_counted(log, reads);
 	info->log_bytes_read += log_counted(log, bytes_read);
 	info->log_async += log_counted(log, async);
+}
+
+/* the legs' own: what went to each disk */
+static void info_legs(const struct log_store *log, struct journal_info *info)
+{
+	struct log_copy copy;
+	unsigned int leg;
+
+	for (leg = 0; leg < JOURNAL_LEGS; leg++) {
+		log_copies_look(log, leg, &copy);
+		if (copy.store)
+			info_log(copy.store, info);
+		info->legs_out += !copy.store || copy.out;
+		info->copies_damaged += copy.damaged;
+		info->copies_repaired += copy.repaired;
+	}
 }
 
 static void info_health(struct journal *j, struct journal_info *info)
@@ -80,7 +97,10 @@ static void info_media(struct journal *j, struct journal_info *info)
 			    log->evidence, j->conf.assume_log, log->class);
 		medium->bytes = atomic_load(&j->shared->log_bytes[i]);
 		medium->failed = logs_out(j, i) || log->failed != 0;
-		info_log(log, info);
+		if (log->copies)
+			info_legs(log, info);
+		else
+			info_log(log, info);
 	}
 }
 

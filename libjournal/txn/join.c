@@ -7,6 +7,7 @@
 #include "backends.h"
 #include "store/log_gone.h"
 #include "txn/health.h"
+#include "txn/log_open.h"
 #include "txn/logs.h"
 #include "txn/media.h"
 
@@ -60,7 +61,7 @@ int join_offer(struct journal *j)
 	marker_store_share(j->marker, &c->marker, shared_map_at(j));
 	for (i = 0; i < JOURNAL_LOGS_MAX; i++)
 		if (j->logs[i])
-			log_store_share(j->logs[i], &c->logs[i]);
+			log_store_share(j->logs[i], c->logs[i]);
 	return 0;
 }
 
@@ -113,7 +114,7 @@ static int join_marker(struct journal *j, struct message *message)
 /* It was not there when the first one opened, and is out of use for all. */
 static int join_gone(struct journal *j, uint32_t log, struct message *message)
 {
-	const struct log_share *share = &j->shared->common.logs[log];
+	const struct log_share *share = &j->shared->common.logs[log][0];
 
 	if (log_store_gone(-(int)share->gone, share->evidence, share->bytes, share->block_bytes,
 			   j->read_only, &j->logs[log]))
@@ -128,13 +129,12 @@ static int join_log(struct journal *j, uint32_t log, unsigned int flags,
 	enum journal_class class;
 	int error;
 
-	if (c->logs[log].gone)
+	if (c->logs[log][0].gone)
 		return join_gone(j, log, message);
-	error = backend_join_log(j->conf.logs[log],
-				     (j->read_only ? LOG_RDONLY : 0) |
-					     (flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
-				     &c->logs[log], &j->logs[log], message);
-
+	error = log_join(&j->conf, log,
+			 (j->read_only ? LOG_RDONLY : 0) |
+				 (flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
+			 c->logs[log], &j->logs[log], message);
 	if (error)
 		return error;
 	log_store_longer(j->logs[log], atomic_load(&j->shared->log_bytes[log]));

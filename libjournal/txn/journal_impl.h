@@ -171,6 +171,7 @@ struct journal {
 	bool stage_on;
 	bool bits_durable; /* marker bits are: byte-persistent NVRAM */
 	bool read_only;
+	bool scrub;            /* both copies of a mirrored log are looked at: mirror.c */
 	bool alone;            /* the media of nobody else: set_marker.c, rescue.c */
 	uint32_t rescue_lines; /* rescue.c: without markers, for so many lines at least; 0: with */
 	bool rescue_short;     /* these were too few */

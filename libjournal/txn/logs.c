@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends.h"
+#include "store/log_copies.h"
 #include "store/log_gone.h"
 #include "txn/head.h"
+#include "txn/log_open.h"
 #include "txn/segment.h"
 #include "txn/times.h"
 
@@ -20,9 +21,9 @@ static int logs_open(struct journal *j, uint32_t log, struct log_store **store)
 	if (!error && !conf_has_log(conf, log))
 		error = -ENODEV;
 	if (!error)
-		error = backend_join_log(conf->logs[log], (j->read_only ? LOG_RDONLY : 0) |
-					 (j->open_flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
-					 &j->shared->common.logs[log], store, &why);
+		error = log_join(conf, log, (j->read_only ? LOG_RDONLY : 0) |
+				 (j->open_flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
+				 j->shared->common.logs[log], store, &why);
 	free(conf);
 	if (!error)
 		return 0;
@@ -68,9 +69,11 @@ void logs_begin(struct journal *j)
 {
 	uint32_t log;
 
-	for (log = 0; log < logs_end(j); log++)
+	for (log = 0; log < logs_end(j); log++) {
 		atomic_store(&j->shared->log_failed[log], j->logs[log] ? j->logs[log]->failed :
 									 -ENODEV);
+		atomic_store(&j->shared->log_left[log], j->conf.left[log]);
+	}
 }
 
 static void logs_withdraw(struct journal *j, uint32_t log)
@@ -101,6 +104,32 @@ int logs_fail(struct journal *j, uint32_t log, int error)
 	return LOG_OUT;
 }
 
+/* In journal.conf, too: should the good leg be missing at an open, the other one does not
+ * know that it is old.  Where that cannot be written, the good one's head has to do. */
+static void logs_write_left(struct journal *j, uint32_t log, uint32_t left)
+{
+	struct conf *conf = malloc(sizeof(*conf));
+	struct message ignored;
+
+	if (conf && !conf_read(j->dir, conf, &ignored)) {
+		conf->left[log] = left;
+		(void)conf_rewrite(j->dir, conf, &ignored);
+	}
+	free(conf);
+	atomic_store(&j->shared->log_left[log], left);
+}
+
+/* A leg of a mirrored log may have been left by what was written: before anybody relies
+ * on the other one alone.  Each who meets it does so, and waits for nobody. */
+static int logs_note_left(struct journal *j, uint32_t log)
+{
+	uint32_t left = log_copies_left(j->logs[log]);
+
+	if (left && left != atomic_load_explicit(&j->shared->log_left[log], memory_order_relaxed))
+		logs_write_left(j, log, left);
+	return 0;
+}
+
 int logs_write(struct journal *j, uint32_t log, struct log_io *io, uint32_t count, bool durable)
 {
 	int error;
@@ -108,7 +137,7 @@ int logs_write(struct journal *j, uint32_t log, struct log_io *io, uint32_t coun
 	if (logs_out(j, log))
 		return logs_left(j) ? LOG_OUT : journal_fail(j, -EIO);
 	error = times_write(j, log, io, count, durable);
-	return error ? logs_fail(j, log, error) : 0;
+	return error ? logs_fail(j, log, error) : logs_note_left(j, log);
 }
 
 int logs_flush(struct journal *j, uint32_t log)
@@ -118,7 +147,7 @@ int logs_flush(struct journal *j, uint32_t log)
 	if (logs_out(j, log))
 		return logs_left(j) ? LOG_OUT : journal_fail(j, -EIO);
 	error = times_flush(j, log);
-	return error ? logs_fail(j, log, error) : 0;
+	return error ? logs_fail(j, log, error) : logs_note_left(j, log);
 }
 
 int logs_out_say(struct journal *j, int error)

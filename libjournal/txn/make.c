@@ -31,6 +31,9 @@ static int make_options_sane(const struct journal_format_options *o, struct mess
 	if (o->log_count > JOURNAL_LOGS_MAX)
 		return message_set(message, -EINVAL, "%zu logs: at most %u", o->log_count,
 				   JOURNAL_LOGS_MAX);
+	if (o->mirror_count > (o->log_count ? o->log_count : 1))
+		return message_set(message, -EINVAL, "%zu mirrors, but %zu logs", o->mirror_count,
+				   o->log_count ? o->log_count : 1);
 	if (o->require > JOURNAL_CLASS_POWER || o->assume_marker > JOURNAL_CLASS_POWER ||
 	    o->assume_log > JOURNAL_CLASS_POWER)
 		return message_set(message, -EINVAL, "no such durability class");
@@ -127,8 +130,11 @@ static int make_all_permissions(struct make *m)
 	uint32_t log;
 	int error = make_permissions(m, marker);
 
-	for (log = 0; log < m->conf.log_count && !error; log++)
+	for (log = 0; log < m->conf.log_count && !error; log++) {
 		error = make_permissions(m, m->conf.logs[log]);
+		if (!error && m->conf.mirrors[log][0])
+			error = make_permissions(m, m->conf.mirrors[log]);
+	}
 	if (!error)
 		error = conf_path(m->dir, "lock", path, m->message);
 	return error ? error : make_permissions(m, path);
@@ -151,9 +157,12 @@ static void make_undo(struct make *m)
 	char path[PATH_MAX];
 	uint32_t log;
 
-	for (log = 0; log < m->logs_made; log++)
+	for (log = 0; log < m->logs_made; log++) {
 		if (m->log_is_file[log])
 			unlink(m->conf.logs[log]);
+		if (m->mirror_is_file[log])
+			unlink(m->conf.mirrors[log]);
+	}
 	if (m->marker_made)
 		unlink(strchr(m->conf.marker, ':') + 1);
 	if (m->made_lock && !conf_path(m->dir, "lock", path, NULL))

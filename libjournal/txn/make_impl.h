@@ -16,7 +16,7 @@ struct make {
 	struct conf old; /* what --force writes over, where there was one */
 	uint64_t nonce;
 	bool made_dir, made_lock, marker_made;
-	bool log_is_file[JOURNAL_LOGS_MAX];
+	bool log_is_file[JOURNAL_LOGS_MAX], mirror_is_file[JOURNAL_LOGS_MAX];
 	uint32_t logs_made;
 	uint64_t log_bytes; /* of one log */
 	struct log_store *logs[JOURNAL_LOGS_MAX];

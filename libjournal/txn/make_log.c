@@ -10,6 +10,7 @@
 #include "backends.h"
 #include "format/features.h"
 #include "txn/clock.h"
+#include "txn/log_open.h"
 #include "txn/make_impl.h"
 #include "txn/media.h"
 
@@ -18,26 +19,53 @@
 #define LOG_BYTES_MOST (1ull << 50)
 
 /* A directory gets a file, named so that several journals can share it. */
-static int make_log_path(struct make *m, const char *path, uint32_t log)
+static int make_log_path(struct make *m, const char *path, uint32_t log, bool mirror)
 {
+	char (*to)[PATH_MAX] = mirror ? &m->conf.mirrors[log] : &m->conf.logs[log];
 	char name[PATH_MAX], uuid[37];
 	struct stat st;
 
 	if (stat(path, &st))
 		return message_errno(m->message, -errno, "%s", path);
 	if (S_ISBLK(st.st_mode))
-		return conf_path("", path, m->conf.logs[log], m->message);
+		return conf_path("", path, *to, m->message);
 	if (!S_ISDIR(st.st_mode))
 		return message_set(m->message, -EINVAL, "%s: a log is a directory or a block "
 				   "device", path);
-	m->log_is_file[log] = true;
+	if (mirror)
+		m->mirror_is_file[log] = true;
+	else
+		m->log_is_file[log] = true;
 	uuid_print(m->conf.uuid, uuid);
 	if (!strcmp(path, m->dir))
-		return conf_path(path, "log", m->conf.logs[log], m->message);
-	if (snprintf(name, sizeof(name), "journal-%s-%u.log", uuid, log + 1) >=
-	    (int)sizeof(name))
+		return conf_path(path, mirror ? "mirror" : "log", *to, m->message);
+	if (snprintf(name, sizeof(name), "journal-%s-%u%s.log", uuid, log + 1,
+		     mirror ? "-mirror" : "") >= (int)sizeof(name))
 		return -ENAMETOOLONG;
-	return conf_path(path, name, m->conf.logs[log], m->message);
+	return conf_path(path, name, *to, m->message);
+}
+
+/* On the same disk it would be gone with the other one. */
+static int make_mirror_elsewhere(struct make *m, uint32_t log)
+{
+	if (strcmp(m->conf.logs[log], m->conf.mirrors[log]))
+		return 0;
+	return message_set(m->message, -EINVAL, "%s: a log cannot be its own mirror",
+			   m->conf.logs[log]);
+}
+
+static int make_mirror_path(struct make *m, uint32_t log)
+{
+	const char *path = log < m->options->mirror_count ? m->options->mirrors[log] : NULL;
+	char real[PATH_MAX];
+	int error;
+
+	if (!path)
+		return 0;
+	if (!realpath(path, real))
+		return message_errno(m->message, -errno, "%s", path);
+	error = make_log_path(m, real, log, true);
+	return error ? error : make_mirror_elsewhere(m, log);
 }
 
 static int make_log_paths(struct make *m)
@@ -50,11 +78,13 @@ static int make_log_paths(struct make *m)
 	m->conf.log_count = count ? count : 1;
 	for (log = 0; log < m->conf.log_count && !error; log++) {
 		if (!count)
-			error = make_log_path(m, m->dir, log);
+			error = make_log_path(m, m->dir, log, false);
 		else if (!realpath(paths[log], real))
 			error = message_errno(m->message, -errno, "%s", paths[log]);
 		else
-			error = make_log_path(m, real, log);
+			error = make_log_path(m, real, log, false);
+		if (!error)
+			error = make_mirror_path(m, log);
 	}
 	return error;
 }
@@ -116,10 +146,8 @@ static int make_log(struct make *m, uint32_t log)
 {
 	const char *path = m->conf.logs[log];
 	enum journal_class class;
-	int error = backend_open_log(path,
-				     LOG_CREATE | (m->options->force ? LOG_FORCE : 0),
-				     m->log_bytes, &m->options->progress, &m->logs[log],
-				     m->message);
+	int error = log_open(&m->conf, log, LOG_CREATE | (m->options->force ? LOG_FORCE : 0),
+			     m->log_bytes, &m->options->progress, &m->logs[log], m->message);
 
 	if (error)
 		return error;
@@ -139,7 +167,6 @@ static void make_log_geometry(struct make *m)
 			m->log.block_bytes = m->logs[log]->block_bytes;
 	memcpy(m->log.uuid, m->conf.uuid, sizeof(m->log.uuid));
 	m->log.nonce = m->nonce;
-	m->log.incompat = FORMAT_INCOMPAT_MOVED;
 	m->log.created_ns = clock_ns();
 	m->log.logs = m->conf.log_count;
 }
@@ -155,6 +182,8 @@ static int make_log_super(struct make *m, uint32_t log)
 		return message_set(m->message, -ENOMEM, "no memory");
 	super = io.buffer;
 	m->log.log = log;
+	m->log.incompat = FORMAT_INCOMPAT_MOVED |
+			  (log_is_mirrored(&m->conf, log) ? FORMAT_INCOMPAT_MIRRORED : 0);
 	for (i = 0; i < LOG_SUPERS; i++)
 		log_super_encode(&m->log, &super[i]);
 	error = log_store_write(m->logs[log], &io, 1, true);

@@ -19,7 +19,10 @@ void make_remove_old(struct make *m)
 {
 	uint32_t log;
 
-	for (log = 0; log < m->old.log_count; log++)
+	for (log = 0; log < m->old.log_count; log++) {
 		if (remove_is_log(m->old.logs[log], m->old.uuid))
 			(void)unlink(m->old.logs[log]);
+		if (m->old.mirrors[log][0] && remove_is_log(m->old.mirrors[log], m->old.uuid))
+			(void)unlink(m->old.mirrors[log]);
+	}
 }

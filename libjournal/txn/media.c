@@ -7,9 +7,13 @@
 #include <string.h>
 
 #include "backends.h"
+#include "format/features.h"
 #include "store/evidence.h"
+#include "store/log_copies.h"
 #include "store/log_gone.h"
+#include "txn/copies.h"
 #include "txn/found.h"
+#include "txn/log_open.h"
 #include "txn/make_impl.h"
 #include "txn/rescue_store.h"
 
@@ -110,38 +114,69 @@ static int media_open_marker(struct journal *j, struct message *message)
 			   j->conf.assume_marker, j->require, &j->class_marker, message);
 }
 
-static int media_log_super(struct journal *j, uint32_t log, struct message *message)
+/* Either copy of the superblock serves; a bad one is reported. */
+static int media_log_supers(struct journal *j, uint32_t log, const struct log_super *super,
+			    const char *path, struct message *message)
 {
 	struct log_geometry *g = &j->log_geometry[log];
-	const char *path = j->conf.logs[log], *why[LOG_SUPERS] = { NULL };
-	struct log_io io = { .bytes = LOG_SUPERS * LOG_SUPER_BYTES };
-	const struct log_super *super;
-	int i, good = -1, error[LOG_SUPERS], failed;
+	const char *why[LOG_SUPERS] = { NULL };
+	int i, good = -1, error[LOG_SUPERS];
 
-	if (j->logs[log]->bytes < io.bytes)
-		return message_set(message, -EUCLEAN, "%s: too short for a superblock", path);
-	if (posix_memalign(&io.buffer, 4096, io.bytes))
-		return message_set(message, -ENOMEM, "no memory");
-	failed = log_store_read(j->logs[log], &io, 1);
-	super = io.buffer;
-	for (i = LOG_SUPERS - 1; !failed && i >= 0; i--) {
+	for (i = LOG_SUPERS - 1; i >= 0; i--) {
 		error[i] = log_super_decode(&super[i], j->logs[log]->bytes, j->read_only, g,
 					    &why[i]);
 		if (!error[i])
 			good = i;
 	}
-	if (!failed && good >= 0)
-		(void)log_super_decode(&super[good], j->logs[log]->bytes, j->read_only, g,
-				       &why[good]);
-	free(io.buffer);
-	if (failed)
-		return message_errno(message, failed, "%s: superblock", path);
 	if (good < 0)
 		return message_set(message, error[0] == -ENODATA ? -EUCLEAN : error[0], "%s: %s",
 				   path, why[0]);
+	(void)log_super_decode(&super[good], j->logs[log]->bytes, j->read_only, g, &why[good]);
 	if (error[!good])
 		found_damage(j, 0, "%s: superblock copy %d: %s", path, !good + 1, why[!good]);
 	return 0;
+}
+
+/* From one leg of a mirrored log; another one is not asked for more than it has. */
+static int media_log_super_leg(struct journal *j, uint32_t log, unsigned int leg,
+			       struct log_io *io, struct message *message)
+{
+	struct log_store *store = j->logs[log];
+	const char *path = leg ? j->conf.mirrors[log] : j->conf.logs[log];
+	int error = store->copies ? log_copies_read(store, leg, io, 1) :
+				    log_store_read(store, io, 1);
+
+	if (error)
+		return message_errno(message, error, "%s: superblock", path);
+	return media_log_supers(j, log, io->buffer, path, message);
+}
+
+static int media_log_super(struct journal *j, uint32_t log, struct message *message)
+{
+	struct log_store *store = j->logs[log];
+	struct log_io io = { .bytes = LOG_SUPERS * LOG_SUPER_BYTES };
+	unsigned int leg, legs = store->copies ? store->copies->good(store) : 1;
+	struct message why;
+	int error = -EIO, one;
+
+	if (store->bytes < io.bytes)
+		return message_set(message, -EUCLEAN, "%s: too short for a superblock",
+				   j->conf.logs[log]);
+	if (posix_memalign(&io.buffer, 4096, io.bytes))
+		return message_set(message, -ENOMEM, "no memory");
+	for (leg = 0; leg < 2; leg++) {
+		/* of two the second one only where the first is bad, or all is looked at */
+		if (!(legs >> leg & 1) || (!error && !copies_all(j, log)))
+			continue;
+		one = media_log_super_leg(j, log, leg, &io, &why);
+		if (one && legs == 3)
+			copies_tell(j, log, NO_SEGMENT, leg, 0, false);
+		if (error && one)
+			(void)message_set(message, one, "%s", why.text);
+		error = error && one ? one : 0;
+	}
+	free(io.buffer);
+	return error;
 }
 
 /* All logs are of one journal and of one shape, that of @first. */
@@ -160,6 +195,10 @@ static int media_log_fits(struct journal *j, uint32_t log, uint32_t first,
 		return message_set(message, -EUCLEAN, "%s: is log %u of %u, but journal.conf has "
 				   "it as %u of %u", path, g->log + 1, g->logs, log + 1,
 				   j->conf.log_count);
+	if (!(g->incompat & FORMAT_INCOMPAT_MIRRORED) == log_is_mirrored(&j->conf, log))
+		return message_set(message, -EUCLEAN, "%s: is %smirrored, but journal.conf has "
+				   "it the other way", path,
+				   log_is_mirrored(&j->conf, log) ? "not " : "");
 	if (g->segment_bytes != as->segment_bytes ||
 	    (!j->conf.runs.count && g->segments != as->segments) ||
 	    g->digest_bytes != as->digest_bytes || g->block_bytes != as->block_bytes)
@@ -175,10 +214,10 @@ static int media_log_fits(struct journal *j, uint32_t log, uint32_t first,
 static int media_open_log(struct journal *j, uint32_t log, unsigned int flags,
 			  struct message *message)
 {
-	int error = backend_open_log(j->conf.logs[log],
-				     (j->read_only ? LOG_RDONLY : 0) |
-					     (flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
-				     0, NULL, &j->logs[log], message);
+	int error = log_open(&j->conf, log,
+			     (j->read_only ? LOG_RDONLY : 0) |
+				     (flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
+			     0, NULL, &j->logs[log], message);
 
 	if (error)
 		return error;
@@ -216,6 +255,21 @@ static int media_log_gone(struct journal *j, uint32_t log, uint32_t like, int er
 	return 0;
 }
 
+/* A leg that is out of date, or not there: what is on the other one is all there is. */
+static void media_log_legs(struct journal *j, uint32_t log)
+{
+	struct log_copy copy;
+	unsigned int leg;
+
+	for (leg = 0; leg < 2 && j->logs[log]->copies; leg++) {
+		log_copies_look(j->logs[log], leg, &copy);
+		if ((copy.store && !copy.out) || j->scrub)
+			continue;
+		found_damage(j, 0, "%s: this leg is not in use: %s (jnl mirror)", copy.path,
+			     copy.why);
+	}
+}
+
 static int media_log_settle(struct journal *j, uint32_t log, uint32_t first,
 			    struct message *message)
 {
@@ -228,6 +282,8 @@ static int media_log_settle(struct journal *j, uint32_t log, uint32_t first,
 				    &class, message);
 	if (!error && (log == first || class < j->class_log))
 		j->class_log = class;
+	if (!error)
+		media_log_legs(j, log);
 	return error;
 }
 

@@ -7,6 +7,7 @@
 #include "format/group.h"
 #include "txn/cell.h"
 #include "txn/clean_job.h"
+#include "txn/copies.h"
 #include "txn/ended.h"
 #include "txn/health.h"
 #include "txn/holds.h"
@@ -96,7 +97,8 @@ static int move_record(struct mover *m, uint64_t where, uint32_t units, struct r
 	if (error)
 		return error;
 	io.buffer = m->window + (io.offset - m->window_from);
-	return record_verify(j, segment, where_offset(where), &io, record);
+	error = record_verify(j, segment, where_offset(where), &io, record);
+	return error ? copies_record(j, segment, where_offset(where), &io, record) : 0;
 }
 
 /* What the slot names is this record, for certain. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "format/group.h"
+#include "txn/copies.h"
 #include "txn/pieces.h"
 #include "txn/segment.h"
 #include "txn/times.h"
@@ -114,7 +115,11 @@ int record_read(struct journal *j, uint32_t number, uint32_t offset, uint64_t by
 		return -ENOMEM;
 	io.buffer = record->buffer;
 	error = log_store_read(logs_at(j, segment_log(j, number)), &io, 1);
-	return error ? error : record_verify(j, number, offset, &io, record);
+	if (!error)
+		error = record_verify(j, number, offset, &io, record);
+	if (error == -EBADMSG || copies_all(j, segment_log(j, number)))
+		error = copies_record(j, number, offset, &io, record);
+	return error;
 }
 
 int record_find(const struct found *found, const struct record *record, const uint8_t **data)

@@ -18,6 +18,7 @@
 
 #include "store/log_queue.h"
 #include "txn/clock.h"
+#include "txn/copies.h"
 #include "txn/read.h"
 #include "txn/segment.h"
 #include "txn/times.h"
@@ -234,6 +235,9 @@ static void read_back(struct journal_reads *reads, struct read *read)
 
 	if (!error)
 		error = record_verify(reads->journal, where_segment(where), where_offset(where),
+				      &read->io, &record);
+	if (error == -EBADMSG)
+		error = copies_record(reads->journal, where_segment(where), where_offset(where),
 				      &read->io, &record);
 	if (!error)
 		error = record_find(&read->found, &record, &read->data);

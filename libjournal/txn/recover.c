@@ -134,8 +134,10 @@ static int recover_begin(struct recovery *r)
 static int recover_become_writer(struct recovery *r)
 {
 	struct journal *j = r->j;
-	int error = recover_make_durable(j);
+	int error = recover_copies(r);
 
+	if (!error)
+		error = recover_make_durable(j);
 	checkpoint_begin(j);
 
 	recover_incarnation(r);

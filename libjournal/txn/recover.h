@@ -29,6 +29,7 @@ struct scanned {
 	struct log_meta meta;
 	uint32_t offset;
 	bool valid;    /* its payload verified */
+	uint8_t legs;  /* of a mirrored log: on which it did: a bit for each */
 	uint8_t *tail; /* copy of the table that ends its payload, or NULL */
 };
 
@@ -41,6 +42,7 @@ struct segment_scan {
 	bool header_bad;             /* only its digest says what it is */
 	bool gone;                   /* its log is not there */
 	bool open;                   /* it was not sealed */
+	bool differs;                /* of a mirrored log: the two copies do */
 	struct summary_head *digest; /* sealed: with its lines */
 	struct scanned *records;
 	uint32_t count, room;
@@ -147,6 +149,29 @@ int recover_reseal(struct recovery *r, uint32_t segment, struct head *head);
 int recover_sealed(struct recovery *r, uint32_t segment);
 /* what the digest of @segment, read whole, names and nothing was found of */
 void recover_named(struct recovery *r, uint32_t segment);
+
+/* recover_copies.c: a mirrored log has the same on both legs, of what counts in segments
+ * that were not sealed, and of what says what a segment is.  Durable on return: what was
+ * on its way when the writer died counts if it is whole on one, and then is on both.
+ * Context: a writer, before anybody is served.  Return: 0 or -ENOMEM with the text */
+int recover_copies(struct recovery *r);
+/* the records of one segment, of which nobody else writes */
+int recover_copies_records(struct recovery *r, uint32_t segment);
+/* what says what a segment is: of which use, and a bit for each leg that has it whole */
+struct frame_legs {
+	uint64_t header_seq, digest_seq;
+	unsigned int header, digest;
+};
+
+/* Where one leg has it, and it was durable on both, that copy is damaged.  @second: the
+ * second digest, or NULL: it is written after them. */
+void recover_copies_tell(struct recovery *r, uint32_t segment, const struct frame_legs *legs,
+			 const struct summary_head *second);
+/* the same of the records of segments that were read whole */
+void recover_copies_tell_records(struct recovery *r, uint32_t segment);
+/* is it certain that a record was durable on both? */
+bool recover_was_durable(struct recovery *r, uint32_t segment,
+			 const struct scanned *record);
 
 /* recover_threads.c: run @work for each of @order[0, count) */
 int recover_parallel(struct recovery *r, const uint32_t *order, uint32_t count,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "txn/copies.h"
 #include "txn/found.h"
 #include "txn/line.h"
 #include "txn/head.h"
@@ -21,18 +22,32 @@
 #define WINDOW_BYTES (2u * LOG_BUFFER_BYTES)
 #define WINDOW_READS 4u
 
+/*
+ * Of a mirrored log both copies are looked at: a record is there if it is whole on one of
+ * them.  What was on its way to both when the writer died may be on one only.
+ */
 struct window {
 	struct recovery *r;
 	uint32_t segment;
-	uint8_t *buffer;
-	uint64_t from, to; /* of the segment, in the buffer */
-	uint64_t limit;    /* records end here at the latest */
-	bool unreadable;   /* some of it was */
+	struct log_store *store;
+	unsigned int copies; /* 1, or 2 */
+	uint8_t *buffer;     /* of both, one behind the other */
+	uint64_t from, to;   /* of the segment, in the buffer */
+	uint64_t limit;      /* records end here at the latest */
+	bool differs;        /* the copies do, in this window */
+	bool unreadable;     /* some of it was, of both */
 };
+
+static int window_read(const struct window *w, unsigned int copy, struct log_io *io,
+		       uint32_t count)
+{
+	return w->copies == 1 ? log_store_read(w->store, io, count) :
+				log_copies_read(w->store, copy, io, count);
+}
 
 /* One bad block must not take its neighbours' records with it: again, block by
  * block.  What is unreadable then holds no records. */
-static void window_again(struct window *w, const struct log_io *failed)
+static void window_again(struct window *w, unsigned int copy, const struct log_io *failed)
 {
 	struct journal *j = w->r->j;
 	struct log_io io = { .bytes = j->block_bytes };
@@ -41,10 +56,10 @@ static void window_again(struct window *w, const struct log_io *failed)
 	for (at = 0; at < failed->bytes; at += j->block_bytes) {
 		io.offset = failed->offset + at;
 		io.buffer = (uint8_t *)failed->buffer + at;
-		if (log_store_read(logs_at(j, segment_log(j, w->segment)), &io, 1)) {
-			memset(io.buffer, 0, io.bytes);
-			w->unreadable = true;
-		}
+		if (!window_read(w, copy, &io, 1))
+			continue;
+		w->unreadable |= w->copies == 1 || window_read(w, !copy, &io, 1);
+		memset(io.buffer, 0, io.bytes);
 	}
 }
 
@@ -65,38 +80,48 @@ static void window_tell(const struct window *w, struct segment_scan *scan)
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* Return: @bytes at @at, or NULL when they cannot be read. */
-static const uint8_t *window_at(struct window *w, uint64_t at, uint64_t bytes)
+static void window_fill(struct window *w, unsigned int copy, uint64_t from, uint64_t size)
 {
 	struct journal *j = w->r->j;
 	struct log_io io[WINDOW_READS];
-	uint64_t from = round_down(at, j->block_bytes), size, chunk;
+	uint64_t chunk = round_up((size + WINDOW_READS - 1) / WINDOW_READS, j->block_bytes);
 	uint32_t i, count = 0;
+
+	for (i = 0; i * chunk < size; i++, count++)
+		io[i] = (struct log_io){
+			.offset = segment_base(j, w->segment) + from + i * chunk,
+			.buffer = w->buffer + copy * WINDOW_BYTES + i * chunk,
+			.bytes = (uint32_t)min_u64(chunk, size - i * chunk),
+		};
+	if (window_read(w, copy, io, count))
+		for (i = 0; i < count; i++)
+			if (io[i].result)
+				window_again(w, copy, &io[i]);
+	atomic_fetch_add(&w->r->bytes_read, size);
+}
+
+/* Return: @bytes at @at of the first copy, or NULL when they cannot be read. */
+static const uint8_t *window_at(struct window *w, uint64_t at, uint64_t bytes)
+{
+	struct journal *j = w->r->j;
+	uint64_t from = round_down(at, j->block_bytes), size;
+	unsigned int copy;
 
 	if (at >= w->from && at + bytes <= w->to)
 		return w->buffer + (at - w->from);
 	size = min_u64(WINDOW_BYTES, w->limit - from);
-	chunk = round_up((size + WINDOW_READS - 1) / WINDOW_READS, j->block_bytes);
-	for (i = 0; i * chunk < size; i++, count++)
-		io[i] = (struct log_io){
-			.offset = segment_base(j, w->segment) + from + i * chunk,
-			.buffer = w->buffer + i * chunk,
-			.bytes = (uint32_t)min_u64(chunk, size - i * chunk),
-		};
-	w->from = w->to = 0;
-	if (log_store_read(logs_at(j, segment_log(j, w->segment)), io, count))
-		for (i = 0; i < count; i++)
-			if (io[i].result)
-				window_again(w, &io[i]);
-	atomic_fetch_add(&w->r->bytes_read, size);
+	for (copy = 0; copy < w->copies; copy++)
+		window_fill(w, copy, from, size);
+	w->differs = w->copies > 1 && memcmp(w->buffer, w->buffer + WINDOW_BYTES, size);
 	w->from = from;
 	w->to = from + size;
 	return at + bytes <= w->to ? w->buffer + (at - w->from) : NULL;
 }
 
 static int scan_keep(struct segment_scan *scan, const struct log_meta *meta, uint32_t offset,
-		     const uint8_t *payload, bool valid)
+		     const uint8_t *payload, unsigned int legs)
 {
+	bool valid = legs;
 	uint32_t room = scan->room ? scan->room * 2 : 64;
 	uint32_t tail_bytes = recover_tail_bytes(meta);
 	struct scanned *records = scan->records;
@@ -115,36 +140,78 @@ static int scan_keep(struct segment_scan *scan, const struct log_meta *meta, uin
 			return -ENOMEM;
 		memcpy(tail, payload + meta->bytes - tail_bytes, tail_bytes);
 	}
-	records[scan->count++] = (struct scanned){ *meta, offset, valid, tail };
+	records[scan->count++] = (struct scanned){ *meta, offset, valid, (uint8_t)legs, tail };
 	return 0;
+}
+
+/* what one copy has at a place */
+struct seen {
+	const uint8_t *bytes;
+	struct log_meta meta;
+	bool header, valid;
+};
+
+/* Return: false: it cannot be read */
+static bool scan_look(struct window *w, unsigned int copy, uint64_t at, struct seen *seen)
+{
+	uint32_t seed = w->r->j->segments.all[w->segment].seed;
+	const uint8_t *bytes = window_at(w, at, LOG_RECORD_BYTES);
+	const struct log_record *record =
+		(const void *)(bytes ? bytes + copy * WINDOW_BYTES : NULL);
+
+	if (!bytes)
+		return false;
+	/* a header that fails may be torn, or of an older use of the segment */
+	seen->valid = false;
+	seen->header = !log_record_decode(record, seed, at, w->limit - at, &seen->meta);
+	if (!seen->header)
+		return true;
+	bytes = window_at(w, at, LOG_RECORD_BYTES + seen->meta.bytes);
+	if (!bytes)
+		return false;
+	seen->bytes = bytes + copy * WINDOW_BYTES;
+	seen->valid = crc32c(seed, seen->bytes + LOG_RECORD_BYTES, seen->meta.bytes) ==
+		      seen->meta.payload_crc;
+	return true;
+}
+
+/* Where the copies differ, the better one.  *@legs: those that verify. */
+static bool scan_best(struct window *w, uint64_t at, struct seen *best, unsigned int *legs)
+{
+	struct seen other;
+
+	if (!scan_look(w, 0, at, best))
+		return false;
+	*legs = best->valid ? 3 : 0;
+	if (!w->differs)
+		return true;
+	if (!scan_look(w, 1, at, &other))
+		return false;
+	*legs = best->valid | other.valid << 1;
+	if ((other.valid && !best->valid) || (other.header && !best->header))
+		*best = other;
+	/* the second look may have moved the window on */
+	else if (best->header && !scan_look(w, 0, at, best))
+		return false;
+	return true;
 }
 
 /* Look for a record at @at; Return: where to look next, 0 on an error. */
 static uint64_t scan_step(struct window *w, struct segment_scan *scan, uint64_t at, int *error)
 {
-	const struct segment *segment = &w->r->j->segments.all[w->segment];
-	const uint8_t *bytes = window_at(w, at, LOG_RECORD_BYTES);
-	struct log_meta meta;
-	bool valid;
-	int bad;
+	unsigned int legs;
+	struct seen seen;
 
-	if (!bytes)
+	if (!scan_best(w, at, &seen, &legs))
 		return w->limit;
-	bad = log_record_decode((const struct log_record *)bytes, segment->seed, at,
-				w->limit - at, &meta);
-	/* a header that fails may be torn, or of an older use of the segment */
-	if (bad)
+	if (!seen.header)
 		return at + LOG_RECORD_ALIGN;
-	bytes = window_at(w, at, LOG_RECORD_BYTES + meta.bytes);
-	if (!bytes)
-		return w->limit;
-	valid = crc32c(segment->seed, bytes + LOG_RECORD_BYTES, meta.bytes) == meta.payload_crc;
-	*error = scan_keep(scan, &meta, (uint32_t)at, bytes + LOG_RECORD_BYTES, valid);
-	if (valid)
-		scan->end = (uint32_t)round_up(at + log_record_bytes(meta.bytes),
+	*error = scan_keep(scan, &seen.meta, (uint32_t)at, seen.bytes + LOG_RECORD_BYTES, legs);
+	if (seen.valid)
+		scan->end = (uint32_t)round_up(at + log_record_bytes(seen.meta.bytes),
 					       w->r->j->block_bytes);
 	/* a bad payload may be a torn batch with whole records inside */
-	return valid ? at + log_record_bytes(meta.bytes) : at + LOG_RECORD_ALIGN;
+	return at + (seen.valid ? log_record_bytes(seen.meta.bytes) : LOG_RECORD_ALIGN);
 }
 
 int recover_scan(struct recovery *r, uint32_t segment)
@@ -152,6 +219,7 @@ int recover_scan(struct recovery *r, uint32_t segment)
 	struct journal *j = r->j;
 	struct segment_scan *scan = &r->scans[segment];
 	struct window w = { .r = r, .segment = segment,
+			    .store = logs_at(j, segment_log(j, segment)),
 			    .limit = j->segment_bytes - j->digest_bytes };
 	uint64_t at = j->block_bytes;
 	int error = 0;
@@ -160,7 +228,8 @@ int recover_scan(struct recovery *r, uint32_t segment)
 		w.limit = round_down(min_u64(w.limit, get_le32(scan->digest->table_offset)),
 				     j->block_bytes);
 	w.buffer = NULL;
-	if (posix_memalign((void **)&w.buffer, 4096, WINDOW_BYTES))
+	w.copies = log_copies_several(w.store) ? 2 : 1;
+	if (posix_memalign((void **)&w.buffer, 4096, (size_t)w.copies * WINDOW_BYTES))
 		return journal_say(j, -ENOMEM, "no memory to recover");
 	scan->end = j->block_bytes;
 	while (at + LOG_RECORD_BYTES <= w.limit && !error)
@@ -297,6 +366,7 @@ static void scan_finish(struct recovery *r, uint32_t number)
 	unnamed = r->j->recovered.lost_unnamed - unnamed;
 	for (k = 0; k < scan->count; k++)
 		scan_enter(r, number, &scan->records[k]);
+	recover_copies_tell_records(r, number);
 	if (scan->digest) {
 		recover_named(r, number);
 		/* gaps that the digest has a name for */

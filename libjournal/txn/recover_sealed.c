@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "txn/copies.h"
 #include "txn/found.h"
 #include "txn/line.h"
 #include "txn/recover.h"
@@ -61,6 +62,14 @@ static uint32_t sealed_candidates(struct recovery *r, const struct summary_head 
 	return count;
 }
 
+static int sealed_table_good(struct copies *c, const struct log_io *io)
+{
+	const struct summary_head *digest = c->context;
+
+	return crc32c(c->j->segments.all[c->number].seed, io->buffer,
+		      summary_table_bytes(digest)) == get_le32(digest->table_crc) ? 0 : -EBADMSG;
+}
+
 static struct summary_entry *sealed_table(struct sealed *s, const struct summary_head *digest)
 {
 	struct journal *j = s->r->j;
@@ -68,6 +77,11 @@ static struct summary_entry *sealed_table(struct sealed *s, const struct summary
 	struct log_io io = {
 		.offset = segment_base(j, s->segment) + get_le32(digest->table_offset),
 		.bytes = (uint32_t)round_up(bytes, j->block_bytes),
+	};
+	struct copies copies = {
+		.j = j, .log = segment_log(j, s->segment), .number = s->segment,
+		.verify = sealed_table_good, .context = (void *)(uintptr_t)digest,
+		.stays = true,
 	};
 
 	if (get_le32(digest->table_offset) % j->block_bytes ||
@@ -78,9 +92,7 @@ static struct summary_entry *sealed_table(struct sealed *s, const struct summary
 		return NULL;
 	}
 	atomic_fetch_add(&s->r->bytes_read, io.bytes);
-	if (log_store_read(logs_at(j, segment_log(j, s->segment)), &io, 1) ||
-	    crc32c(j->segments.all[s->segment].seed, io.buffer, bytes) !=
-		    get_le32(digest->table_crc)) {
+	if (copies_read(&copies, &io)) {
 		free(io.buffer);
 		return NULL;
 	}
@@ -178,7 +190,8 @@ static void sealed_lose(struct sealed *s, const struct wanted *w)
 	pthread_mutex_unlock(&s->r->lock);
 }
 
-static void sealed_record(struct sealed *s, const struct wanted *w, const uint8_t *bytes)
+/* Return: whether it is there, and is entered */
+static bool sealed_record(struct sealed *s, const struct wanted *w, const uint8_t *bytes)
 {
 	const struct segment *segment = &s->r->j->segments.all[s->segment];
 	const uint8_t *payload = bytes + LOG_RECORD_BYTES;
@@ -189,17 +202,39 @@ static void sealed_record(struct sealed *s, const struct wanted *w, const uint8_
 			      w->bytes, &meta) ||
 	    crc32c(segment->seed, payload, meta.bytes) != meta.payload_crc ||
 	    meta.line != w->line || meta.line_epoch != w->number || w->slot < meta.slot ||
-	    w->slot >= meta.slot + meta.count) {
-		sealed_lose(s, w);
-		return;
-	}
+	    w->slot >= meta.slot + meta.count)
+		return false;
 	recover_record(s->r, s->segment, w->offset, &meta,
 		       payload + meta.bytes - recover_tail_bytes(&meta), true);
+	return true;
 }
 
-static void sealed_run_records(struct sealed *s, const struct run *run,
-			       const struct log_io *io)
+/* From whichever of two copies is good. */
+static bool sealed_from_copies(struct sealed *s, const struct wanted *w)
 {
+	struct journal *j = s->r->j;
+	struct record record;
+	struct log_io io;
+	bool there;
+
+	if (!log_copies_several(logs_at(j, segment_log(j, s->segment))) ||
+	    record_span(j, s->segment, w->offset, w->bytes, &io))
+		return false;
+	if (posix_memalign(&io.buffer, 4096, io.bytes)) {
+		s->r->no_memory = true;
+		return false;
+	}
+	there = !copies_record(j, s->segment, w->offset, &io, &record) &&
+		sealed_record(s, w, record.payload - LOG_RECORD_BYTES);
+	free(io.buffer);
+	return there;
+}
+
+/* @differs: not all of the run is the same on both legs: each record is looked at there */
+static void sealed_run_records(struct sealed *s, const struct run *run,
+			       const struct log_io *io, bool differs)
+{
+	bool there;
 	const struct wanted *w;
 	uint32_t i;
 
@@ -207,11 +242,14 @@ static void sealed_run_records(struct sealed *s, const struct run *run,
 		w = &s->wanted[i];
 		/* the members of a group name one record; those that it did not
 		 * bring are lost with it */
-		if (io->result || (i > run->first && w->offset == w[-1].offset))
+		there = false;
+		if (i == run->first || w->offset != w[-1].offset)
+			there = (!io->result && !differs &&
+				 sealed_record(s, w, (const uint8_t *)io->buffer +
+							     (w->offset - run->from))) ||
+				sealed_from_copies(s, w);
+		if (!there)
 			sealed_lose(s, w);
-		else
-			sealed_record(s, w, (const uint8_t *)io->buffer +
-						    (w->offset - run->from));
 	}
 }
 
@@ -220,7 +258,8 @@ static void sealed_read(struct sealed *s, uint8_t *buffers)
 	struct journal *j = s->r->j;
 	struct log_io io[RUNS];
 	struct run runs[RUNS];
-	uint32_t i, count, next = 0;
+	uint32_t i, count, next = 0, log = segment_log(j, s->segment);
+	uint8_t *spare = buffers + (size_t)RUNS * (RUN_BYTES + 8192);
 
 	while (next < s->count) {
 		for (count = 0; count < RUNS && next < s->count; count++) {
@@ -232,9 +271,10 @@ static void sealed_read(struct sealed *s, uint8_t *buffers)
 			};
 			atomic_fetch_add(&s->r->bytes_read, io[count].bytes);
 		}
-		(void)log_store_read(logs_at(j, segment_log(j, s->segment)), io, count);
+		(void)log_store_read(logs_at(j, log), io, count);
 		for (i = 0; i < count; i++)
-			sealed_run_records(s, &runs[i], &io[i]);
+			sealed_run_records(s, &runs[i], &io[i], copies_all(j, log) &&
+					   !copies_agree(j, log, &io[i], spare));
 	}
 }
 
@@ -246,7 +286,7 @@ static int sealed_live(struct sealed *s, const struct summary_head *digest,
 	sealed_want_all(s, digest, table);
 	if (!s->count)
 		return 0;
-	if (posix_memalign(&buffers, 4096, (size_t)RUNS * (RUN_BYTES + 8192)))
+	if (posix_memalign(&buffers, 4096, (RUNS + 1ul) * (RUN_BYTES + 8192)))
 		return -ENOMEM;
 	sealed_read(s, buffers);
 	free(buffers);

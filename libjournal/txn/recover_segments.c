@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "txn/copies.h"
 #include "txn/found.h"
 #include "txn/head.h"
 #include "txn/recover.h"
@@ -13,6 +14,7 @@
 
 #define BATCH_SEGMENTS 32u
 #define LOOK_BYTES     4096u
+#define BATCH_BYTES    (2ul * BATCH_SEGMENTS * LOOK_BYTES) /* of one leg */
 
 static uint32_t digest_whole_bytes(const struct journal *j, const struct summary_head *head)
 {
@@ -24,10 +26,26 @@ static uint32_t digest_whole_bytes(const struct journal *j, const struct summary
 		       0;
 }
 
-/* A digest that begins with @head (LOOK_BYTES of it); the rest is read. */
-static struct summary_head *digest_load(struct recovery *r, uint32_t segment, uint32_t log,
-					uint64_t offset, const struct summary_head *head)
+/* what the headers, or the digests' beginnings, are on each leg; of a log that is not
+ * mirrored, on the one that there is */
+struct looks {
+	const void *at[2];
+	unsigned int count;
+};
+
+static int look_read(struct recovery *r, uint32_t log, const struct looks *looks,
+		     unsigned int leg, struct log_io *io, unsigned int count)
 {
+	return looks->count == 1 ? log_store_read(logs_at(r->j, log), io, count) :
+				   log_copies_read(logs_at(r->j, log), leg, io, count);
+}
+
+/* A digest that begins as it looks on @leg (LOOK_BYTES of it); the rest is read. */
+static struct summary_head *digest_load_leg(struct recovery *r, uint32_t segment, uint32_t log,
+					    uint64_t offset, const struct looks *looks,
+					    unsigned int leg)
+{
+	const struct summary_head *head = looks->at[leg];
 	struct journal *j = r->j;
 	uint32_t bytes = digest_whole_bytes(j, head);
 	struct log_io io = { .offset = offset, .bytes = j->digest_bytes };
@@ -41,7 +59,7 @@ static struct summary_head *digest_load(struct recovery *r, uint32_t segment, ui
 	}
 	if (bytes <= LOOK_BYTES) {
 		memcpy(io.buffer, head, bytes);
-	} else if (log_store_read(logs_at(j, log), &io, 1)) {
+	} else if (look_read(r, log, looks, leg, &io, 1)) {
 		free(io.buffer);
 		return NULL;
 	}
@@ -54,21 +72,66 @@ static struct summary_head *digest_load(struct recovery *r, uint32_t segment, ui
 	return digest;
 }
 
+static uint64_t digest_seq(const struct summary_head *digest)
+{
+	return digest ? get_le64(digest->seq) : 0;
+}
+
+/* Of two the one of the later use.  *@legs: those that have it */
+static struct summary_head *digest_load(struct recovery *r, uint32_t segment, uint32_t log,
+					uint64_t offset, const struct looks *looks,
+					unsigned int *legs)
+{
+	struct summary_head *best = digest_load_leg(r, segment, log, offset, looks, 0), *other;
+
+	*legs = best ? 3 : 0;
+	if (looks->count == 1 ||
+	    (best && !copies_all(r->j, log) && !memcmp(looks->at[0], looks->at[1], LOOK_BYTES)))
+		return best;
+	other = digest_load_leg(r, segment, log, offset, looks, 1);
+	*legs = digest_seq(other) == digest_seq(best) ? *legs :
+		digest_seq(other) > digest_seq(best)  ? 2 :
+							1;
+	if (*legs == 2) {
+		free(best);
+		return other;
+	}
+	free(other);
+	return best;
+}
+
+/* The one at @offset of @log, from whichever leg has it. */
+static struct summary_head *digest_at(struct recovery *r, uint32_t segment, uint32_t log,
+				      uint64_t offset, uint8_t *buffer)
+{
+	struct looks looks = { { buffer, buffer + LOOK_BYTES },
+			       log_copies_several(logs_at(r->j, log)) ? 2 : 1 };
+	struct log_io io = { .offset = offset, .bytes = LOOK_BYTES };
+	unsigned int leg, legs;
+
+	for (leg = 0; leg < looks.count; leg++) {
+		io.buffer = buffer + leg * LOOK_BYTES;
+		if (look_read(r, log, &looks, leg, &io, 1))
+			memset(io.buffer, 0, LOOK_BYTES);
+	}
+	return digest_load(r, segment, log, offset, &looks, &legs);
+}
+
 /* Not where it belongs: a log came or went, and whoever did that did not get done.  Then
  * it is where it belonged before. */
 static struct summary_head *digest_astray(struct recovery *r, uint32_t segment, void *buffer)
 {
 	struct journal *j = r->j;
-	struct log_io io = { .buffer = buffer, .bytes = LOOK_BYTES };
 	struct summary_head *digest = NULL;
 	uint32_t log, of, index;
+	uint64_t offset;
 
 	if (!runs_find(&j->conf.runs, segment, &of, &index))
 		return NULL;
 	for (log = 0; log < logs_end(j) && !digest; log++) {
-		io.offset = log_runs_digest(&j->conf.runs, &j->log_geometry[of], log, index);
-		if (io.offset && !log_store_read(logs_at(j, log), &io, 1))
-			digest = digest_load(r, segment, log, io.offset, buffer);
+		offset = log_runs_digest(&j->conf.runs, &j->log_geometry[of], log, index);
+		if (offset)
+			digest = digest_at(r, segment, log, offset, buffer);
 	}
 	return digest;
 }
@@ -79,26 +142,25 @@ static struct summary_head *digest_second(struct recovery *r, uint32_t segment)
 	struct journal *j = r->j;
 	uint32_t log = 0;
 	uint64_t offset = segment_digest_offset(j, segment, &log);
-	struct log_io io = { .offset = offset, .bytes = LOOK_BYTES };
-	struct summary_head *digest = NULL;
+	struct summary_head *digest;
+	void *buffer;
 
-	if (posix_memalign(&io.buffer, 4096, max_u64(j->digest_bytes, LOOK_BYTES))) {
+	if (posix_memalign(&buffer, 4096, max_u64(j->digest_bytes, 2 * LOOK_BYTES))) {
 		r->no_memory = true;
 		return NULL;
 	}
 	if (segment_digest_in_nvram(j, segment)) {
-		memcpy(io.buffer, j->marker->map + offset, j->digest_bytes);
-		if (!summary_validate(io.buffer, j->digest_bytes, j->segment_bytes, segment,
+		memcpy(buffer, j->marker->map + offset, j->digest_bytes);
+		if (!summary_validate(buffer, j->digest_bytes, j->segment_bytes, segment,
 				      j->geometry.nonce))
-			return io.buffer;
-		free(io.buffer);
+			return buffer;
+		free(buffer);
 		return NULL;
 	}
-	if (!log_store_read(logs_at(j, log), &io, 1))
-		digest = digest_load(r, segment, log, offset, io.buffer);
+	digest = digest_at(r, segment, log, offset, buffer);
 	if (!digest && logs_count(j) > 1)
-		digest = digest_astray(r, segment, io.buffer);
-	free(io.buffer);
+		digest = digest_astray(r, segment, buffer);
+	free(buffer);
 	return digest;
 }
 
@@ -155,22 +217,39 @@ static void segment_second(struct recovery *r, uint32_t segment, bool header_goo
 	segment_from_digest(scan, second);
 }
 
+/* The header of the latest use that a leg has.  Return: those that have it */
+static unsigned int header_load(struct recovery *r, uint32_t segment,
+				const struct looks *headers, struct log_segment_meta *meta)
+{
+	struct log_segment_meta one;
+	unsigned int leg, legs = 0;
+
+	for (leg = 0; leg < headers->count; leg++) {
+		if (log_segment_decode(headers->at[leg], r->j->geometry.nonce, &one) ||
+		    one.segment != segment || (legs && one.seq < meta->seq))
+			continue;
+		legs = (legs && one.seq == meta->seq ? legs : 0) | 1u << leg;
+		*meta = one;
+	}
+	return legs && headers->count == 1 ? 3 : legs;
+}
+
 /* The highest use that any copy speaks of counts: the others are older. */
-static void segment_look(struct recovery *r, uint32_t segment, const void *header,
-			 const void *digest_head)
+static void segment_look(struct recovery *r, uint32_t segment, const struct looks *headers,
+			 const struct looks *digests)
 {
 	struct journal *j = r->j;
 	struct segment_scan *scan = &r->scans[segment];
 	struct log_segment_meta meta = { 0 };
 	uint32_t log = segment_log(j, segment);
 	uint64_t base = segment_base(j, segment);
-	bool header_good = !log_segment_decode(header, j->geometry.nonce, &meta) &&
-			   meta.segment == segment;
+	struct frame_legs legs = { .header = header_load(r, segment, headers, &meta) };
+	bool header_good = legs.header;
 	struct summary_head *first, *second = NULL;
 
 	scan->gone = logs_gone(j, log);
-	first = digest_load(r, segment, log, base + j->segment_bytes - j->digest_bytes,
-			    digest_head);
+	first = digest_load(r, segment, log, base + j->segment_bytes - j->digest_bytes, digests,
+			    &legs.digest);
 	if (first && header_good && get_le64(first->seq) != meta.seq) {
 		free(first); /* of an older use */
 		first = NULL;
@@ -181,6 +260,13 @@ static void segment_look(struct recovery *r, uint32_t segment, const void *heade
 		scan->seq = meta.seq;
 		scan->kind = meta.kind;
 	}
+	legs.header_seq = meta.seq;
+	legs.digest_seq = digest_seq(first);
+	if (!first)
+		legs.digest = 0; /* of an older use, if there is one */
+	scan->differs = (legs.header && legs.header != 3) || (legs.digest && legs.digest != 3);
+	if (scan->differs && copies_all(j, log))
+		recover_copies_tell(r, segment, &legs, second);
 	segment_second(r, segment, header_good, first, second);
 	/* not over an open use that only the second copy still speaks of */
 	if (first && !scan->digest && get_le64(first->seq) >= scan->seq)
@@ -189,15 +275,15 @@ static void segment_look(struct recovery *r, uint32_t segment, const void *heade
 		free(first);
 }
 
-/* Headers and the beginning of the digests of some segments of one log. */
-static int segments_look(struct recovery *r, const struct log_run *run, uint32_t from,
-			 uint32_t count, uint8_t *buffer)
+/* Headers and the beginning of the digests of some segments, from one leg. */
+static void segments_read(struct recovery *r, const struct log_run *run,
+			  const struct looks *looks, unsigned int leg, uint32_t from,
+			  uint32_t count, uint8_t *buffer)
 {
 	struct journal *j = r->j;
 	struct log_io io[2 * BATCH_SEGMENTS];
 	uint32_t i;
 	uint64_t base;
-	int error;
 
 	for (i = 0; i < count; i++) {
 		base = segment_base(j, log_run_number(run, from + i));
@@ -210,16 +296,32 @@ static int segments_look(struct recovery *r, const struct log_run *run, uint32_t
 			.bytes = LOOK_BYTES,
 		};
 	}
-	error = log_store_read(logs_at(j, run->log), io, 2 * count);
+	(void)look_read(r, run->log, looks, leg, io, 2 * count);
 	for (i = 0; i < 2 * count; i++)
 		if (io[i].result) /* unreadable: as if damaged, its copy stands in */
 			memset(io[i].buffer, 0, LOOK_BYTES);
-	(void)error;
-	for (i = 0; i < count; i++)
-		segment_look(r, log_run_number(run, from + i), buffer + 2ul * i * LOOK_BYTES,
-			     buffer + (2ul * i + 1) * LOOK_BYTES);
 	r->bytes_read += 2ull * count * LOOK_BYTES;
-	return 0;
+}
+
+/* Of some segments of one log. */
+static void segments_look(struct recovery *r, const struct log_run *run, uint32_t from,
+			  uint32_t count, uint8_t *buffer)
+{
+	struct log_store *store = logs_at(r->j, run->log);
+	struct looks headers = { .count = log_copies_several(store) ? 2 : 1 };
+	struct looks digests = { .count = headers.count };
+	uint32_t i;
+	unsigned int leg;
+
+	for (leg = 0; leg < headers.count; leg++)
+		segments_read(r, run, &headers, leg, from, count, buffer + leg * BATCH_BYTES);
+	for (i = 0; i < count; i++) {
+		for (leg = 0; leg < headers.count; leg++) {
+			headers.at[leg] = buffer + leg * BATCH_BYTES + 2ul * i * LOOK_BYTES;
+			digests.at[leg] = (const uint8_t *)headers.at[leg] + LOOK_BYTES;
+		}
+		segment_look(r, log_run_number(run, from + i), &headers, &digests);
+	}
 }
 
 /* Neither the log is there, nor the one with the second digests. */
@@ -241,19 +343,18 @@ static int segments_look_all(struct recovery *r)
 	const struct log_run *run;
 	uint32_t log, from, count;
 	void *buffer;
-	int error = 0;
 
-	if (posix_memalign(&buffer, 4096, 2ul * BATCH_SEGMENTS * LOOK_BYTES))
+	if (posix_memalign(&buffer, 4096, 2 * BATCH_BYTES))
 		return journal_say(j, -ENOMEM, "no memory to recover");
-	for (run = runs->of; run < runs->of + runs->count && !error; run++)
-		for (from = 0; from < run->count && !error; from += count) {
+	for (run = runs->of; run < runs->of + runs->count; run++)
+		for (from = 0; from < run->count; from += count) {
 			count = (uint32_t)min_u64(BATCH_SEGMENTS, run->count - from);
-			error = segments_look(r, run, from, count, buffer);
+			segments_look(r, run, from, count, buffer);
 		}
 	for (log = 0; log < logs_end(j); log++)
 		segments_nameless(r, log);
 	free(buffer);
-	return error;
+	return 0;
 }
 
 /* ---- order ---- */

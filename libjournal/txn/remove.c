@@ -5,12 +5,17 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/leg.h"
 #include "format/log.h"
+
+_Static_assert(offsetof(struct leg_super, uuid) == offsetof(struct log_super, uuid) &&
+	       LEG_SUPER_BYTES == LOG_SUPER_BYTES && LEG_SUPERS == LOG_SUPERS, "alike");
 
 bool remove_is_log(const char *path, const uint8_t uuid[16])
 {
@@ -27,7 +32,8 @@ bool remove_is_log(const char *path, const uint8_t uuid[16])
 		is = !fstat(fd, &st) && S_ISREG(st.st_mode) &&
 		     pread(fd, &super, sizeof(super), copy * (off_t)LOG_SUPER_BYTES) ==
 			     (ssize_t)sizeof(super) &&
-		     !memcmp(super.magic, LOG_MAGIC, sizeof(super.magic)) &&
+		     (!memcmp(super.magic, LOG_MAGIC, sizeof(super.magic)) ||
+		      !memcmp(super.magic, LEG_MAGIC, sizeof(super.magic))) &&
 		     !memcmp(super.uuid, uuid, sizeof(super.uuid));
 	close(fd);
 	return is;

@@ -100,7 +100,7 @@ static int settle_open(struct resize *r, uint32_t log)
 		return error;
 	r->added = NULL;
 	if (shared_is_shared(&j->shared_file))
-		log_store_share(store, &j->shared->common.logs[log]);
+		log_store_share(store, j->shared->common.logs[log]);
 	j->log_geometry[log] = j->shared->common.log_geometry[log] = r->g;
 	(void)snprintf(j->conf.logs[log], sizeof(j->conf.logs[log]), "%s", r->conf.logs[log]);
 	__atomic_store_n(&j->logs[log], store, __ATOMIC_RELEASE);

@@ -300,7 +300,7 @@ struct shared_common {
 		uint64_t recovered, duration_ns, bytes_read, torn, lost_unnamed, ahead;
 	} recovered;
 	struct marker_share marker;
-	struct log_share logs[JOURNAL_LOGS_MAX];
+	struct log_share logs[JOURNAL_LOGS_MAX][LOG_SHARES];
 };
 
 enum shared_state {
@@ -321,6 +321,7 @@ struct shared {
 
 	_Atomic int failed __attribute__((aligned(128))); /* sticky, of what all need (P16) */
 	_Atomic int log_failed[JOURNAL_LOGS_MAX]; /* sticky, of one of several logs: logs.c */
+	_Atomic uint32_t log_left[JOURNAL_LOGS_MAX]; /* as journal.conf has it: logs.c */
 	_Atomic uint64_t health;     /* of NVRAM: health_word(); only ever goes up */
 	_Atomic uint64_t health_ns;  /* since when it is so, CLOCK_REALTIME */
 	_Atomic uint64_t replay_seq; /* of the stand-in's next checkpoint */

@@ -76,6 +76,8 @@ static int segment_reread(struct journal *j, struct head *head, const struct seg
 	if (!error || error == LOG_OUT)
 		error = recover_scan(&r, segment->number);
 	if (!error && !scan->unreadable)
+		error = recover_copies_records(&r, segment->number);
+	if (!error && !scan->unreadable)
 		error = recover_reseal(&r, segment->number, head);
 	pthread_mutex_destroy(&r.lock);
 	return error;

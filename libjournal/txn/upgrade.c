@@ -18,6 +18,7 @@
 #include "format/marker.h"
 #include "format/super.h"
 #include "txn/entry.h"
+#include "txn/log_open.h"
 
 /* the same in both kinds of superblocks */
 _Static_assert(offsetof(struct marker_super, compat) == offsetof(struct log_super, compat) &&
@@ -161,7 +162,7 @@ static int upgrade_look_log(struct upgrade *u, uint32_t log)
 	struct upgrade_medium *m = upgrade_medium(u, FEATURE_LOG, u->conf.logs[log]);
 	unsigned int flags = LOG_NO_URING | (u->options->dry_run ? LOG_RDONLY : 0);
 	struct log_io io = { .bytes = LOG_SUPERS * LOG_SUPER_BYTES };
-	int error = backend_open_log(m->name, flags, 0, NULL, &m->log, u->message);
+	int error = log_open(&u->conf, log, flags, 0, NULL, &m->log, u->message);
 
 	if (error)
 		return error;

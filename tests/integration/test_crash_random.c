@@ -55,6 +55,23 @@ static void p16_random_runs_on_logs_that_fail(void **state)
 	assert_int_equal(crash_runs(&plan, crash_seed("logs, a file", 4001), crash_count(2)), 0);
 }
 
+/* One leg of the two fails, and is out of date until it was copied, now and then. */
+static void random_runs_on_a_mirrored_log(void **state)
+{
+	struct crash_plan plan = crash_plan_all;
+
+	(void)state;
+	plan.name = "mirrored";
+	plan.logs = 2;
+	plan.mirrored = true;
+	plan.weight[CRASH_LOG_FAILS] = 3;
+	assert_int_equal(crash_runs(&plan, crash_seed("mirrored", 5001), crash_count(2)), 0);
+	plan.name = "mirrored, a file";
+	plan.checkpointed = true;
+	assert_int_equal(crash_runs(&plan, crash_seed("mirrored, a file", 6001),
+				    crash_count(2)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -62,6 +79,7 @@ int main(void)
 		cmocka_unit_test(random_runs_with_digests_in_the_log),
 		cmocka_unit_test(random_runs_on_a_file),
 		cmocka_unit_test(p16_random_runs_on_logs_that_fail),
+		cmocka_unit_test(random_runs_on_a_mirrored_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

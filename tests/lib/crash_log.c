@@ -119,6 +119,8 @@ static uint32_t index_of(const struct crash_world *world, const char *path)
 	const char *dash = strrchr(path, '-');
 	uint32_t index = world->log_count > 1 ? (uint32_t)atoi(dash ? dash + 1 : "") - 1 : 0;
 
+	if (world->mirrored)
+		return strstr(path, "-mirror") != NULL;
 	JASSERT(!index || index < world->log_count);
 	return index;
 }

@@ -65,7 +65,7 @@ static void copy_file(const char *from, const char *to)
 {
 	char buffer[8192];
 	int in = open(from, O_RDONLY | O_CLOEXEC);
-	int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	ssize_t got;
 
 	JASSERT(in >= 0 && out >= 0);
@@ -79,28 +79,39 @@ static int look_format(struct crash_look *look, struct oracle *oracle)
 {
 	char text[256];
 	const char *logs[JOURNAL_LOGS_MAX];
+	uint32_t count = look->plan->mirrored ? 1 : look->plan->logs;
 	struct journal_format_options options = {
 		.marker = look->plan->checkpointed ? "file:/nowhere" : "sim:/nowhere",
 		.marker_bytes = 1 << 20,
 		.logs = logs,
-		.log_count = look->plan->logs,
-		.log_bytes = (12ull << 20) * (look->plan->logs ? look->plan->logs : 1),
+		.log_count = count,
+		.mirrors = look->plan->mirrored ? logs : NULL,
+		.mirror_count = look->plan->mirrored,
+		.log_bytes = (12ull << 20) * (count ? count : 1),
 	};
 	uint32_t i;
 
-	for (i = 0; i < look->plan->logs; i++)
+	for (i = 0; i < count; i++)
 		logs[i] = look->scratch->directory;
 	if (journal_format(look->path[0], &options, text, sizeof(text)))
 		return oracle_wrong(oracle, "format: %s", text);
 	return 0;
 }
 
+/* What the run has written there by now; and what looks have written is forgotten. */
+static void look_copy_conf(const struct crash_look *look)
+{
+	char from[PATH_MAX + 16], to[PATH_MAX + 16];
+
+	(void)snprintf(from, sizeof(from), "%s/journal.conf", look->path[0]);
+	(void)snprintf(to, sizeof(to), "%s/journal.conf", look->path[1]);
+	copy_file(from, to);
+}
+
 int crash_look_make(struct crash_look *look, const struct crash_plan *plan,
 		    const struct scratch *scratch, struct crash_world *world,
 		    struct oracle *oracle)
 {
-	char from[PATH_MAX + 16], to[PATH_MAX + 16];
-
 	look->plan = plan;
 	look->scratch = scratch;
 	(void)scratch_path(scratch, "run", look->path[0]);
@@ -109,9 +120,7 @@ int crash_look_make(struct crash_look *look, const struct crash_plan *plan,
 		return -1;
 	shrink(plan, world);
 	JASSERT(!mkdir(look->path[1], 0700));
-	(void)snprintf(from, sizeof(from), "%s/journal.conf", look->path[0]);
-	(void)snprintf(to, sizeof(to), "%s/journal.conf", look->path[1]);
-	copy_file(from, to);
+	look_copy_conf(look);
 	return 0;
 }
 
@@ -129,7 +138,11 @@ static void look_found(void *context, const struct journal_finding *finding)
 
 	/* a log that had failed, and is well again: it was left without its own digest,
 	 * and with what its last writes were worth */
-	if (look->plan->weight[CRASH_LOG_FAILS] && finding->damage && !finding->id &&
+	if (look->plan->mirrored && finding->damage &&
+	    strstr(finding->text, "this leg is not in use"))
+		look->tolerated++;
+	else if (look->plan->weight[CRASH_LOG_FAILS] && !look->plan->mirrored &&
+		 finding->damage && !finding->id &&
 	    (strstr(finding->text, "the second copy stands in") ||
 	     strstr(finding->text, "its table is damaged")))
 		look->tolerated++;
@@ -195,6 +208,8 @@ static int look_at(struct crash_look *look, struct crash_world *world, struct or
 	int error = 0;
 
 	look->looked++;
+	if (look->plan->mirrored)
+		look_copy_conf(look);
 	if (!(fault_random(random) % 4))
 		error = look_check(look, oracle);
 	if (!error && !(fault_random(random) % inside))

@@ -60,7 +60,8 @@ static int run_error(struct crash_run *run, const char *what, int error)
 	if (!error || run->world.dead || *run->oracle.why)
 		return error;
 	/* of several pieces, some of which its log has not flushed */
-	if (error == -ENOSPC || error == -EMSGSIZE || (error == -EIO && run->world.failing)) {
+	if (error == -ENOSPC || error == -EMSGSIZE ||
+	    (error == -EIO && run->world.failing && !run->plan->mirrored)) {
 		run->refused++;
 		return 0; /* nothing happened */
 	}
@@ -273,12 +274,25 @@ static int run_retire_some(struct crash_run *run)
 
 /* ---- opening and closing ---------------------------------------------------- */
 
+/* Both legs are good again, or the world ends in it. */
+static int run_mirror(struct crash_run *run)
+{
+	char text[256] = "";
+	int error = journal_mirror(crash_look_dir(&run->look, 0), NULL, text, sizeof(text));
+
+	if (error && !run->world.dead && !*run->oracle.why)
+		oracle_wrong(&run->oracle, "mirror: %s", text);
+	return *run->oracle.why ? -1 : 0;
+}
+
 static int run_open(struct crash_run *run)
 {
 	int error;
 
 	crash_set_cpu(0);
 	run->world.failing = 0;
+	if (run->plan->mirrored && !below(run, 3) && run_mirror(run))
+		return -1;
 	error = journal_open(crash_look_dir(&run->look, 0), &crash_open_options, &run->j);
 	if (error && !run->world.dead && !*run->oracle.why)
 		oracle_wrong(&run->oracle, "open: %s: %s", strerror(-error),
@@ -315,7 +329,14 @@ static int run_reopen(struct crash_run *run)
 
 static int run_log_fails(struct crash_run *run)
 {
+	struct journal_leg legs[JOURNAL_LEGS];
+
 	JASSERT(run->plan->logs > 1);
+	/* not the one that has to do alone */
+	if (run->plan->mirrored && (journal_legs(run->j, 0, legs) ||
+				    legs[0].state != JOURNAL_LEG_GOOD ||
+				    legs[1].state != JOURNAL_LEG_GOOD))
+		return 0;
 	if (!run->world.failing)
 		run->world.failing = 1u << below(run, run->plan->logs);
 	return 0;
@@ -466,6 +487,7 @@ static int run_make(struct crash_run *run, uint64_t seed)
 	run->world.checkpointed = plan->checkpointed;
 	run->world.block_bytes = or_default(plan->block_bytes, 4096);
 	run->world.log_count = plan->logs;
+	run->world.mirrored = plan->mirrored;
 	run->payload = malloc(PAYLOAD_ROOM);
 	JASSERT(run->payload && !scratch_make(&run->scratch, NULL));
 	crash_world_enter(&run->world);

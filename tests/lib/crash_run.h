@@ -39,6 +39,7 @@ struct crash_plan {
 	bool no_dsync;
 	bool kill_only;      /* looks are at killed processes, and power cuts after */
 	uint32_t logs;            /* 0: 1 */
+	bool mirrored;            /* of one log, with @logs 2: its legs */
 	uint32_t block_bytes;     /* 0: 4096 */
 	uint32_t lines, ring_bytes; /* 0: 10, 16384 */
 	uint32_t payload_max;     /* 0: 3000 */

@@ -311,6 +311,7 @@ void crash_world_copy(const struct crash_world *world, enum crash_how how, uint6
 	copy->no_dsync = world->no_dsync;
 	copy->block_bytes = world->block_bytes;
 	copy->log_count = world->log_count;
+	copy->mirrored = world->mirrored;
 	map_clone(&world->marker, how != CRASH_KILL, &copy->marker);
 	map_clone(&world->log, how != CRASH_KILL, &copy->log);
 	marker_crash(world, how, &seed, copy);

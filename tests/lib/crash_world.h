@@ -51,6 +51,7 @@ struct crash_world {
 	uint32_t block_bytes;
 	struct crash_map marker, log;
 	uint32_t log_count; /* 0: one */
+	bool mirrored;      /* of one log: they are its two legs */
 	uint32_t failing;   /* a bit for each log whose writes and flushes fail */
 	struct crash_write *oldest, **youngest;
 	uint32_t *flushed;  /* 64-byte lines of the marker map to be fenced */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Mirrored logs: how it stands with them, and making them good. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/log_copies.h"
+#include "txn/entry.h"
+#include "txn/found.h"
+#include "txn/log_open.h"
+#include "txn/logs.h"
+#include "txn/open_impl.h"
+
+/* ---- how it stands --------------------------------------------------------------- */
+
+static void leg_medium(const struct journal *j, const struct log_copy *copy,
+		       struct journal_medium *medium)
+{
+	const struct log_store *store = copy->store;
+
+	(void)snprintf(medium->name, sizeof(medium->name), "%s", copy->path);
+	(void)snprintf(medium->backend, sizeof(medium->backend), "%s",
+		       store ? store->ops->backend : "none");
+	(void)snprintf(medium->routine, sizeof(medium->routine), "%s",
+		       store ? store->routine : "none: it is not there");
+	(void)snprintf(medium->evidence, sizeof(medium->evidence), "%s",
+		       store ? store->evidence : copy->why);
+	medium->survives = j->conf.assume_log ? j->conf.assume_log :
+			   store	      ? store->class :
+						JOURNAL_CLASS_PROCESS;
+	medium->assumed = j->conf.assume_log != JOURNAL_CLASS_UNSET;
+	medium->bytes = store ? store->bytes : 0;
+	medium->failed = !store || copy->out || store->failed;
+}
+
+static void leg_fill(const struct journal *j, uint32_t log, unsigned int number,
+		     struct journal_leg *leg)
+{
+	struct log_copy copy;
+
+	log_copies_look(j->logs[log], number, &copy);
+	memset(leg, 0, sizeof(*leg));
+	leg_medium(j, &copy, &leg->medium);
+	leg->state = !copy.store ? JOURNAL_LEG_MISSING :
+		     copy.out	 ? JOURNAL_LEG_OUT :
+				   JOURNAL_LEG_GOOD;
+	leg->left_time_ns = copy.left_ns;
+	(void)snprintf(leg->why, sizeof(leg->why), "%s", copy.why);
+	leg->damaged = copy.damaged;
+	leg->repaired = copy.repaired;
+	leg->damaged_offset = copy.offset;
+	leg->repaired_time_ns = copy.repaired_ns;
+}
+
+int journal_legs(struct journal *j, uint32_t log, struct journal_leg legs[JOURNAL_LEGS])
+{
+	uint32_t number;
+	unsigned int i;
+
+	if (journal_is_childs(j))
+		return journal_childs(j);
+	/* by its place among those that are there, as journal_info() counts them */
+	for (number = 0; number < logs_end(j); number++)
+		if (!logs_removed(j, number) && !log--)
+			break;
+	if (number == logs_end(j))
+		return journal_say(j, -EINVAL, "there is no such log");
+	if (!logs_at(j, number)->copies)
+		return journal_say(j, -ENOENT, "%s: is not mirrored", j->conf.logs[number]);
+	for (i = 0; i < JOURNAL_LEGS; i++)
+		leg_fill(j, number, i, &legs[i]);
+	return 0;
+}
+
+/* ---- making them good --------------------------------------------------------------- */
+
+struct mirroring {
+	const struct journal_mirror_options *options;
+	struct message *message;
+	int damage;
+};
+
+static void mirroring_found(void *context, const struct journal_finding *finding)
+{
+	struct mirroring *m = context;
+
+	m->damage |= finding->damage;
+	if (m->options->found)
+		m->options->found(m->options->context, finding);
+}
+
+/* Who may use one leg may use the other one, too. */
+static int mirroring_permissions(struct mirroring *m, const char *like, const char *path)
+{
+	struct stat from, to;
+
+	if (stat(like, &from) || stat(path, &to) || !S_ISREG(from.st_mode) ||
+	    !S_ISREG(to.st_mode))
+		return 0;
+	if ((from.st_gid != to.st_gid && chown(path, (uid_t)-1, from.st_gid)) ||
+	    chmod(path, from.st_mode & 0777))
+		return message_errno(m->message, -errno, "%s: group and mode", path);
+	return 0;
+}
+
+/* Its head says that it has all: journal.conf has nothing to add. */
+static int mirroring_forget(struct mirroring *m, struct journal *j, uint32_t log)
+{
+	struct conf *conf = malloc(sizeof(*conf));
+	int error = conf ? conf_read(j->dir, conf, m->message) :
+			   message_set(m->message, -ENOMEM, "%s: no memory", j->dir);
+
+	if (!error) {
+		conf->left[log] = 0;
+		error = conf_rewrite(j->dir, conf, m->message);
+	}
+	free(conf);
+	atomic_store(&j->shared->log_left[log], 0);
+	return error;
+}
+
+static int mirroring_log(struct mirroring *m, struct journal *j, uint32_t log)
+{
+	struct log_copy copy[2];
+	unsigned int leg;
+	int error;
+
+	for (leg = 0; leg < 2; leg++)
+		log_copies_look(j->logs[log], leg, &copy[leg]);
+	error = log_copies_renew(j->logs[log], &m->options->progress, m->message);
+	if (!error && atomic_load(&j->shared->log_left[log]))
+		error = mirroring_forget(m, j, log);
+	for (leg = 0; leg < 2 && !error; leg++) {
+		if (copy[leg].store && !copy[leg].out)
+			continue;
+		if (!copy[leg].store)
+			error = mirroring_permissions(m, copy[!leg].path, copy[leg].path);
+		if (!error)
+			found_remark(j, 0, "%s: is up to date: all of the log was copied from %s",
+				     copy[leg].path, copy[!leg].path);
+	}
+	return error;
+}
+
+static int mirroring_open(struct mirroring *m, struct journal *j, const char *dir)
+{
+	const struct journal_open_options o = { 0 };
+	uint32_t log, mirrored = 0;
+	int error = journal_open_impl(j, dir, &o);
+
+	if (error)
+		return message_set(m->message, error, "%s", journal_error(j));
+	j->opened = true;
+	for (log = 0; log < logs_end(j) && !error; log++)
+		if (!logs_removed(j, log) && logs_at(j, log)->copies) {
+			mirrored++;
+			error = mirroring_log(m, j, log);
+		}
+	if (!error && !mirrored)
+		error = message_set(m->message, -EINVAL, "%s: no log is mirrored", dir);
+	return error;
+}
+
+/* Nobody has it open: their heads are written. */
+static int mirroring_choose(struct mirroring *m, const char *dir)
+{
+	struct conf *conf = malloc(sizeof(*conf));
+	int error, lock = -1;
+	char *real = realpath(dir, NULL);
+
+	if (!conf || !real)
+		error = message_errno(m->message, conf ? -errno : -ENOMEM, "%s", dir);
+	else
+		error = conf_read(real, conf, m->message);
+	if (!error)
+		error = entry_exclusive(real, 0600, &lock, m->message);
+	if (!error)
+		error = log_choose(conf, m->options->keep, m->message);
+	if (!error)
+		error = conf_rewrite(real, conf, m->message);
+	if (lock >= 0)
+		entry_end(lock);
+	free(real);
+	free(conf);
+	return error;
+}
+
+static int mirroring(struct mirroring *m, const char *dir)
+{
+	struct journal *j;
+	int error = m->options->keep ? mirroring_choose(m, dir) : 0, closed;
+
+	if (error)
+		return error;
+	if (posix_memalign((void **)&j, 128, sizeof(*j)))
+		return message_set(m->message, -ENOMEM, "%s: no memory", dir);
+	memset(j, 0, sizeof(*j));
+	j->alone = true;
+	j->scrub = true;
+	j->found = mirroring_found;
+	j->found_context = m;
+	error = mirroring_open(m, j, dir);
+	closed = journal_close(j);
+	if (closed && !error)
+		error = message_errno(m->message, closed, "%s: closing", dir);
+	if (!error && m->damage)
+		error = message_set(m->message, -EUCLEAN, "%s: damage that no copy can repair",
+				    dir);
+	return error;
+}
+
+int journal_mirror(const char *dir, const struct journal_mirror_options *options, char *message,
+		   size_t message_bytes)
+{
+	static const struct journal_mirror_options defaults;
+	struct message text = { "" };
+	struct mirroring m = { .options = options ? options : &defaults, .message = &text };
+	int error = mirroring(&m, dir);
+
+	if (message && message_bytes)
+		(void)snprintf(message, message_bytes, "%s", error ? text.text : "");
+	return error;
+}

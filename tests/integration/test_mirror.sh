@@ -1,0 +1,230 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# slow
+# Mirrored logs on the command line: damage, a leg that is missing, old, or new.
+. "$(dirname "$0")/../lib/common.sh"
+
+# mirrored DIR KIND: with legs in DIR.a and DIR.b, and messages 1 to 5, ids in DIR.ids
+mirrored()
+{
+	local n
+	mkdir "$1.a" "$1.b"
+	# shellcheck disable=SC2046
+	journal "$1" --log "$1.a" --mirror "$1.b" $(marker_option "$2" "${1##*/}")
+	for n in 1 2 3 4 5; do
+		# as long as is not staged
+		{ echo "message $n"; head -c 40000 /dev/zero | tr '\0' "$n"; } >"$1.$n"
+		"$JNL" put "$1" "$1.$n"
+	done >"$1.ids"
+}
+
+all_there() # all_there DIR: of messages 1 to 5
+{
+	local n=0 id
+	while read -r id; do
+		n=$((n + 1))
+		"$JNL" cat "$1" "$id" | cmp - "$1.$n" || wrong "$id is not as it was"
+	done <"$1.ids"
+}
+
+# spoil FILE TEXT: a byte of what begins so is another one
+spoil()
+{
+	local at
+	at=$(grep -abo "$2" "$1" | head -n 1 | cut -d : -f 1)
+	[ -n "$at" ] || wrong "$1 does not have '$2'"
+	printf X | dd of="$1" bs=1 seek=$((at + 20)) conv=notrunc status=none
+}
+
+state_of() # state_of DIR LEG: as jnl info has it
+{
+	"$JNL" info --json "$1" | jq -r ".logs[0].legs[$2].state"
+}
+
+alike() # alike DIR: the logs on both legs are the same
+{
+	cmp -i 8192 "$1".a/* "$1".b/* || wrong "the legs differ"
+}
+
+a_damaged_copy() # a_damaged_copy KIND LEG: of the one leg, then the other
+{
+	local d=$scratch/damaged.$1.$2
+	mirrored "$d" "$1"
+	expect 0 "$JNL" check "$d"
+	spoil "$d.$2"/* "message 2"
+	expect 3 "$JNL" check "$d"
+	grep -q "^damage: $d.$2/.* this copy is damaged, that on " "$out" || wrong "$(cat "$out")"
+	[ "$(wc -l <"$out")" = 1 ] || wrong "more is damaged: $(cat "$out")"
+	# who only reads repairs nothing
+	all_there "$d"
+	all_there "$d"
+	expect 3 "$JNL" check "$d"
+	expect 0 "$JNL" mirror "$d"
+	grep -q "^mirror: $d.$2/.* was damaged, and is repaired from " "$out" ||
+		wrong "$(cat "$out")"
+	expect 0 "$JNL" check "$d"
+	printed ""
+	all_there "$d"
+	expect 0 "$JNL" mirror "$d"
+	printed ""
+}
+
+both_are_damaged()
+{
+	local d=$scratch/both
+	mirrored "$d" file
+	spoil "$d".a/* "message 2"
+	spoil "$d".b/* "message 2"
+	spoil "$d".b/* "message 3"
+	expect 3 "$JNL" mirror "$d"
+	expect 3 "$JNL" check "$d"
+	grep -q "COMMITTED_BUT_LOST\|lost" "$out" || wrong "$(cat "$out")"
+	expect 3 "$JNL" cat "$d" "$(sed -n 2p "$d.ids")"
+	"$JNL" cat "$d" "$(sed -n 3p "$d.ids")" | cmp - "$d.3"
+}
+
+a_leg_is_missing() # a_leg_is_missing KIND GONE OTHER NUMBER
+{
+	local d=$scratch/missing.$1.$2
+	mirrored "$d" "$1"
+	mv "$d.$2" "$d.away"
+	expect 3 "$JNL" check "$d"
+	grep -q "$d.$2/.*: this leg is not in use: .*No such file" "$out" || wrong "$(cat "$out")"
+	all_there "$d"
+	[ "$(state_of "$d" "$4")" = missing ] || wrong "$("$JNL" info "$d")"
+	echo more >"$d.6"
+	"$JNL" put "$d" "$d.6" >>"$d.ids"
+	grep -q "^left = $(($4 + 1))\$" "$d/journal.conf" || wrong "$(cat "$d/journal.conf")"
+	mv "$d.away" "$d.$2"
+	# it is back, and old
+	[ "$(state_of "$d" "$4")" = "out of date" ] || wrong "$("$JNL" info "$d")"
+	[ "$("$JNL" info --json "$d" | jq .now.legs_out)" = 1 ]
+	all_there "$d"
+	all_there "$d"
+	expect 3 "$JNL" check "$d"
+	# alone it is nothing
+	mv "$d.$3" "$d.away"
+	expect 1 "$JNL" ls "$d"
+	says "is out of date"
+	expect 1 "$JNL" put "$d" "$d.6"
+	mv "$d.away" "$d.$3"
+	expect 0 "$JNL" mirror "$d"
+	grep -q "^mirror: $d.$2/.*: is up to date" "$out" || wrong "$(cat "$out")"
+	alike "$d"
+	expect 0 "$JNL" check "$d"
+	[ "$(state_of "$d" "$4")" = good ]
+	! grep -q left "$d/journal.conf" || wrong "$(cat "$d/journal.conf")"
+	mv "$d.$3" "$d.away"
+	all_there "$d"
+}
+
+a_new_disk()
+{
+	local d=$scratch/new new
+	mirrored "$d" file
+	chmod 640 "$d".a/*
+	rm "$d".b/*
+	expect 0 "$JNL" mirror "$d"
+	alike "$d"
+	[ "$(stat -c %a "$d".b/*)" = 640 ] || wrong "not the mode of the other leg"
+	expect 0 "$JNL" check "$d"
+	# elsewhere
+	mkdir "$d.c"
+	new=$d.c/log
+	rm -r "$d.a"
+	sed -i "s:^log = .*:log = $new:" "$d/journal.conf"
+	expect 0 "$JNL" mirror "$d"
+	cmp -i 8192 "$new" "$d".b/*
+	all_there "$d"
+	expect 0 "$JNL" check "$d"
+	# what is there already is not ours to write over
+	echo "somebody's" >"$d.c/other"
+	sed -i "s:^log = .*:log = $d.c/other:" "$d/journal.conf"
+	expect 1 "$JNL" mirror "$d"
+	says "File exists"
+	[ "$(cat "$d.c/other")" = "somebody's" ]
+}
+
+each_went_on_alone()
+{
+	local d=$scratch/split
+	mirrored "$d" file
+	echo one >"$d.6"
+	mv "$d.b" "$d.away"
+	"$JNL" put "$d" "$d.6" >>"$d.ids"
+	mv "$d.away" "$d.b"
+	# as an older journal.conf would have it
+	sed -i /left/d "$d/journal.conf"
+	mv "$d.a" "$d.away"
+	expect 0 "$JNL" put "$d" "$d.5"
+	mv "$d.away" "$d.a"
+	sed -i /left/d "$d/journal.conf"
+	expect 1 "$JNL" ls "$d"
+	says "each has gone on without the other one"
+	expect 1 "$JNL" put "$d" "$d.1"
+	expect 1 "$JNL" mirror "$d"
+	expect 1 "$JNL" mirror --keep /nowhere "$d"
+	says "no leg of a mirrored log"
+	expect 0 "$JNL" mirror --keep "$(echo "$d".a/*)" "$d"
+	alike "$d"
+	expect 0 "$JNL" check "$d"
+	printed ""
+	all_there "$d"
+	[ "$("$JNL" ls "$d" | wc -l)" = 6 ]
+}
+
+no_leg_is_a_log()
+{
+	local d=$scratch/alone
+	mirrored "$d" file
+	# what an older version would see
+	sed -i /mirror/d "$d/journal.conf"
+	expect 1 "$JNL" ls "$d"
+	says "no superblock"
+	expect 1 "$JNL" put "$d" "$d.1"
+	journal "$scratch/plain"
+	expect 1 "$JNL" mirror "$scratch/plain"
+	says "no log is mirrored"
+	mirrored "$d.small" file
+	expect 1 "$JNL" resize "$d.small" --size 32M
+	says "is mirrored: such a journal keeps its size"
+	expect 0 "$JNL" check "$d.small"
+}
+
+made_and_destroyed()
+{
+	local d=$scratch/made
+	expect 1 "$JNL" format "$d" --require process --size 16M --mirror "$d.nowhere"
+	[ ! -e "$d" ] || wrong "something is left"
+	mkdir "$d.b" "$d.c" "$d.d"
+	journal "$d" --mirror "$d.b"
+	expect 0 "$JNL" check "$d"
+	expect 0 "$JNL" dump "$d"
+	grep -q "leg 2 of a log" "$out" || wrong "$(cat "$out")"
+	expect 2 "$JNL" format "$d" --mirror "$d.b" --mirror "$d.c"
+	# several, of which one is mirrored
+	journal "$d" --force --log "$d.c" --mirror "$d.b" --log "$d.d" --size 32M
+	[ -z "$(find "$d" -name mirror)" ] || wrong "the one before is left"
+	[ "$(find "$d.b" -type f | wc -l)" = 1 ] || wrong "the one before is left"
+	[ "$("$JNL" info --json "$d" | jq '[.logs[] | .legs | length]' -c)" = "[2,0]" ]
+	expect 0 "$JNL" upgrade "$d"
+	expect 0 "$JNL" destroy --yes "$d"
+	[ -z "$(find "$d.b" "$d.c" "$d.d" -type f)" ] || wrong "something is left"
+}
+
+for kind in $markers; do
+	if ! why=$(have_marker "$kind"); then
+		skip "$kind" "$why"
+		continue
+	fi
+	it "$kind: a damaged copy on the first leg" a_damaged_copy "$kind" a
+	it "$kind: a damaged copy on the second leg" a_damaged_copy "$kind" b
+	it "$kind: the first leg is missing" a_leg_is_missing "$kind" a b 0
+	it "$kind: the second leg is missing" a_leg_is_missing "$kind" b a 1
+done
+it "both copies are damaged" both_are_damaged
+it "a new disk" a_new_disk
+it "each went on alone" each_went_on_alone
+it "no leg is a log" no_leg_is_a_log
+it "made and destroyed" made_and_destroyed
+done_testing
