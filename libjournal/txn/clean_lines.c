@@ -11,7 +11,9 @@
 
 #include "txn/clean.h"
 #include "txn/clean_job.h"
+#include "txn/destage.h"
 #include "txn/health.h"
+#include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/move.h"
 #include "txn/reserve.h"
@@ -81,6 +83,45 @@ static bool victim_look(const struct journal *j, uint32_t line, struct victim *v
 	return v->live && v->live != atomic_load_explicit(&state->left, memory_order_relaxed);
 }
 
+#define LANES_MAX 64u /* index.h */
+
+/* how far each lane has to go: behind its last survivor */
+static bool victim_stage(const struct journal *j, const struct victim *v, uint64_t *ends)
+{
+	const struct line *state = &j->lines[v->line];
+	uint64_t bits, where;
+	uint32_t word, slot;
+	bool some = false;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		for (bits = atomic_load(&state->committed[word]) &
+			    ~atomic_load(&state->claimed[word]);
+		     bits; bits &= bits - 1) {
+			slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			where = atomic_load(&j->slots[(size_t)v->line * SLOTS_PER_LINE + slot].where);
+			if (where_kind(where) != WHERE_STAGE)
+				continue;
+			some = true;
+			ends[where_lane(where)] = max_u64(ends[where_lane(where)],
+							  where_position(where) + 1);
+		}
+	return some;
+}
+
+/* Some of it is staged, in a lane that somebody has. */
+static bool victim_waits(const struct journal *j, const struct victim *v)
+{
+	uint64_t ends[LANES_MAX] = { 0 };
+	uint32_t i;
+
+	if (!j->geometry.ring_bytes || !victim_stage(j, v, ends))
+		return false;
+	for (i = 0; i < j->lane_count; i++)
+		if (ends[i] && atomic_load_explicit(&j->lanes[i].s->lease, memory_order_relaxed))
+			return true;
+	return false;
+}
+
 static void victims_keep(struct victims *best, const struct victim *v)
 {
 	uint32_t at = best->count;
@@ -101,11 +142,59 @@ static void victims_choose(const struct journal *j, uint32_t most, struct victim
 
 	best->count = 0;
 	for (line = 0; line < used; line++) {
-		if (!victim_look(j, line, &v) || v.live > most)
+		if (!victim_look(j, line, &v) || v.live > most || victim_waits(j, &v))
 			continue;
 		v.score = victim_score(j, &v, most);
 		victims_keep(best, &v);
 	}
+}
+
+/* ---- what is staged ---------------------------------------------------------------------- */
+
+/* Return: whether that much of it has gone, or had. */
+static bool lane_unstage(struct journal *j, struct lane *lane, uint64_t end)
+{
+	bool gone = false;
+
+	if (!lane_try(j, lane))
+		return false;
+	if (lane->s->tail < end && end <= lane->s->head)
+		gone = !destage(j, lane, end - lane->s->tail, false);
+	else
+		gone = lane->s->tail >= end;
+	lane_return(lane);
+	return gone;
+}
+
+/*
+ * Survivors that are staged go to the log first, with what lies before them in their
+ * lanes: else they would hold their lines until the stage is full.  A lane that somebody
+ * has is left, and with it the lines of what is in it, until the next time.
+ * Context: no job: who destages may have to clean.
+ */
+static bool victims_unstage(struct journal *j, struct victims *best)
+{
+	uint64_t ends[LANES_MAX] = { 0 };
+	bool some = false, all = true;
+	uint32_t i;
+
+	for (i = 0; i < best->count; i++)
+		some |= victim_stage(j, &best->all[i], ends);
+	for (i = 0; some && i < j->lane_count; i++)
+		if (ends[i])
+			all &= lane_unstage(j, &j->lanes[i], ends[i]);
+	return all;
+}
+
+static bool victims_are_staged(const struct journal *j, const struct victims *best)
+{
+	uint64_t ends[LANES_MAX] = { 0 };
+	uint32_t i;
+
+	for (i = 0; i < best->count && j->geometry.ring_bytes; i++)
+		if (victim_stage(j, &best->all[i], ends))
+			return true;
+	return false;
 }
 
 /* ---- cleaning -------------------------------------------------------------------------- */
@@ -144,7 +233,7 @@ static bool victim_is_free(const struct journal *j, const struct victim *v, bool
 
 /* As many victims as a batch holds. */
 static int victims_clean(struct journal *j, struct clean_job *job, const struct victims *best,
-			 uint32_t *gained)
+			 bool unstaged, uint32_t *gained)
 {
 	struct slot_place *slots = malloc((MOVE_BATCH + SLOTS_PER_LINE) * sizeof(*slots));
 	uint32_t i, k, slot_count = 0;
@@ -156,7 +245,7 @@ static int victims_clean(struct journal *j, struct clean_job *job, const struct 
 		slot_count += victim_slots(j, &best->all[i], &slots[slot_count]);
 	error = move_slots(j, job, slots, slot_count, 0);
 	for (k = 0; k < i && !journal_failed(j); k++)
-		*gained += victim_is_free(j, &best->all[k], !error);
+		*gained += victim_is_free(j, &best->all[k], !error && unstaged);
 	count(j->counters, COUNT_LINES_CLEANED, *gained);
 	free(slots);
 	return error;
@@ -166,6 +255,7 @@ int clean_lines_step(struct journal *j, uint32_t most, uint32_t *gained)
 {
 	struct clean_job *job;
 	struct victims best;
+	bool unstaged = true;
 	int error = 0;
 
 	*gained = 0;
@@ -175,8 +265,15 @@ int clean_lines_step(struct journal *j, uint32_t most, uint32_t *gained)
 	if (!job)
 		return -EBUSY;
 	victims_choose(j, most, &best);
+	if (victims_are_staged(j, &best)) {
+		clean_job_give(job);
+		unstaged = victims_unstage(j, &best);
+		job = clean_job_take(j);
+		if (!job)
+			return -EBUSY;
+	}
 	if (best.count)
-		error = victims_clean(j, job, &best, gained);
+		error = victims_clean(j, job, &best, unstaged, gained);
 	clean_job_give(job);
 	return error;
 }

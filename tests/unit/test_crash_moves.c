@@ -106,11 +106,57 @@ static void p2_a_moved_one_keeps_its_id_on_a_file(void **state)
 	p2_a_moved_one_keeps_its_id(JOURNAL_PATH_SYNCED);
 }
 
+/* ---- what is staged ------------------------------------------------------------------- */
+
+static void leave_lanes(struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		line_leave(j, &j->lanes[i].s->from);
+}
+
+/* It is destaged, and moved; so its line is free. */
+static void p2_a_staged_one_pins_no_line(void **state)
+{
+	struct place *p = place_make(NULL);
+	struct slot_place before, at;
+	uint64_t id, other;
+
+	(void)state;
+	/* one that is retired lies before it: that never touches the disk */
+	assert_int_equal(place_put(p, JOURNAL_PATH_STAGED, 4, &other), 0);
+	assert_int_equal(place_put(p, JOURNAL_PATH_STAGED, 5, &id), 0);
+	assert_int_equal(journal_retire(p->j, other), 0);
+	before = place_of(p, id);
+	leave_lanes(p->j);
+	/* somebody has its lane: not now, but it is not forgotten */
+	atomic_store(&p->j->lanes[0].s->lease, p->j->member);
+	assert_int_equal(moves_all(p->j), 0);
+	atomic_store(&p->j->lanes[0].s->lease, 0);
+	assert_int_equal(info(p).lines_cleaned_not, 0);
+	assert_int_equal(moves_all(p->j), 1);
+	at = place_of(p, id);
+	assert_false(slot_place_same(&at, &before));
+	assert_int_equal(line_state_of(p->j->lines[before.line].use), LINE_FREE);
+	found_under_its_id(p, id, 5);
+	assert_int_equal(info(p).staged_live, 0);
+	assert_int_equal(info(p).destaged, 1);
+	place_crash(p);
+	assert_int_equal(place_check(p), 0);
+	assert_int_equal(place_open(p), 0);
+	found_under_its_id(p, id, 5);
+	assert_int_equal(journal_retire(p->j, id), 0);
+	moves_nothing_is_held(p->j);
+	place_remove(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(p2_a_moved_one_keeps_its_id_on_nvram),
 		cmocka_unit_test(p2_a_moved_one_keeps_its_id_on_a_file),
+		cmocka_unit_test(p2_a_staged_one_pins_no_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
