@@ -19,11 +19,13 @@ static const char *const schemes[] = { "file", "pmem", "pmem", "sim" };
 static void bed_format(struct bed *bed, uint64_t log_bytes, uint64_t marker_bytes)
 {
 	char uri[PATH_MAX + 16], message[512] = "", name[32];
-	const char *logs[BED_LOGS_MAX];
+	const char *logs[BED_LOGS_MAX], *mirrors[BED_LOGS_MAX];
 	struct journal_format_options options = {
 		.marker = uri,
 		.logs = logs,
 		.log_count = bed->log_count,
+		.mirrors = mirrors,
+		.mirror_count = !bed->mirrored ? 0 : bed->log_count ? bed->log_count : 1,
 		.log_bytes = log_bytes ? log_bytes : BED_LOG_BYTES,
 		.marker_bytes = marker_bytes ? marker_bytes : 4ull << 20,
 		.require = JOURNAL_CLASS_PROCESS,
@@ -37,10 +39,31 @@ static void bed_format(struct bed *bed, uint64_t log_bytes, uint64_t marker_byte
 		logs[i] = scratch_path(&bed->disk, name, bed->logs[i]);
 		assert_int_equal(mkdir(logs[i], 0700), 0);
 	}
+	for (i = 0; i < options.mirror_count; i++) {
+		(void)snprintf(name, sizeof(name), "mirror%u", i);
+		mirrors[i] = scratch_path(&bed->disk, name, bed->mirrors[i]);
+		assert_int_equal(mkdir(mirrors[i], 0700), 0);
+	}
 	error = journal_format(bed->dir, &options, message, sizeof(message));
 	if (error)
 		print_error("format: %s\n", message);
 	assert_int_equal(error, 0);
+}
+
+static void bed_make_how(struct bed *bed, enum bed_medium medium, unsigned int logs,
+			 bool mirrored, uint64_t log_bytes, uint64_t marker_bytes)
+{
+	assert_in_range(logs, 0, BED_LOGS_MAX);
+	memset(bed, 0, sizeof(*bed));
+	bed->medium = medium;
+	bed->log_count = logs;
+	bed->mirrored = mirrored || getenv("BED_MIRROR");
+	assert_int_equal(scratch_make(&bed->disk, NULL), 0);
+	assert_int_equal(scratch_make(&bed->memory, "/dev/shm"), 0);
+	scratch_path(&bed->disk, "journal", bed->dir);
+	scratch_path(medium == BED_PMEM ? &bed->memory : &bed->disk, "markers", bed->marker);
+	bed_format(bed, log_bytes, marker_bytes);
+	bed_open(bed, NULL);
 }
 
 void bed_make(struct bed *bed, enum bed_medium medium, uint64_t log_bytes,
@@ -56,16 +79,12 @@ void bed_make(struct bed *bed, enum bed_medium medium, uint64_t log_bytes,
 void bed_make_logs(struct bed *bed, enum bed_medium medium, unsigned int logs,
 		   uint64_t log_bytes, uint64_t marker_bytes)
 {
-	assert_in_range(logs, 0, BED_LOGS_MAX);
-	memset(bed, 0, sizeof(*bed));
-	bed->medium = medium;
-	bed->log_count = logs;
-	assert_int_equal(scratch_make(&bed->disk, NULL), 0);
-	assert_int_equal(scratch_make(&bed->memory, "/dev/shm"), 0);
-	scratch_path(&bed->disk, "journal", bed->dir);
-	scratch_path(medium == BED_PMEM ? &bed->memory : &bed->disk, "markers", bed->marker);
-	bed_format(bed, log_bytes, marker_bytes);
-	bed_open(bed, NULL);
+	bed_make_how(bed, medium, logs, false, log_bytes, marker_bytes);
+}
+
+void bed_make_mirrored(struct bed *bed, enum bed_medium medium)
+{
+	bed_make_how(bed, medium, 1, true, BED_LOG_BYTES, 0);
 }
 
 void bed_remove(struct bed *bed)

@@ -28,6 +28,8 @@ struct bed {
 	char marker[PATH_MAX]; /* path of the marker medium */
 	unsigned int log_count; /* 0: one, in dir */
 	char logs[BED_LOGS_MAX][PATH_MAX]; /* directories */
+	bool mirrored;
+	char mirrors[BED_LOGS_MAX][PATH_MAX]; /* directories of their second legs */
 	struct journal *j;
 };
 
@@ -53,6 +55,8 @@ void bed_make(struct bed *bed, enum bed_medium medium, uint64_t log_bytes,
 /* the same with several logs, each in a directory of its own */
 void bed_make_logs(struct bed *bed, enum bed_medium medium, unsigned int logs,
 		   uint64_t log_bytes, uint64_t marker_bytes);
+/* one log, mirrored.  With BED_MIRROR in the environment all are. */
+void bed_make_mirrored(struct bed *bed, enum bed_medium medium);
 void bed_remove(struct bed *bed);
 void bed_open(struct bed *bed, const struct journal_open_options *options);
 void bed_close(struct bed *bed);
