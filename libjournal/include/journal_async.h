@@ -7,7 +7,7 @@
  * a descriptor for poll() or epoll says when some are complete.  One thread may have
  * thousands under way.  They share writes and flushes: what is submitted while one
  * write is under way goes to the disk with the next one, by the one thread that each
- * struct journal_async has for it.
+ * struct journal_async has for it; with several logs, by one for each.
  *
  * A TRANSACTION IS DURABLE WHEN journal_async_next() HAS GIVEN IT BACK WITH error 0, AND
  * NOT A MOMENT EARLIER.  That it was submitted means nothing: in a crash it may be
@@ -67,8 +67,9 @@ struct journal_completion {
  *
  * Memory: 100 bytes for each of @depth; and each that is not staged and finds no room
  * in the batch of the log (1 MiB) keeps its payload until it does.
- * Context: does not block; starts a thread, which takes no signals.  A journal may have
- * any number of these, beside all other calls.  Each may be used by several threads.
+ * Context: does not block; starts a thread, or one for each log, which take no signals.
+ * A journal may have any number of these, beside all other calls.  Each may be used by
+ * several threads.
  *
  * Return: 0, or
  * -EINVAL   @depth is over JOURNAL_ASYNC_MAX
@@ -121,9 +122,11 @@ int journal_submit(struct journal_async *async, struct journal_txn *txn, uint64_
  * @timeout_ms: how long to wait for one; 0: not at all; -1: as long as it takes
  * @completion: receives it: journal_completion.error says what came of it
  *
- * Those that go to the log by the synced path become durable in the order in which they
- * were submitted here, and so do those of the direct path that are not prepared; staged
- * and prepared ones overtake them.
+ * With one log, those that go to it by the synced path become durable in the order in
+ * which they were submitted here, and so do those of the direct path that are not
+ * prepared; staged and prepared ones overtake them.  Several logs are written at the same
+ * time: what is on one disk may be durable before what was submitted earlier and is on
+ * another.
  * Context: blocks until there is one, or for @timeout_ms; no system call where there is
  * one.
  *

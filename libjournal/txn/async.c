@@ -11,6 +11,7 @@
 
 #include "txn/clock.h"
 #include "txn/segment.h"
+#include "txn/streams.h"
 #include "txn/txn_impl.h"
 
 /* ---- opening, closing --------------------------------------------------------- */
@@ -35,16 +36,46 @@ static int async_allowed(struct journal *j, unsigned int depth)
 	return journal_failed(j) ? journal_fail(j, -EIO) : 0;
 }
 
-/* The program's signals are for its own threads. */
+static int worker_start(struct journal_async *a, struct async_worker *w)
+{
+	w->a = a;
+	w->stream = &a->j->streams[w - a->workers];
+	async_list_clear(&w->batched);
+	if (pthread_cond_init(&w->work, NULL) || stream_make_ready(w->stream))
+		return -ENOMEM;
+	return -pthread_create(&w->thread, NULL, async_worker, w);
+}
+
+static void workers_end(struct journal_async *a)
+{
+	unsigned int i;
+
+	pthread_mutex_lock(&a->lock);
+	a->closing = true;
+	async_wake(a);
+	pthread_mutex_unlock(&a->lock);
+	for (i = 0; i < a->worker_count; i++)
+		pthread_join(a->workers[i].thread, NULL);
+}
+
+/* One for each stream.  The program's signals are for its own threads. */
 static int async_start(struct journal_async *a)
 {
+	unsigned int i, count = streams_count(a->j);
 	sigset_t all, before;
-	int error;
+	int error = 0;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = -pthread_create(&a->worker, NULL, async_worker, a);
+	pthread_mutex_lock(&a->lock); /* they see the others when all are there */
+	for (i = 0; i < count && !error; i++) {
+		error = worker_start(a, &a->workers[i]);
+		a->worker_count += !error;
+	}
+	pthread_mutex_unlock(&a->lock);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (error)
+		workers_end(a);
 	return error;
 }
 
@@ -53,11 +84,10 @@ static int async_make(struct journal_async *a)
 	unsigned int i;
 
 	async_list_clear(&a->queued);
-	async_list_clear(&a->batched);
 	async_list_clear(&a->complete);
 	a->all = calloc(a->depth, sizeof(*a->all));
 	if (!a->all || pthread_mutex_init(&a->lock, NULL) ||
-	    pthread_cond_init(&a->work, NULL) || pthread_cond_init(&a->brought, NULL))
+	    pthread_cond_init(&a->brought, NULL))
 		return -ENOMEM;
 	for (i = a->depth; i-- > 0; a->free = &a->all[i])
 		a->all[i].next = a->free;
@@ -101,11 +131,7 @@ int journal_async_close(struct journal_async *a)
 	if (!a || journal_is_childs(a->j))
 		return 0;
 	j = a->j;
-	pthread_mutex_lock(&a->lock);
-	a->closing = true;
-	async_wake(a);
-	pthread_mutex_unlock(&a->lock);
-	pthread_join(a->worker, NULL);
+	workers_end(a);
 	async_free(a);
 	atomic_fetch_sub_explicit(&j->asyncs_open, 1, memory_order_relaxed);
 	return journal_failed(j) ? journal_fail(j, -EIO) : 0;

@@ -11,7 +11,7 @@
 #include "txn/line.h"
 #include "txn/logs.h"
 #include "txn/segment.h"
-#include "txn/stream.h"
+#include "txn/streams.h"
 #include "txn/times.h"
 #include "txn/txn_impl.h"
 
@@ -46,8 +46,14 @@ void async_complete(struct journal_async *a, struct async_entry *entry, int erro
 
 void async_wake(struct journal_async *a)
 {
-	if (a->sleeping)
-		pthread_cond_signal(&a->work);
+	struct async_worker *w;
+	unsigned int i;
+
+	for (i = 0; i < a->worker_count; i++) {
+		w = &a->workers[i];
+		if (w->sleeping && (w->batched.first || a->queued.first || a->closing))
+			pthread_cond_signal(&w->work);
+	}
 }
 
 /* ---- the synced path ---------------------------------------------------------- */
@@ -57,14 +63,24 @@ static bool entry_is_simple(const struct async_entry *entry)
 	return !entry->txn->extent_count;
 }
 
-/* Into the batch that fills.  -EAGAIN: not without waiting. */
-static int bring_synced(struct async_entry *entry, bool wait)
+/* Into the batch that fills, of @w's stream; without @w, of any that has a worker.  -EAGAIN:
+ * not without waiting. */
+static int bring_synced(struct journal_async *a, struct async_entry *entry,
+			struct async_worker *w, bool wait)
 {
 	struct journal_txn *txn = entry->txn;
-	int error = txn_synced_append(txn, wait, &entry->ticket);
+	struct stream_place place;
+	int error;
 
+	if (wait)
+		error = txn_synced_append(txn, w->stream, &place);
+	else
+		error = txn_synced_append_now(txn, w ? w->stream : NULL, a->worker_count,
+					      &place);
 	if (error)
 		return error;
+	entry->stream = place.stream;
+	entry->ticket = place.ticket;
 	txn_buffered_receipt(txn, &entry->completion.receipt);
 	entry->line = txn->line;
 	entry->txn = NULL;
@@ -80,22 +96,29 @@ static void publish(struct journal *j, const struct async_entry *entry)
 	count(j->counters, COUNT_SYNCED, receipt->count);
 }
 
-/* The oldest batch is made durable, and all in it are complete. */
-static void settle(struct journal_async *a)
+/* with the lock */
+static void batched(struct journal_async *a, struct async_entry *entry)
 {
-	uint64_t ticket = a->batched.first->ticket;
+	async_push(&a->workers[entry->stream - a->j->streams].batched, entry);
+}
+
+/* The oldest batch is made durable, and all in it are complete. */
+static void settle(struct async_worker *w)
+{
+	struct journal_async *a = w->a;
+	uint64_t ticket = w->batched.first->ticket;
 	struct async_entry *entry;
 	uint32_t settled = 0;
 	int error;
 
 	pthread_mutex_unlock(&a->lock);
-	error = stream_wait(&a->j->stream, ticket, ticket);
+	error = stream_wait(w->stream, ticket, ticket);
 	if (error == LOG_OUT) /* their payload is not there any more to go elsewhere */
 		error = journal_say(a->j, -EIO, LOG_OUT_UNDECIDED);
 	else if (error)
 		error = journal_fail(a->j, error); /* with the text */
 	pthread_mutex_lock(&a->lock);
-	for (entry = a->batched.first; entry && entry->ticket <= ticket; entry = entry->next) {
+	for (entry = w->batched.first; entry && entry->ticket <= ticket; entry = entry->next) {
 		if (!error)
 			publish(a->j, entry);
 		settled++;
@@ -108,7 +131,7 @@ static void settle(struct journal_async *a)
 		pthread_mutex_lock(&a->lock);
 	}
 	for (; settled; settled--)
-		async_complete(a, async_pop(&a->batched), error);
+		async_complete(a, async_pop(&w->batched), error);
 }
 
 /* ---- the direct path ------------------------------------------------------------ */
@@ -241,7 +264,14 @@ static void refused(struct journal_async *a, struct async_entry *entry, int erro
 	async_complete(a, entry, error);
 }
 
-/* As many from the queue as lie side by side.  The lock is dropped meanwhile. */
+static void bringing_ends(struct journal_async *a)
+{
+	a->bringing = false;
+	pthread_cond_broadcast(&a->brought);
+}
+
+/* As many from the queue as lie side by side; others bring more while these are written.
+ * The lock is dropped meanwhile. */
 static void bring_direct(struct journal_async *a)
 {
 	struct gather g = { .j = a->j };
@@ -257,6 +287,8 @@ static void bring_direct(struct journal_async *a)
 		else if (error != -EAGAIN)
 			refused(a, unqueue(a), error);
 	}
+	bringing_ends(a);
+	async_wake(a);
 	if (!g.count)
 		return;
 	pthread_mutex_unlock(&a->lock);
@@ -282,13 +314,13 @@ static void bring_large(struct journal_async *a)
 }
 
 /* Return: false when it is not to be brought without waiting. */
-static bool bring_one(struct journal_async *a, bool wait)
+static bool bring_one(struct journal_async *a, struct async_worker *w, bool wait)
 {
 	struct async_entry *entry = a->queued.first;
 	int error;
 
 	pthread_mutex_unlock(&a->lock);
-	error = bring_synced(entry, wait);
+	error = bring_synced(a, entry, w, wait);
 	pthread_mutex_lock(&a->lock);
 	if (error == -EAGAIN)
 		return false;
@@ -296,7 +328,7 @@ static bool bring_one(struct journal_async *a, bool wait)
 	if (error)
 		refused(a, entry, error);
 	else
-		async_push(&a->batched, entry);
+		batched(a, entry);
 	return true;
 }
 
@@ -305,29 +337,26 @@ static bool entry_is_batched(const struct async_entry *entry)
 	return entry_is_simple(entry) && !txn_is_direct(entry->txn);
 }
 
-static void bringing_ends(struct journal_async *a)
-{
-	a->bringing = false;
-	pthread_cond_broadcast(&a->brought);
-}
-
-static void bring(struct journal_async *a, bool wait)
+/* @w: the worker that does; NULL: somebody else, and then not @wait */
+static void bring(struct journal_async *a, struct async_worker *w, bool wait)
 {
 	struct async_entry *entry;
 	bool going = true;
 
 	a->bringing = true;
 	while (going && (entry = a->queued.first)) {
-		if (entry_is_batched(entry))
-			going = bring_one(a, wait);
-		else if (!wait)
+		if (entry_is_batched(entry)) {
+			going = bring_one(a, w, wait);
+		} else if (!wait) {
 			break;
-		else if (entry_is_simple(entry))
+		} else if (entry_is_simple(entry)) {
 			bring_direct(a);
-		else
+			return;
+		} else {
 			bring_large(a);
+		}
 		/* those in the batch are not to wait for more */
-		wait = wait && !a->batched.first;
+		wait = wait && !w->batched.first;
 	}
 	bringing_ends(a);
 }
@@ -335,7 +364,7 @@ static void bring(struct journal_async *a, bool wait)
 int async_bring_alone(struct journal_async *a, struct async_entry *entry)
 {
 	struct journal_txn *txn = entry->txn;
-	bool batched = entry_is_batched(entry);
+	bool simple = entry_is_batched(entry);
 	int error;
 
 	while (a->bringing || a->queued.first) {
@@ -344,13 +373,13 @@ int async_bring_alone(struct journal_async *a, struct async_entry *entry)
 	}
 	a->bringing = true;
 	pthread_mutex_unlock(&a->lock);
-	error = batched ? bring_synced(entry, true) :
-			  txn_buffered_commit(txn, &entry->completion.receipt);
-	if (batched && error)
+	error = simple ? bring_synced(a, entry, &a->workers[0], true) :
+			 txn_buffered_commit(txn, &entry->completion.receipt);
+	if (simple && error)
 		txn_buffered_abort(txn);
 	pthread_mutex_lock(&a->lock);
-	if (!error && batched)
-		async_push(&a->batched, entry);
+	if (!error && simple)
+		batched(a, entry);
 	else if (!error)
 		async_complete(a, entry, 0);
 	bringing_ends(a);
@@ -361,8 +390,8 @@ int async_bring_alone(struct journal_async *a, struct async_entry *entry)
 void async_bring_now(struct journal_async *a)
 {
 	if (!a->bringing && a->queued.first)
-		bring(a, false);
-	if (!a->bringing && (a->queued.first || a->batched.first || a->closing))
+		bring(a, NULL, false);
+	if (!a->bringing)
 		async_wake(a);
 }
 
@@ -370,21 +399,24 @@ void async_bring_now(struct journal_async *a)
 
 void *async_worker(void *context)
 {
-	struct journal_async *a = context;
+	struct async_worker *w = context;
+	struct journal_async *a = w->a;
 
 	pthread_mutex_lock(&a->lock);
 	for (;;) {
 		/* into the batch that fills, before it is written */
-		if (!a->bringing && a->queued.first)
-			bring(a, !a->batched.first);
-		if (a->batched.first) {
-			settle(a);
+		if (!a->bringing && a->queued.first) {
+			bring(a, w, !w->batched.first);
+			async_wake(a);
+		}
+		if (w->batched.first) {
+			settle(w);
 		} else if (a->bringing || !a->queued.first) {
 			if (a->closing && !a->bringing)
 				break;
-			a->sleeping = true;
-			pthread_cond_wait(&a->work, &a->lock);
-			a->sleeping = false;
+			w->sleeping = true;
+			pthread_cond_wait(&w->work, &a->lock);
+			w->sleeping = false;
 		}
 	}
 	pthread_mutex_unlock(&a->lock);

@@ -10,12 +10,11 @@
 #include "txn/health.h"
 #include "txn/lane.h"
 #include "txn/segment.h"
-#include "txn/stream.h"
+#include "txn/streams.h"
 
 #define STAGE_LEAST  (8ull << 20) /* below that, destaging a part in line takes no time */
 #define PARTS_MOST   16u
 #define BYTES_MOST   (4ull << 20) /* of one round, and of a batch */
-#define SEGMENTS_LEAST 4u         /* above the reserve, for rounds of all threads */
 
 /* of the stage, in percent: when it begins, when it ends; when writers are slowed */
 #define BEGINS_AT 50u
@@ -121,8 +120,9 @@ static void round_choose(struct round *r)
 
 static bool round_has_segments(const struct journal *j)
 {
+	/* for rounds of all threads, and one more */
 	return atomic_load_explicit(&j->shared->segments_free, memory_order_relaxed) >=
-	       j->segments.reserve + SEGMENTS_LEAST;
+	       j->segments.reserve + j->background.threads + 1;
 }
 
 /* Return: whether anything left the stage. */
@@ -210,7 +210,7 @@ static void background_start(struct journal *j)
 	/* the program's signals are for its own threads */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (i = 0; i < BACKGROUND_THREADS; i++)
+	for (i = 0; i < b->threads; i++)
 		b->of[i].runs = !stream_buffers_large(&b->of[i].stream, bytes) &&
 				!pthread_create(&b->of[i].thread, NULL, background_run, &b->of[i]);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -281,9 +281,13 @@ int background_make(struct journal *j)
 	error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) ||
 		pthread_mutex_init(&b->lock, NULL) || pthread_cond_init(&b->wake, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
-	for (i = 0; i < BACKGROUND_THREADS && !error; i++) {
+	/* of each disk one that writes and one that copies */
+	b->threads = (uint32_t)max_u64(min_u64(2 * streams_count(j), BACKGROUND_THREADS_MAX),
+				       BACKGROUND_THREADS);
+	for (i = 0; i < BACKGROUND_THREADS_MAX && !error; i++) {
 		b->of[i].j = j;
 		error = stream_make(&b->of[i].stream, j, HEAD_STREAM);
+		b->of[i].stream.index = i;
 	}
 	return error ? -ENOMEM : 0;
 }
@@ -297,7 +301,7 @@ void background_stop(struct journal *j)
 	b->stopping = true;
 	pthread_cond_broadcast(&b->wake);
 	pthread_mutex_unlock(&b->lock);
-	for (i = 0; i < BACKGROUND_THREADS; i++)
+	for (i = 0; i < b->threads; i++)
 		if (b->of[i].runs)
 			pthread_join(b->of[i].thread, NULL);
 	job_leave(j);
@@ -307,6 +311,6 @@ void background_free(struct journal *j)
 {
 	uint32_t i;
 
-	for (i = 0; i < BACKGROUND_THREADS; i++)
+	for (i = 0; i < BACKGROUND_THREADS_MAX; i++)
 		stream_free(&j->background.of[i].stream);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Destaging in the background: two threads of a process, started when half of a large
+ * Destaging in the background: a few threads of a process, started when half of a large
  * stage is full for the first time, and asleep below that.  Each takes some lanes that
  * nobody holds, copies what is in them to a stream of its own, and writes it in pieces
  * as large as a segment: while one waits for the disk, the other copies.

@@ -12,6 +12,7 @@
 #include "txn/segment.h"
 #include "txn/slots.h"
 #include "txn/stream.h"
+#include "txn/streams.h"
 #include "txn/times.h"
 #include "util/crc32c.h"
 
@@ -184,19 +185,16 @@ static void destage_copy_lane(struct destage_run *run, struct destage_part *part
 
 static void destage_copy(struct destage_run *run, struct destage_part *parts, uint32_t n)
 {
-	struct journal *j = run->j;
 	uint32_t i;
 
 	run->count = 0;
 	run->bytes = 0;
 	/* Run by run: interleaved, the lines of several lanes would come again in
 	 * every segment, and its summary be full of them (reserve.c). */
-	if (run->s == &j->stream)
-		pthread_mutex_lock(&j->destage_lock);
+	pthread_mutex_lock(&run->s->destage_lock);
 	for (i = 0; i < n; i++)
 		destage_copy_lane(run, &parts[i]);
-	if (run->s == &j->stream)
-		pthread_mutex_unlock(&j->destage_lock);
+	pthread_mutex_unlock(&run->s->destage_lock);
 }
 
 /* Its copies are published: its bytes may be used again, once the tail is durable. */
@@ -239,7 +237,7 @@ int destage(struct journal *j, struct lane *lane, uint64_t want, bool reserved)
 {
 	struct destage_part part = { .lane = lane, .want = want };
 	uint64_t tail = lane->s->tail;
-	int error = destage_parts(j, &j->stream, &part, 1, reserved);
+	int error = destage_parts(j, streams_turn(j, reserved), &part, 1, reserved);
 
 	/* what was copied before an error is not copied again by the next attempt */
 	return error || lane->s->tail != tail ? error : part.error;

@@ -30,7 +30,7 @@ struct destage_part {
 int destage_parts(struct journal *j, struct stream *s, struct destage_part *parts, uint32_t n,
 		  bool reserved);
 
-/* The same for one lane, by the stream of commits. */
+/* The same for one lane, by one of the streams of commits. */
 int destage(struct journal *j, struct lane *lane, uint64_t want, bool reserved);
 
 /* one transaction on its way; its copy is durable, and holds @segment */

@@ -6,12 +6,12 @@
 #include "txn/checkpoint.h"
 #include "txn/health.h"
 #include "txn/logs.h"
-#include "txn/stream.h"
+#include "txn/streams.h"
 
 #define ENDED_PER_RECORD 1024u
 
 static int ended_append(struct journal *j, const struct ended *from, size_t entries,
-			uint64_t *ticket)
+			struct stream *only, struct stream_place *place)
 {
 	struct log_retire list[ENDED_PER_RECORD];
 	struct stream_record record = {
@@ -19,9 +19,7 @@ static int ended_append(struct journal *j, const struct ended *from, size_t entr
 			  .bytes = (uint32_t)(entries * sizeof(list[0])) },
 		.payload = list,
 	};
-	struct stream_place place;
 	size_t i;
-	int error;
 
 	for (i = 0; i < entries; i++)
 		list[i] = (struct log_retire){
@@ -30,23 +28,23 @@ static int ended_append(struct journal *j, const struct ended *from, size_t entr
 			.line = put_le32(from[i].at.line),
 			.slot = put_le32(from[i].at.slot),
 		};
-	error = stream_append(&j->stream, &record, true, &place);
-	if (!error)
-		*ticket = place.ticket;
-	return error;
+	return only ? stream_append(only, &record, true, place) :
+		      streams_append_reserved(j, &record, place);
 }
 
 static int ended_append_all(struct journal *j, const struct ended *all, size_t count,
-			    uint64_t *first, uint64_t *last)
+			    struct stream_place *place, uint64_t *first)
 {
+	/* those of several records wait for one stream */
+	struct stream *only = count > ENDED_PER_RECORD ? &j->streams[0] : NULL;
 	size_t from, entries;
 	int error = 0;
 
 	for (from = 0; from < count && !error; from += entries) {
 		entries = min_u64(count - from, ENDED_PER_RECORD);
-		error = ended_append(j, &all[from], entries, last);
+		error = ended_append(j, &all[from], entries, only, place);
 		if (!from)
-			*first = *last;
+			*first = place->ticket;
 	}
 	return error;
 }
@@ -66,20 +64,21 @@ static int ended_by_checkpoint(struct journal *j)
 
 int ended_by_records(struct journal *j, const struct ended *all, size_t count)
 {
-	uint64_t first = 0, last = 0;
+	struct stream_place last = { .stream = NULL };
+	uint64_t first = 0;
 	/* only once there is a list of what lives, where NVRAM is given up */
 	int error = health_switch(j);
 
 	if (error || !count)
 		return error;
 	do {
-		error = ended_append_all(j, all, count, &first, &last);
+		error = ended_append_all(j, all, count, &last, &first);
 		if (error == -ENOSPC)
 			return ended_by_checkpoint(j);
 		/* their bits are cleared in the map: nothing is decided any more */
 		if (error)
 			return journal_fail(j, error);
-		error = stream_wait(&j->stream, first, last);
+		error = stream_wait(last.stream, first, last.ticket);
 	} while (error == LOG_OUT);
 	return error;
 }

@@ -26,7 +26,7 @@ struct evacuation {
 static int evacuate_publish(struct evacuation *e)
 {
 	struct journal *j = e->j;
-	int error = e->count ? stream_wait(&j->stream, e->first_ticket, e->last_ticket) : 0;
+	int error = e->count ? stream_wait(&j->streams[0], e->first_ticket, e->last_ticket) : 0;
 	struct cell *cell;
 	uint32_t i;
 
@@ -62,7 +62,7 @@ static int evacuate_append(struct evacuation *e, const struct found *found,
 		.payload = data,
 	};
 	struct stream_place place;
-	int error = stream_append(&j->stream, &record, true, &place);
+	int error = stream_append(&j->streams[0], &record, true, &place);
 
 	if (error)
 		return error;
@@ -123,7 +123,7 @@ int evacuate(struct journal *j, uint64_t *lost)
 {
 	struct evacuation e = { .j = j };
 	uint32_t line;
-	int error = stream_buffers(&j->stream), published;
+	int error = stream_buffers(&j->streams[0]), published;
 
 	e.moves = malloc(EVACUATE_MANY * sizeof(*e.moves));
 	if (!e.moves)
@@ -145,7 +145,7 @@ int evacuate_id(struct journal *j, uint64_t id)
 	struct destage_move move;
 	struct evacuation e = { .j = j, .moves = &move };
 	uint32_t line = index_find(j, id_number(id));
-	int error = stream_buffers(&j->stream), published;
+	int error = stream_buffers(&j->streams[0]), published;
 
 	if (!error && line != NO_LINE)
 		error = evacuate_one(&e, id, line);

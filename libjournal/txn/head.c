@@ -29,6 +29,7 @@ int heads_make(struct journal *j)
 		return -ENOMEM;
 	for (i = 0; i < HEADS; i++) {
 		j->heads[i].s = shared_head(j, i);
+		j->heads[i].log = NO_LOG;
 		notes_point(j, &j->heads[i], i);
 	}
 	return 0;
@@ -44,6 +45,13 @@ void heads_free(struct journal *j)
 uint32_t heads_wanted(const struct journal *j)
 {
 	return (uint32_t)min_u64(max_u64(segments_usable(j) / 8, 2), HEADS);
+}
+
+static bool head_is_on(const struct journal *j, const struct head *head, uint32_t log)
+{
+	const struct segment *segment = head_segment(j, head);
+
+	return segment && segment_log(j, segment->number) == log;
 }
 
 static bool head_try(struct journal *j, struct head *head, enum head_kind kind, bool open)
@@ -63,13 +71,15 @@ static bool head_try(struct journal *j, struct head *head, enum head_kind kind, 
 	return false;
 }
 
-static struct head *head_find(struct journal *j, enum head_kind kind, bool open,
+/* @log: one that is open there; or NO_LOG */
+static struct head *head_find(struct journal *j, enum head_kind kind, bool open, uint32_t log,
 			      uint32_t count)
 {
 	uint32_t i;
 
 	for (i = 0; i < count; i++)
-		if (head_try(j, &j->heads[i], kind, open))
+		if ((log == NO_LOG || head_is_on(j, &j->heads[i], log)) &&
+		    head_try(j, &j->heads[i], kind, open))
 			return &j->heads[i];
 	return NULL;
 }
@@ -91,7 +101,23 @@ static bool heads_grant(struct journal *j, uint64_t since)
 	       atomic_compare_exchange_strong(&j->shared->head_granted_ns, &last, now);
 }
 
-int head_lease(struct journal *j, enum head_kind kind, struct head **head)
+/* Better a fresh one than one that is open elsewhere, as far as the log's size allows;
+ * better that than none. */
+static struct head *head_find_on(struct journal *j, enum head_kind kind, uint32_t log,
+				 uint32_t fresh)
+{
+	struct head *head = head_find(j, kind, true, log, HEADS);
+
+	if (!head)
+		head = head_find(j, kind, false, NO_LOG, fresh);
+	if (!head && log != NO_LOG)
+		head = head_find(j, kind, true, NO_LOG, HEADS);
+	if (head)
+		head->log = log;
+	return head;
+}
+
+int head_lease_on(struct journal *j, enum head_kind kind, uint32_t log, struct head **head)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
 	uint64_t since = 0;
@@ -99,9 +125,7 @@ int head_lease(struct journal *j, enum head_kind kind, struct head **head)
 	bool more = kind == HEAD_MOVED;
 
 	for (;;) {
-		*head = head_find(j, kind, true, HEADS);
-		if (!*head)
-			*head = head_find(j, kind, false, more ? HEADS : heads_wanted(j));
+		*head = head_find_on(j, kind, log, more ? HEADS : heads_wanted(j));
 		if (*head)
 			return 0;
 		if (journal_failed(j))
@@ -112,6 +136,11 @@ int head_lease(struct journal *j, enum head_kind kind, struct head **head)
 		takeover_sweep(j, SWEEP_WAITING_NS);
 		nanosleep(&moment, NULL);
 	}
+}
+
+int head_lease(struct journal *j, enum head_kind kind, struct head **head)
+{
+	return head_lease_on(j, kind, NO_LOG, head);
 }
 
 void head_return(struct head *head)

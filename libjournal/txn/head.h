@@ -30,6 +30,9 @@ static inline struct segment *head_segment(const struct journal *j, const struct
  * Return: 0 or negative errno.
  */
 int head_lease(struct journal *j, enum head_kind kind, struct head **head);
+/* The same, with its segment on @log, or where there is none, the next one; NO_LOG: on
+ * whichever. */
+int head_lease_on(struct journal *j, enum head_kind kind, uint32_t log, struct head **head);
 void head_return(struct head *head);
 
 /**

@@ -34,7 +34,7 @@
 #include "txn/runs.h"
 #include "txn/segment.h"
 #include "txn/stand_in.h"
-#include "txn/stream.h"
+#include "txn/streams.h"
 #include "txn/takeover.h"
 #include "txn/txn_impl.h"
 
@@ -106,7 +106,6 @@ static int journal_locks(struct journal *j)
 	return pthread_mutex_init(&j->lines_lock, NULL) ||
 			       pthread_mutex_init(&j->health_lock, NULL) ||
 			       pthread_mutex_init(&j->own_lock, NULL) ||
-			       pthread_mutex_init(&j->destage_lock, NULL) ||
 			       pthread_mutex_init(&j->found_lock, NULL) ||
 			       pthread_mutex_init(&j->logs_lock, NULL) ||
 			       pthread_mutex_init(&j->view_lock, NULL) ||
@@ -160,13 +159,13 @@ static int journal_parts(struct journal *j)
 	if (!error)
 		error = lanes_make(j);
 	if (!error)
-		error = stream_make(&j->stream, j, HEAD_STREAM);
+		error = streams_make(j);
 	if (!error)
 		error = stream_make(&j->moved, j, HEAD_MOVED);
 	if (!error)
 		error = background_make(j);
 	if (!error && !j->read_only)
-		error = stream_buffers(&j->stream);
+		error = stream_make_ready(&j->streams[0]);
 	return error ? error : extents_make(j);
 }
 
@@ -388,7 +387,7 @@ int journal_open_impl(struct journal *j, const char *dir,
 
 static void journal_free(struct journal *j)
 {
-	stream_free(&j->stream);
+	streams_free(j);
 	stream_free(&j->moved);
 	background_free(j);
 	txn_pool_free(j);
@@ -557,7 +556,7 @@ static void journal_spares_free(struct journal *j)
 /* Leave; who turns out to be the last leaves everything in order. */
 static int journal_leave(struct journal *j)
 {
-	int error = journal_failed(j) ? -EIO : stream_drain(&j->stream);
+	int error = journal_failed(j) ? -EIO : streams_drain(j);
 
 	if (!shared_is_shared(&j->shared_file))
 		return error ? error : journal_end(j);

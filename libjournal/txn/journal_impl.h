@@ -4,8 +4,8 @@
  * others use that file's functions.
  *
  * Lock order, outermost first (no lock is taken on the staged path):
- *   lane lease -> health_lock -> own_lock, destage_lock -> stream.lock | extents.lock -> lines_lock
- *   -> segments.lock -> found_lock, pool_lock, logs_lock, view_lock
+ *   lane lease -> health_lock -> own_lock, stream.destage_lock -> stream.lock | extents.lock
+ *   -> lines_lock -> segments.lock -> found_lock, pool_lock, logs_lock, view_lock
  */
 #ifndef TXN_JOURNAL_IMPL_H
 #define TXN_JOURNAL_IMPL_H
@@ -31,6 +31,7 @@
 #include "util/message.h"
 
 #define NO_SEGMENT UINT32_MAX
+#define NO_LOG     UINT32_MAX
 #define LINE_COUNTER_BITS 23u /* of an epoch number; the incarnation is above */
 
 static inline uint64_t id_number(uint64_t id)
@@ -71,6 +72,7 @@ struct segment_notes {
 struct head {
 	struct head_shared *s;
 	struct segment_notes notes;
+	uint32_t log; /* its next segment is to be on it, if may be; NO_LOG: whichever */
 };
 
 /* ---- stream: stream.c ---- */
@@ -83,8 +85,11 @@ struct batch {
 struct stream {
 	struct journal *j;
 	enum head_kind kind;
+	uint32_t index; /* of those who share the logs: streams_log(); NO_LOG: it is for all */
+	uint32_t log;   /* its segments are to be there, if may be; NO_LOG: by turns */
 	pthread_mutex_t lock;
 	pthread_cond_t done;
+	pthread_mutex_t destage_lock; /* one lane after the other goes to it */
 	struct batch batch[2];
 	uint32_t batch_bytes; /* LOG_BUFFER_BYTES, or of a stream of its own, more */
 	bool batch_is_large;  /* not of the log's pool */
@@ -98,11 +103,16 @@ struct stream {
 	uint64_t lost[2 * JOURNAL_LOGS_MAX];
 	uint32_t lost_count;
 	int error;
+	/* for who chooses between streams: streams.c */
+	_Atomic uint64_t busy_ns;  /* since when a write is under way, or soon will be; 0: none */
+	_Atomic uint64_t takes_ns; /* a write, about */
+	_Atomic bool ready;        /* it has its buffers */
 };
 
 /* ---- destaging in the background: background.c ---- */
 
-#define BACKGROUND_THREADS 3u
+#define BACKGROUND_THREADS     3u
+#define BACKGROUND_THREADS_MAX 8u
 
 struct journal;
 
@@ -110,13 +120,14 @@ struct background {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	bool started, stopping;
+	uint32_t threads;
 	_Atomic bool due; /* much is staged */
 	struct background_thread {
 		struct journal *j;
 		pthread_t thread;
 		struct stream stream;
 		bool runs;
-	} of[BACKGROUND_THREADS];
+	} of[BACKGROUND_THREADS_MAX];
 	/* the job of all processes, as it was last seen, and since when */
 	uint64_t seen_job, seen_beat, since_ns;
 	_Atomic uint32_t next; /* lane */
@@ -220,8 +231,6 @@ struct journal {
 	pthread_mutex_t own_lock;
 	struct slots_from *own;
 
-	pthread_mutex_t destage_lock; /* one lane after the other goes to the stream */
-
 	struct log_store *logs[JOURNAL_LOGS_MAX]; /* logs_at(): some are met later */
 	struct log_geometry log_geometry[JOURNAL_LOGS_MAX]; /* as they were formatted */
 	pthread_mutex_t logs_lock; /* to open one */
@@ -234,7 +243,8 @@ struct journal {
 	_Atomic uint64_t *free_segments;
 	struct head *heads;
 	uint64_t *pending_uses; /* of a checkpoint, under lines_lock */
-	struct stream stream;
+	struct stream streams[JOURNAL_LOGS_MAX]; /* of what is committed: streams.c */
+	_Atomic uint32_t stream_turn;
 	struct stream moved; /* the cleaner's */
 	struct extents extents;
 	_Atomic uint64_t ahead_seq; /* use of a segment before which it was cleaned ahead */

@@ -107,13 +107,15 @@ static struct segment *segment_offered_on(struct journal *j, uint32_t log)
 }
 
 /* Several logs by turns, whatever their numbers are; who opens the journal for one message
- * begins with another one than who did so before. */
-static struct segment *segment_offered(struct journal *j)
+ * begins with another one than who did so before.  @log: that one first; or NO_LOG */
+static struct segment *segment_offered(struct journal *j, uint32_t log)
 {
 	uint32_t logs = logs_end(j), turn = 0, i;
 	struct segment *segment = NULL;
 
-	if (logs > 1)
+	if (log != NO_LOG && log < logs)
+		segment = segment_offered_on(j, log);
+	if (logs > 1 && !segment)
 		turn = atomic_fetch_add(&j->shared->log_turn, 1) +
 		       (uint32_t)atomic_load(&j->shared->incarnation);
 	for (i = 0; i < logs && !segment; i++)
@@ -229,7 +231,7 @@ static struct segment *segment_pop(struct journal *j, struct head *head, bool re
 	if (!segment_count_down(j, keep))
 		return NULL;
 	for (;;) {
-		segment = segment_offered(j);
+		segment = segment_offered(j, head->log);
 		if (!segment)
 			break;
 		if (segment_is_out(j, segment)) {

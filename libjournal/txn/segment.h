@@ -26,6 +26,7 @@ static inline bool segment_is_there(const struct segment *segment)
 
 /**
  * segment_take() - open a free segment for @head, its header durable
+ * On @head->log, if there is one.
  * @reserved: may use the segments set aside for destage and retire records
  * Context: the head's holder; blocks for two log writes.
  * Return: 0, -ENOSPC the log is full, or the sticky failure.

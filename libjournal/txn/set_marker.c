@@ -23,7 +23,7 @@
 #include "txn/open_impl.h"
 #include "txn/segment.h"
 #include "txn/set_marker_impl.h"
-#include "txn/stream.h"
+#include "txn/streams.h"
 
 static bool set_marker_same(const char *one, const char *other)
 {
@@ -68,7 +68,7 @@ static int set_marker_prepare(struct journal *j)
 	if (!error && j->bits_durable && j->geometry.ring_bytes)
 		error = evacuate(j, NULL);
 	if (!error)
-		error = stream_drain(&j->stream);
+		error = streams_drain(j);
 	return error ? error : set_marker_digests(j);
 }
 

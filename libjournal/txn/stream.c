@@ -8,11 +8,13 @@
 
 #include "txn/checkpoint.h"
 #include "txn/clean.h"
+#include "txn/clock.h"
 #include "txn/head.h"
 #include "txn/holds.h"
 #include "txn/reserve.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
+#include "txn/streams.h"
 #include "util/crc32c.h"
 
 #define LARGE_PAGE_BYTES (2ul << 20)
@@ -26,9 +28,11 @@ int stream_make(struct stream *s, struct journal *j, enum head_kind kind)
 {
 	s->j = j;
 	s->kind = kind;
+	s->index = s->log = NO_LOG;
 	s->ticket = 1;
 	s->batch_bytes = LOG_BUFFER_BYTES;
-	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done, NULL))
+	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done, NULL) ||
+	    pthread_mutex_init(&s->destage_lock, NULL))
 		return -ENOMEM;
 	return 0;
 }
@@ -87,10 +91,35 @@ static void stream_stop(struct stream *s, int error)
 /* Nothing is left to write: others may write where we did. */
 static void stream_rest(struct stream *s)
 {
-	if (!s->head || s->writing || s->batch[s->filling].used)
+	if (s->writing || s->batch[s->filling].used)
 		return;
-	head_return(s->head);
+	atomic_store_explicit(&s->busy_ns, 0, memory_order_relaxed);
+	if (s->head)
+		head_return(s->head);
 	s->head = NULL;
+}
+
+/* For who chooses: a write begins, or will very soon.  With one log nobody does.
+ * Return: now, or 0 */
+static uint64_t stream_busy(struct stream *s)
+{
+	uint64_t now = logs_end(s->j) > 1 ? clock_monotonic_ns() : 0;
+
+	atomic_store_explicit(&s->busy_ns, now, memory_order_relaxed);
+	return now;
+}
+
+/* A write that began at @began has ended; the next one begins as soon as somebody who
+ * waits for it is awake. */
+static void stream_took(struct stream *s, uint64_t began)
+{
+	uint64_t before = atomic_load_explicit(&s->takes_ns, memory_order_relaxed), took;
+
+	if (!began)
+		return;
+	took = stream_busy(s) - began;
+	atomic_store_explicit(&s->takes_ns, before ? (7 * before + took) / 8 : took,
+			      memory_order_relaxed);
 }
 
 /*
@@ -128,6 +157,7 @@ static void stream_write(struct stream *s)
 	uint32_t bytes = (uint32_t)round_up(batch->used, j->block_bytes);
 	uint64_t last = head->last_record_seq, ticket = s->ticket++;
 	uint32_t notes = head->notes.notes;
+	uint64_t began = stream_busy(s);
 	struct log_io io = {
 		.offset = segment_base(j, segment->number) + head->end,
 		.buffer = batch->buffer,
@@ -156,6 +186,7 @@ static void stream_write(struct stream *s)
 		s->durable_ticket = ticket;
 	}
 	s->writing = false;
+	stream_took(s, began);
 	stream_rest(s);
 	pthread_cond_broadcast(&s->done);
 }
@@ -188,10 +219,13 @@ static int stream_roll(struct stream *s, bool reserved)
 	s->writing = true;
 	s->rolling = true;
 	pthread_mutex_unlock(&s->lock);
+	if (s->log == NO_LOG)
+		s->log = streams_log(s);
 	if (!head)
-		error = head_lease(j, s->kind, &head);
+		error = head_lease_on(j, s->kind, s->log, &head);
 	if (!error && (rolls || !head_segment(j, head))) {
 		rolls = true;
+		head->log = s->log = streams_log(s);
 		error = head_roll(j, head, s->kind, reserved);
 	}
 	pthread_mutex_lock(&s->lock);
@@ -246,6 +280,7 @@ static void stream_place(struct stream *s, const struct stream_record *record,
 	uint32_t head = meta.bytes - record->tail_bytes;
 	uint64_t bytes = log_record_bytes(meta.bytes);
 
+	place->stream = s;
 	place->segment = head_segment(s->j, s->head);
 	place->offset = to->end + batch->used;
 	place->ticket = s->ticket;
@@ -332,6 +367,8 @@ static int stream_add(struct stream *s, const struct stream_record *record,
 	if (error)
 		return error;
 	stream_place(s, record, place);
+	if (!atomic_load_explicit(&s->busy_ns, memory_order_relaxed))
+		(void)stream_busy(s);
 	holds_begin(s->j, place->segment, transactions);
 	if (transactions)
 		count(s->j->counters, s->kind == HEAD_MOVED ? COUNT_MOVED_BYTES : COUNT_LOG_BYTES,
@@ -377,6 +414,24 @@ int stream_append_now(struct stream *s, const struct stream_record *record,
 	error = s->error;
 	if (!error && (reserve_broken(s->j) || !stream_fits(s, need, entries)))
 		error = -EAGAIN;
+	if (!error)
+		error = stream_add(s, record, transactions, place);
+	if (error)
+		stream_rest(s);
+	pthread_mutex_unlock(&s->lock);
+	return error;
+}
+
+int stream_append_spare(struct stream *s, const struct stream_record *record,
+			struct stream_place *place)
+{
+	uint32_t transactions, entries, need = stream_need(s, record, &transactions, &entries);
+	int error;
+
+	pthread_mutex_lock(&s->lock);
+	error = s->error;
+	if (!error)
+		error = stream_make_room(s, need, entries, false);
 	if (!error)
 		error = stream_add(s, record, transactions, place);
 	if (error)

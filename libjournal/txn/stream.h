@@ -11,8 +11,9 @@
  * segment: the watermark (P10).  A segment is left only sealed, so the last ones
  * in it need no witness in another.
  *
- * A process has one for what is committed, one for what its cleaner moves, and while
- * much is staged, two for what is destaged in the background.
+ * A process has one for what is committed, with several logs one for each (streams.h),
+ * one for what its cleaner moves, and while much is staged, some for what is destaged in
+ * the background.
  */
 #ifndef TXN_STREAM_H
 #define TXN_STREAM_H
@@ -28,9 +29,10 @@ struct stream_record {
 };
 
 struct stream_place {
+	struct stream *stream;
 	struct segment *segment;
 	uint32_t offset;
-	uint64_t ticket; /* of its batch, in this process */
+	uint64_t ticket; /* of its batch, in this process and stream */
 };
 
 int stream_make(struct stream *s, struct journal *j, enum head_kind kind);
@@ -60,6 +62,11 @@ int stream_append(struct stream *s, const struct stream_record *record, bool res
  * nothing happened. */
 int stream_append_now(struct stream *s, const struct stream_record *record,
 		      struct stream_place *place);
+
+/* The same, without what is set aside, as long as nothing is to be cleaned for it: for
+ * what may use that elsewhere.  -ENOSPC: nothing happened. */
+int stream_append_spare(struct stream *s, const struct stream_record *record,
+			struct stream_place *place);
 
 /**
  * stream_wait() - the batches of tickets @first to @last are durable on return 0

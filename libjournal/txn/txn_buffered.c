@@ -27,7 +27,7 @@
 #include "txn/logs.h"
 #include "txn/pieces.h"
 #include "txn/segment.h"
-#include "txn/stream.h"
+#include "txn/streams.h"
 #include "txn/txn_impl.h"
 
 bool txn_is_direct(const struct journal_txn *txn)
@@ -346,10 +346,8 @@ static int txn_direct_commit(struct journal_txn *txn, struct settled *settled)
 	return 0;
 }
 
-int txn_synced_append(struct journal_txn *txn, bool wait, uint64_t *ticket)
+static int txn_synced_record(struct journal_txn *txn, struct stream_record *record)
 {
-	struct stream_record record = { 0 };
-	struct stream_place place;
 	int error = txn_take_slots(txn);
 
 	if (error)
@@ -359,29 +357,54 @@ int txn_synced_append(struct journal_txn *txn, bool wait, uint64_t *ticket)
 	error = txn_flush_logs(txn);
 	if (error)
 		return error;
-	txn_final_meta(txn, LOG_DATA, &record.meta);
-	record.payload = txn_payload(txn);
-	error = wait ? stream_append(&txn->j->stream, &record, false, &place) :
-		       stream_append_now(&txn->j->stream, &record, &place);
-	if (error)
-		return error;
-	txn_locate(txn, place.segment, place.offset, 0);
+	*record = (struct stream_record){ .payload = txn_payload(txn) };
+	txn_final_meta(txn, LOG_DATA, &record->meta);
+	return 0;
+}
+
+static void txn_synced_placed(struct journal_txn *txn, const struct stream_place *place)
+{
+	txn_locate(txn, place->segment, place->offset, 0);
 	/* it is in the batch and will be durable, whatever happens to us */
 	txn->slots_taken = false;
-	*ticket = place.ticket;
-	return 0;
+}
+
+int txn_synced_append(struct journal_txn *txn, struct stream *s, struct stream_place *place)
+{
+	struct stream_record record;
+	int error = txn_synced_record(txn, &record);
+
+	if (!error)
+		error = stream_append(s ? s : streams_pick(txn->j), &record, false, place);
+	if (!error)
+		txn_synced_placed(txn, place);
+	return error;
+}
+
+int txn_synced_append_now(struct journal_txn *txn, struct stream *s, uint32_t most,
+			  struct stream_place *place)
+{
+	struct stream_record record;
+	int error = txn_synced_record(txn, &record);
+
+	if (!error)
+		error = s ? stream_append_now(s, &record, place) :
+			    streams_append_now(txn->j, &record, most, place);
+	if (!error)
+		txn_synced_placed(txn, place);
+	return error;
 }
 
 static int txn_synced_commit(struct journal_txn *txn)
 {
+	struct stream_place place;
 	bool lost = false;
-	uint64_t ticket;
 	int error;
 
 	for (;;) {
-		error = txn_synced_append(txn, true, &ticket);
+		error = txn_synced_append(txn, NULL, &place);
 		if (!error)
-			error = stream_wait(&txn->j->stream, ticket, ticket);
+			error = stream_wait(place.stream, place.ticket, place.ticket);
 		if (error != LOG_OUT)
 			break;
 		/* lost with its log: again, on another one, as what it is */

@@ -9,6 +9,7 @@
 #define TXN_SMALL_BYTES 32768u
 
 struct extent;
+struct stream_place;
 
 struct journal_txn {
 	struct journal *j;
@@ -81,8 +82,8 @@ void txn_buffered_abort(struct journal_txn *txn);
  * A commit in parts, for who has many under way (async.c).
  * Direct, of one extent: it gets its place; once that is written, its slots are
  * filled; then its bit is cleared, and is durable after a fence; then it is published.
- * Synced: its record goes into a batch of the stream, and is published once that is
- * durable.  @wait false: -EAGAIN rather than wait for the log; nothing happened.
+ * Synced: its record goes into a batch of a stream, and is published once that is
+ * durable.
  */
 bool txn_is_direct(const struct journal_txn *txn);
 int txn_direct_begin(struct journal_txn *txn, bool wait, struct extent *extent);
@@ -91,7 +92,12 @@ void txn_direct_bits(struct journal_txn *txn);
 /* its bit is where it counts, whatever has become of NVRAM since it was cleared: P14 */
 struct settled;
 int txn_direct_settle(struct journal *j, uint32_t line, struct settled *settled);
-int txn_synced_append(struct journal_txn *txn, bool wait, uint64_t *ticket);
+/* @s: the stream that it is to go to; NULL: whichever */
+int txn_synced_append(struct journal_txn *txn, struct stream *s, struct stream_place *place);
+/* Rather than wait for the log, -EAGAIN, and nothing happened.  @s NULL: to one of the
+ * first @most streams */
+int txn_synced_append_now(struct journal_txn *txn, struct stream *s, uint32_t most,
+			  struct stream_place *place);
 void txn_buffered_receipt(const struct journal_txn *txn, struct journal_receipt *receipt);
 
 /* txn.c: nothing is appended any more; the error that it has, if any */

@@ -101,7 +101,8 @@ static bool a_life_with(enum bed_medium medium, unsigned int logs, const char *w
 	struct model model;
 	struct bed bed;
 
-	bed_make_logs(&bed, medium, logs, logs * (12ull << 20), 1u << 20);
+	/* of two: with a stream for each (streams.h) */
+	bed_make_logs(&bed, medium, logs, logs == 2 ? 36u << 20 : logs * (12u << 20), 1u << 20);
 	model_make(&model);
 	assert_int_equal(live(&bed, &model, 1), 0);
 	bed_close(&bed);
@@ -193,7 +194,7 @@ static bool many_under_way_with(enum bed_medium medium, uint64_t n)
 	uint64_t i;
 	bool out;
 
-	bed_make_logs(&bed, medium, 2, 24ull << 20, 1u << 20);
+	bed_make_logs(&bed, medium, 2, 36ull << 20, 1u << 20);
 	model_make(&model);
 	bed_close(&bed);
 	victim = "disk0";
