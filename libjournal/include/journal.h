@@ -270,7 +270,8 @@ struct journal_open_options {
  *
  * Of several logs one may be missing or unreadable: the rest is opened, what was on
  * it alone is in state JOURNAL_LOST, and struct journal_info says so of that log
- * (journal_medium.failed).  With all of them missing it is an error.
+ * (journal_medium.failed).  With all of them missing it is an error.  Of the legs of a
+ * mirrored log one will do (journal_legs()), and nothing is lost.
  *
  * Durable: what recovery serves has been made durable before this returns.
  * Context: blocks; time is bounded by the markers plus the live data, for the
@@ -284,6 +285,8 @@ struct journal_open_options {
  * -EUCLEAN   superblock, configuration or markers damaged beyond use
  * -EPROTO    other format version, or an incompatible feature
  * -EXDEV     log and markers are of different journals (uuid)
+ * -ENOTUNIQ  each leg of a mirrored log has gone on without the other one:
+ *            journal_mirror()
  * -EPERM     a medium's class is below the required one: text has the evidence
  * -EBUSY     a process has it that shares with nobody (text has its pid), or
  *            others have it whose shared memory is not to be found here, or
