@@ -17,6 +17,8 @@ struct place *place_make(const struct crash_plan *plan)
 	crash_set_cpu(0);
 	crash_world_make(&p->world);
 	p->world.checkpointed = p->plan.checkpointed;
+	p->world.log_count = p->plan.logs;
+	p->world.mirrored = p->plan.mirrored;
 	/* its media are in memory: what is left of files is synced often */
 	if (scratch_make(&p->scratch, "/dev/shm"))
 		JASSERT(!scratch_make(&p->scratch, NULL));
