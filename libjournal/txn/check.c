@@ -10,6 +10,7 @@
 
 /* On a journal in use a look may meet what is being overwritten.  Damage stays
  * where it is: it is what each of so many looks finds. */
+#define CHECK_STALE 100
 #define CHECK_LOOKS 5
 
 struct check {
@@ -86,7 +87,7 @@ static void check_remarks(struct journal *j)
 			     "writer ended", (unsigned long long)j->recovered.torn);
 }
 
-static int check_look(const char *dir, const struct journal_open_options *o,
+static int check_look_once(const char *dir, const struct journal_open_options *o,
 		      struct check *check, char *message, size_t message_bytes)
 {
 	struct journal *j;
@@ -105,6 +106,20 @@ static int check_look(const char *dir, const struct journal_open_options *o,
 		(void)snprintf(message, message_bytes, "%s", journal_error(j));
 	journal_close(j);
 	return error ? error : check->error;
+}
+
+/* Resized meanwhile: as if that look had not been. */
+static int check_look(const char *dir, const struct journal_open_options *o,
+		      struct check *check, char *message, size_t message_bytes)
+{
+	int error, tries = 0;
+
+	while ((error = check_look_once(dir, o, check, message, message_bytes)) == -ESTALE &&
+	       ++tries < CHECK_STALE) {
+		check_free(check);
+		*check = (struct check){ 0 };
+	}
+	return error;
 }
 
 int journal_check(const char *dir, const struct journal_open_options *options,

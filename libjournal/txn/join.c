@@ -142,6 +142,15 @@ static int join_log(struct journal *j, uint32_t log, unsigned int flags,
 			   j->conf.assume_log, j->require, &class, message);
 }
 
+/* It may go just now: by the time that its file has, that is known. */
+static int join_or_gone(struct journal *j, uint32_t log, unsigned int flags,
+			struct message *message)
+{
+	int error = join_log(j, log, flags, message);
+
+	return error && logs_removed(j, log) ? 0 : error;
+}
+
 int join_media(struct journal *j, unsigned int flags, struct message *message)
 {
 	uint32_t log, logs = logs_end(j);
@@ -150,7 +159,7 @@ int join_media(struct journal *j, unsigned int flags, struct message *message)
 	/* those that come and go just now are met later, or not at all */
 	for (log = 0; log < logs && !error; log++)
 		if (!logs_removed(j, log) && conf_has_log(&j->conf, log))
-			error = join_log(j, log, flags, message);
+			error = join_or_gone(j, log, flags, message);
 	for (log = 0; log < logs && !j->logs[log]; log++)
 		;
 	if (!error && log == logs)

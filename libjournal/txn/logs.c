@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "txn/logs.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,10 @@ static int logs_open(struct journal *j, uint32_t log, struct log_store **store)
 		error = log_join(conf, log, (j->read_only ? LOG_RDONLY : 0) |
 				 (j->open_flags & JOURNAL_NO_URING ? LOG_NO_URING : 0),
 				 j->shared->common.logs[log], store, &why);
+	/* for people: nobody knows it by another name yet */
+	if (!error)
+		(void)snprintf(j->conf.logs[log], sizeof(j->conf.logs[log]), "%s",
+			       conf->logs[log]);
 	free(conf);
 	if (!error)
 		return 0;

@@ -295,7 +295,6 @@ static int media_runs(struct journal *j, uint32_t like, struct message *message)
 	uint32_t log;
 	const char *why;
 
-	j->resized = runs->count;
 	if (!j->resized) {
 		for (log = 0; log < j->conf.log_count; log++)
 			if (conf_has_log(&j->conf, log))
@@ -341,6 +340,22 @@ static int media_open_logs(struct journal *j, unsigned int flags, struct message
 		if (gone[log])
 			error = media_log_gone(j, log, first, gone[log], why[log].text, message);
 	return error ? error : media_runs(j, first, message);
+}
+
+bool media_changed(const struct journal *j)
+{
+	const struct conf *before = &j->conf;
+	struct message ignored;
+	struct conf *now = malloc(sizeof(*now));
+	bool changed = now && !conf_read(j->dir, now, &ignored) &&
+		       (now->log_count != before->log_count ||
+			conf_logs(now) != conf_logs(before) ||
+			now->runs.count != (j->resized ? before->runs.count : 0) ||
+			memcmp(now->runs.of, before->runs.of,
+			       now->runs.count * sizeof(now->runs.of[0])));
+
+	free(now);
+	return changed;
 }
 
 int media_open(struct journal *j, unsigned int flags,

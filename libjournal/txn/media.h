@@ -17,6 +17,9 @@ int media_class(const char *name, enum journal_class by_evidence, const char *ev
 /* Open and validate what j->conf names; into @j. */
 int media_open(struct journal *j, unsigned int flags,
 	       struct message *message);
+/* other logs or segments than when journal.conf was read: resize.h */
+bool media_changed(const struct journal *j);
+
 /* of all logs together: about what they hold */
 uint64_t media_log_bytes(const struct journal *j);
 

@@ -175,7 +175,7 @@ static int resize_locked(struct resize *r)
 		return error;
 	resize_runs(r);
 	r->g = j->log_geometry[j->buffers_log];
-	if (!r->options->dry_run && j->resized)
+	if (!r->options->dry_run)
 		error = resize_tidy(r);
 	resize_is(r);
 	r->done.bytes_before = r->done.bytes;

@@ -79,6 +79,8 @@ int resize_point(struct resize *r)
 	entry_conf_done(j->lock_fd);
 	pthread_mutex_unlock(&j->health_lock);
 	free(now);
+	if (!error)
+		j->resized = true;
 	if (error == -EINPROGRESS)
 		return journal_say(j, error, "%s/" CONF_NAME ": nobody knows whether it was "
 				   "replaced: %s", j->dir, message.text);
@@ -212,6 +214,5 @@ int resize_settle(struct resize *r)
 	free(fresh);
 	settle_others(r);
 	j->conf.runs = r->conf.runs;
-	j->resized = true;
 	return 0;
 }
