@@ -201,7 +201,6 @@ static int journal_configure(struct journal *j, const char *dir,
 	j->dir = realpath(dir, NULL);
 	if (!j->dir)
 		return message_errno(message, -errno, "%s", dir);
-	j->resized = j->conf.runs.count;
 	j->require = o->require > j->conf.require ? o->require : j->conf.require;
 	return 0;
 }
@@ -313,11 +312,7 @@ static int journal_look(struct journal *j, const struct journal_open_options *o)
 	journal_look_alone(j);
 	if (o->flags & JOURNAL_BESIDE)
 		return journal_say(j, -ESRCH, "%s: %s", j->dir, j->why_private.text);
-	error = journal_first(j, o);
-	/* what was to be found may not have been there any more */
-	if (j->writer_pid && media_changed(j))
-		return journal_say(j, -ESTALE, "%s: resized while it was being opened", j->dir);
-	return error;
+	return media_unchanged(j, journal_first(j, o));
 }
 
 #define JOIN_TRIES 100
@@ -387,7 +382,6 @@ int journal_open_impl(struct journal *j, const char *dir,
 		error = conf_read(dir, &j->conf, journal_message(j));
 	if (error)
 		return error;
-	j->resized = j->conf.runs.count;
 	return j->role == ENTRY_FIRST ? journal_first(j, o) : journal_join(j, o);
 }
 

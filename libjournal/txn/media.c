@@ -342,7 +342,7 @@ static int media_open_logs(struct journal *j, unsigned int flags, struct message
 	return error ? error : media_runs(j, first, message);
 }
 
-bool media_changed(const struct journal *j)
+static bool media_changed(const struct journal *j)
 {
 	const struct conf *before = &j->conf;
 	struct message ignored;
@@ -358,11 +358,20 @@ bool media_changed(const struct journal *j)
 	return changed;
 }
 
+int media_unchanged(struct journal *j, int error)
+{
+	if (!j->writer_pid || !media_changed(j))
+		return error;
+	return journal_say(j, -ESTALE, "%s: resized while it was being opened", j->dir);
+}
+
 int media_open(struct journal *j, unsigned int flags,
 	       struct message *message)
 {
-	int error = j->rescue_lines ? 0 : media_open_marker(j, message);
+	int error;
 
+	j->resized = j->conf.runs.count;
+	error = j->rescue_lines ? 0 : media_open_marker(j, message);
 	if (!error)
 		error = media_open_logs(j, flags, message);
 	if (!error && j->rescue_lines)

@@ -17,8 +17,10 @@ int media_class(const char *name, enum journal_class by_evidence, const char *ev
 /* Open and validate what j->conf names; into @j. */
 int media_open(struct journal *j, unsigned int flags,
 	       struct message *message);
-/* other logs or segments than when journal.conf was read: resize.h */
-bool media_changed(const struct journal *j);
+/* Who looks beside writers: other logs or segments than when journal.conf was read, so
+ * that what was to be found may not have been there any more (resize.h).
+ * Return: -ESTALE, with the text, or @error. */
+int media_unchanged(struct journal *j, int error);
 
 /* of all logs together: about what they hold */
 uint64_t media_log_bytes(const struct journal *j);
