@@ -361,11 +361,13 @@ run-bench: all bench-programs
 # a program for each bench/x.c with a main; all the others are linked with each
 BENCH_PROGRAMS := $(BENCH_MAINS:%.c=$(BUILD)/%)
 bench-programs: $(BENCH_PROGRAMS)
+# disks are imitated
+$(BUILD)/bench/logs: BENCH_LDFLAGS = -Wl,--wrap=backend_open_log
 $(BENCH_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(INTERNAL) $(BUILD)/sources \
 		$(call objects,$(filter-out $(BENCH_MAINS),$(BENCH_SOURCES)))
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) \
+	$(Q)$(CC) $(ALL_LDFLAGS) $(BENCH_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) \
 		$(BENCH_LDLIBS) $(LIB_LDLIBS) -lm $(LDLIBS)
 
 # ---- install -------------------------------------------------------------------

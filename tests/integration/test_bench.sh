@@ -60,7 +60,7 @@ fields()
 once() # no two rows that could be mixed up
 {
 	jq -e 'map(select(.method | startswith("recovery") or . == "floor-read" | not))
-		| map([.method, .payload_bytes, .threads, .batch, .marker, .depth])
+		| map([.method, .payload_bytes, .threads, .batch, .marker, .depth, .logs])
 		| length == (unique | length)' "$json"
 }
 
@@ -81,13 +81,16 @@ cat "$scratch/out" >>"$scratch/err"
 is "sustained runs" \
 	"$BUILD/bench/sustained" --quick --dir "$scratch/tmp" --json "$json" --append
 cat "$scratch/out" >>"$scratch/err"
+is "logs runs" \
+	"$BUILD/bench/logs" --quick --dir "$scratch/tmp" --json "$json" --append
+cat "$scratch/out" >>"$scratch/err"
 is "async runs" \
 	"$BUILD/bench/async" --quick --dir "$scratch/tmp" --json "$json" --append
 cat "$scratch/out" >>"$scratch/err"
 
 for method in floor-bit floor-copy floor-dsync floor-direct append-fsync create-fsync-rename \
 	jnl-retire jnl-staged jnl-direct jnl-synced jnl-group64 sqlite-wal-full lmdb-sync \
-	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread jnl-sustained fio-seqwrite jnl-async jnl-wait-none \
+	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread jnl-sustained fio-seqwrite jnl-async jnl-logs jnl-wait-none \
 	jnl-wait-stopped jnl-wait-killed; do
 	is "$method has rows or a reason" has_rows "$method"
 done
