@@ -12,6 +12,7 @@
 
 #include "format/features.h"
 #include "store/evidence.h"
+#include "txn/left.h"
 
 #define NO_LOG "-" /* in place of a path */
 
@@ -116,15 +117,6 @@ static int conf_mirror(struct conf *conf, const char *dir, const char *value,
 	return conf_path(dir, value, conf->mirrors[conf->log_count - 1], message);
 }
 
-static int conf_left(struct conf *conf, const char *value)
-{
-	if (!conf->log_count || !conf->mirrors[conf->log_count - 1][0] ||
-	    (strcmp(value, "1") && strcmp(value, "2")))
-		return -EINVAL;
-	conf->left[conf->log_count - 1] = (uint32_t)(*value - '0');
-	return 0;
-}
-
 static int conf_version(struct conf *conf, const char *value)
 {
 	size_t digits = strspn(value, "0123456789");
@@ -158,8 +150,6 @@ static int conf_set(struct conf *conf, const char *dir, const char *key, const c
 		return conf_run(conf, value);
 	if (!strcmp(key, "mirror"))
 		return conf_mirror(conf, dir, value, message);
-	if (!strcmp(key, "left"))
-		return conf_left(conf, value);
 	if (!strcmp(key, "require"))
 		return class_parse(value, &conf->require);
 	if (!strcmp(key, "assume-marker"))
@@ -240,6 +230,18 @@ static int conf_read_fd(int fd, const char *dir, struct conf *conf, struct messa
 	return error;
 }
 
+/* What stands beside it. */
+static int conf_read_left(const char *dir, struct conf *conf, struct message *message)
+{
+	uint32_t log;
+	int error = 0;
+
+	for (log = 0; log < conf->log_count && !error; log++)
+		if (conf->mirrors[log][0])
+			error = left_find(dir, conf->uuid, log, &conf->left[log]);
+	return error ? message_errno(message, error, "%s: which legs were left", dir) : 0;
+}
+
 int conf_read(const char *dir, struct conf *conf, struct message *message)
 {
 	char path[PATH_MAX];
@@ -255,7 +257,7 @@ int conf_read(const char *dir, struct conf *conf, struct message *message)
 		return message_errno(message, -errno, "%s", path);
 	error = conf_read_fd(fd, dir, conf, message);
 	close(fd);
-	return error;
+	return error ? error : conf_read_left(dir, conf, message);
 }
 
 /* a path below @dir is written relative, so that the journal can be moved */
@@ -318,8 +320,6 @@ static int conf_print(FILE *file, const char *dir, const struct conf *conf)
 				conf_relative(dir, conf->logs[i]) : NO_LOG);
 		if (conf->mirrors[i][0])
 			fprintf(file, "mirror = %s\n", conf_relative(dir, conf->mirrors[i]));
-		if (conf->left[i])
-			fprintf(file, "left = %u\n", conf->left[i]);
 	}
 	for (i = 0; i < conf->runs.count; i++) {
 		log_run_print(&conf->runs.of[i], run);

@@ -9,7 +9,6 @@
  *   log = log               once for each log, in order; relative: below DIR;
  *                           "-": one that was removed had this place
  *   mirror = mirror         optional, after a log: it lies on both
- *   left = 2                optional, after a mirror: that leg is out of date
  *   segments = 0 8 ...      optional, since it was resized: a run (format/run.h)
  *   require = power         class below which the journal is not opened
  *   assume-marker = power   optional: asserted by the user
@@ -36,7 +35,7 @@ struct conf {
 	char marker[PATH_MAX]; /* URI with an absolute or DIR-relative path resolved */
 	char logs[JOURNAL_LOGS_MAX][PATH_MAX];
 	char mirrors[JOURNAL_LOGS_MAX][PATH_MAX]; /* its second leg; empty: there is none */
-	uint32_t left[JOURNAL_LOGS_MAX]; /* leg 1 or 2 that is out of date; 0: none */
+	uint32_t left[JOURNAL_LOGS_MAX]; /* leg 1 or 2 that is out of date: left.h; 0: none */
 	uint32_t log_count;     /* places; one whose path is empty is nobody's */
 	struct log_runs runs;   /* none: those of the superblocks */
 	char return_to[PATH_MAX]; /* URI of NVRAM that was abandoned; empty: none was */

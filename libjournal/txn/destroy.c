@@ -12,6 +12,7 @@
 
 #include "txn/destroy_impl.h"
 #include "txn/entry.h"
+#include "txn/left.h"
 #include "txn/member.h"
 #include "txn/remove.h"
 #include "txn/shared_file.h"
@@ -98,6 +99,7 @@ static int destroy_files(struct destroy *d)
 {
 	static const char *const names[] = { "index", "stand-in", CONF_NAME, "lock" };
 	char path[PATH_MAX];
+	uint32_t log;
 	size_t i;
 	int error = destroy_peers(d);
 
@@ -105,6 +107,8 @@ static int destroy_files(struct destroy *d)
 		destroy_shared(d);
 	if (!error)
 		destroy_unfinished(d);
+	for (log = 0; log < d->conf.log_count && !error; log++)
+		error = left_forget(d->dir, d->conf.uuid, log, 0);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && !error; i++) {
 		error = conf_path(d->dir, names[i], path, d->message);
 		if (!error)

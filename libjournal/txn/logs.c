@@ -8,6 +8,7 @@
 #include "store/log_copies.h"
 #include "store/log_gone.h"
 #include "txn/head.h"
+#include "txn/left.h"
 #include "txn/log_open.h"
 #include "txn/segment.h"
 #include "txn/times.h"
@@ -109,18 +110,11 @@ int logs_fail(struct journal *j, uint32_t log, int error)
 	return LOG_OUT;
 }
 
-/* In journal.conf, too: should the good leg be missing at an open, the other one does not
- * know that it is old.  Where that cannot be written, the good one's head has to do. */
+/* In DIR, too: should the good leg be missing at an open, the other one does not know
+ * that it is old.  Where that cannot be written, the good one's head has to do. */
 static void logs_write_left(struct journal *j, uint32_t log, uint32_t left)
 {
-	struct conf *conf = malloc(sizeof(*conf));
-	struct message ignored;
-
-	if (conf && !conf_read(j->dir, conf, &ignored)) {
-		conf->left[log] = left;
-		(void)conf_rewrite(j->dir, conf, &ignored);
-	}
-	free(conf);
+	(void)left_say(j->dir, j->conf.uuid, log, left);
 	atomic_store(&j->shared->log_left[log], left);
 }
 

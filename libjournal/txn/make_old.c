@@ -5,6 +5,7 @@
  */
 #include <unistd.h>
 
+#include "txn/left.h"
 #include "txn/make_impl.h"
 #include "txn/remove.h"
 
@@ -22,6 +23,7 @@ void make_remove_old(struct make *m)
 	for (log = 0; log < m->old.log_count; log++) {
 		if (remove_is_log(m->old.logs[log], m->old.uuid))
 			(void)unlink(m->old.logs[log]);
+		(void)left_forget(m->dir, m->old.uuid, log, 0);
 		if (m->old.mirrors[log][0] && remove_is_log(m->old.mirrors[log], m->old.uuid))
 			(void)unlink(m->old.mirrors[log]);
 	}

@@ -10,6 +10,7 @@
 #include "store/log_copies.h"
 #include "txn/entry.h"
 #include "txn/found.h"
+#include "txn/left.h"
 #include "txn/log_open.h"
 #include "txn/logs.h"
 #include "txn/open_impl.h"
@@ -106,20 +107,15 @@ static int mirroring_permissions(struct mirroring *m, const char *like, const ch
 	return 0;
 }
 
-/* Its head says that it has all: journal.conf has nothing to add. */
+/* Its head says that it has all: there is nothing to add. */
 static int mirroring_forget(struct mirroring *m, struct journal *j, uint32_t log)
 {
-	struct conf *conf = malloc(sizeof(*conf));
-	int error = conf ? conf_read(j->dir, conf, m->message) :
-			   message_set(m->message, -ENOMEM, "%s: no memory", j->dir);
+	int error = left_forget(j->dir, j->conf.uuid, log, 0);
 
-	if (!error) {
-		conf->left[log] = 0;
-		error = conf_rewrite(j->dir, conf, m->message);
-	}
-	free(conf);
+	if (error)
+		return message_errno(m->message, error, "%s: that a leg was left", j->dir);
 	atomic_store(&j->shared->log_left[log], 0);
-	return error;
+	return 0;
 }
 
 static int mirroring_log(struct mirroring *m, struct journal *j, uint32_t log)
@@ -164,6 +160,22 @@ static int mirroring_open(struct mirroring *m, struct journal *j, const char *di
 	return error;
 }
 
+/* In DIR as in the heads.  The new one first: both count for none, and the heads decide. */
+static int mirroring_say(struct mirroring *m, const char *dir, const struct conf *conf)
+{
+	uint32_t log;
+	int error = 0;
+
+	for (log = 0; log < conf->log_count && !error; log++) {
+		if (!log_is_mirrored(conf, log) || !conf->left[log])
+			continue;
+		error = left_say(dir, conf->uuid, log, conf->left[log]);
+		if (!error)
+			error = left_forget(dir, conf->uuid, log, conf->left[log]);
+	}
+	return error ? message_errno(m->message, error, "%s: that a leg is out of date", dir) : 0;
+}
+
 /* Nobody has it open: their heads are written. */
 static int mirroring_choose(struct mirroring *m, const char *dir)
 {
@@ -180,7 +192,7 @@ static int mirroring_choose(struct mirroring *m, const char *dir)
 	if (!error)
 		error = log_choose(conf, m->options->keep, m->message);
 	if (!error)
-		error = conf_rewrite(real, conf, m->message);
+		error = mirroring_say(m, real, conf);
 	if (lock >= 0)
 		entry_end(lock);
 	free(real);

@@ -93,8 +93,11 @@ a_leg_is_missing() # a_leg_is_missing KIND GONE OTHER NUMBER
 	all_there "$d"
 	[ "$(state_of "$d" "$4")" = missing ] || wrong "$("$JNL" info "$d")"
 	echo more >"$d.6"
+	cp "$d/journal.conf" "$d.conf"
 	"$JNL" put "$d" "$d.6" >>"$d.ids"
-	grep -q "^left = $(($4 + 1))\$" "$d/journal.conf" || wrong "$(cat "$d/journal.conf")"
+	[ -f "$(echo "$d"/left-*-1-$(($4 + 1)))" ] || wrong "$(ls "$d")"
+	# others replace that meanwhile, and must not lose it, nor lose what they write
+	cmp "$d/journal.conf" "$d.conf"
 	mv "$d.away" "$d.$2"
 	# it is back, and old
 	[ "$(state_of "$d" "$4")" = "out of date" ] || wrong "$("$JNL" info "$d")"
@@ -113,7 +116,7 @@ a_leg_is_missing() # a_leg_is_missing KIND GONE OTHER NUMBER
 	alike "$d"
 	expect 0 "$JNL" check "$d"
 	[ "$(state_of "$d" "$4")" = good ]
-	! grep -q left "$d/journal.conf" || wrong "$(cat "$d/journal.conf")"
+	[ -z "$(find "$d" -name 'left-*')" ] || wrong "$(ls "$d")"
 	mv "$d.$3" "$d.away"
 	all_there "$d"
 }
@@ -153,12 +156,12 @@ each_went_on_alone()
 	mv "$d.b" "$d.away"
 	"$JNL" put "$d" "$d.6" >>"$d.ids"
 	mv "$d.away" "$d.b"
-	# as an older journal.conf would have it
-	sed -i /left/d "$d/journal.conf"
+	# as an older copy of the directory would have it
+	rm "$d"/left-*
 	mv "$d.a" "$d.away"
 	expect 0 "$JNL" put "$d" "$d.5"
 	mv "$d.away" "$d.a"
-	sed -i /left/d "$d/journal.conf"
+	rm "$d"/left-*
 	expect 1 "$JNL" ls "$d"
 	says "each has gone on without the other one"
 	expect 1 "$JNL" put "$d" "$d.1"
@@ -167,6 +170,7 @@ each_went_on_alone()
 	says "no leg of a mirrored log"
 	expect 0 "$JNL" mirror --keep "$(echo "$d".a/*)" "$d"
 	alike "$d"
+	[ -z "$(find "$d" -name 'left-*')" ] || wrong "$(ls "$d")"
 	expect 0 "$JNL" check "$d"
 	printed ""
 	all_there "$d"
@@ -212,6 +216,46 @@ made_and_destroyed()
 	[ -z "$(find "$d.b" "$d.c" "$d.d" -type f)" ] || wrong "something is left"
 }
 
+no_leg_that_was_left_outlives_its_journal()
+{
+	local d=$scratch/over
+	mirrored "$d" file
+	rm "$d".b/*
+	"$JNL" put "$d" "$d.1" >/dev/null
+	[ -f "$(echo "$d"/left-*-1-2)" ] || wrong "$(ls "$d")"
+	journal "$d" --force --log "$d.a" --mirror "$d.b"
+	[ -z "$(find "$d" -name 'left-*')" ] || wrong "$(ls "$d")"
+	expect 0 "$JNL" check "$d"
+	rm "$d".b/*
+	"$JNL" put "$d" "$d.1" >/dev/null
+	expect 0 "$JNL" destroy --yes "$d"
+	[ ! -e "$d" ] || wrong "$(ls "$d")"
+}
+
+# of two records in one block each is good on another leg
+neighbours() # neighbours KIND
+{
+	local d=$scratch/near.$1 n
+	mkdir "$d.a" "$d.b"
+	# shellcheck disable=SC2046
+	journal "$d" --log "$d.a" --mirror "$d.b" $(marker_option "$1" near)
+	for n in 1 2 3 4 5; do
+		echo "message $n, which is short enough to lie beside the next one" |
+			tee "$d.$n"
+	done | "$JNL" put --as lines "$d" >"$d.ids"
+	for n in 1 2 3 4 5; do
+		printf %s "$(cat "$d.$n")" >"$d.$n"
+	done
+	expect 0 "$JNL" check "$d"
+	spoil "$d".a/* "message 2"
+	spoil "$d".b/* "message 3"
+	spoil "$d".a/* "message 4"
+	expect 0 "$JNL" mirror "$d"
+	expect 0 "$JNL" check "$d"
+	printed ""
+	all_there "$d"
+}
+
 for kind in $markers; do
 	if ! why=$(have_marker "$kind"); then
 		skip "$kind" "$why"
@@ -221,10 +265,12 @@ for kind in $markers; do
 	it "$kind: a damaged copy on the second leg" a_damaged_copy "$kind" b
 	it "$kind: the first leg is missing" a_leg_is_missing "$kind" a b 0
 	it "$kind: the second leg is missing" a_leg_is_missing "$kind" b a 1
+	it "$kind: neighbours, each good on another leg" neighbours "$kind"
 done
 it "both copies are damaged" both_are_damaged
 it "a new disk" a_new_disk
 it "each went on alone" each_went_on_alone
 it "no leg is a log" no_leg_is_a_log
 it "made and destroyed" made_and_destroyed
+it "no leg that was left outlives its journal" no_leg_that_was_left_outlives_its_journal
 done_testing

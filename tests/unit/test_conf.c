@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "txn/conf.h"
+#include "txn/left.h"
 #include "util/math.h"
 
 #define UUID "01234567-89ab-cdef-0123-456789abcdef"
@@ -289,6 +290,32 @@ static void paths_that_cannot_be_written(void **state)
 	assert_int_equal(conf_read(dir, &conf, &message), -ENOENT);
 }
 
+/* Who gives NVRAM up may have read it before a leg was left, and replace it after. */
+static void the_leg_that_was_left_outlives_it(void **state)
+{
+	static struct conf before;
+
+	(void)state;
+	write_file(GOOD "mirror = mirror\n", strlen(GOOD "mirror = mirror\n"));
+	assert_int_equal(conf_read(dir, &before, &message), 0);
+	assert_int_equal(before.left[0], 0);
+	assert_int_equal(left_say(dir, before.uuid, 0, 2), 0);
+	assert_int_equal(left_say(dir, before.uuid, 0, 2), 0);
+	assert_int_equal(conf_rewrite(dir, &before, &message), 0);
+	assert_int_equal(conf_read(dir, &conf, &message), 0);
+	assert_int_equal(conf.left[0], 2);
+	/* half changed: neither */
+	assert_int_equal(left_say(dir, before.uuid, 0, 1), 0);
+	assert_int_equal(conf_read(dir, &conf, &message), 0);
+	assert_int_equal(conf.left[0], 0);
+	assert_int_equal(left_forget(dir, before.uuid, 0, 1), 0);
+	assert_int_equal(conf_read(dir, &conf, &message), 0);
+	assert_int_equal(conf.left[0], 1);
+	assert_int_equal(left_forget(dir, before.uuid, 0, 0), 0);
+	assert_int_equal(conf_read(dir, &conf, &message), 0);
+	assert_int_equal(conf.left[0], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +332,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(not_there, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(no_text, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(too_long, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(the_leg_that_was_left_outlives_it, make_dir,
+						drop_dir),
 		cmocka_unit_test_setup_teardown(paths_that_cannot_be_written, make_dir, drop_dir),
 	};
 
