@@ -29,6 +29,8 @@
 
 #define CONF_NAME      "journal.conf"
 #define CONF_BYTES_MAX 65536u
+/* conf_prepare()'s suffix of who resizes: whoever gives NVRAM up takes it away */
+#define CONF_RESIZED   ".resized"
 
 struct conf {
 	uint8_t uuid[16];

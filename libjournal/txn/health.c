@@ -216,10 +216,20 @@ static void switcher_leave(struct journal *j)
 		(void)atomic_compare_exchange_strong(&j->shared->switcher, &word, word >> 32 << 32);
 }
 
+bool health_is_left(const struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < MEMBERS; i++)
+		if (atomic_load(&j->members[i].switching))
+			return true;
+	return false;
+}
+
 /*
  * While somebody may write journal.conf for a switch, nobody goes back (p14.pml,
  * BREAK_RESTORE_EARLY): so it is said before health is looked at, and of the dead by who
- * takes over from them.  Context: health_lock.
+ * takes over from them.  Nor does anybody resize.  Context: health_lock.
  */
 static int health_switch_one(struct journal *j)
 {

@@ -117,6 +117,10 @@ int health_switch(struct journal *j);
  * with the text */
 int health_seen(struct journal *j, uint64_t word);
 
+/* somebody gives NVRAM up, or has yet to find out that this is over: he may write a
+ * journal.conf */
+bool health_is_left(const struct journal *j);
+
 /* one line, for who needs no more than that */
 int health_settle_line(struct journal *j, uint32_t line, struct settled *s);
 

@@ -10,7 +10,7 @@
 #include "txn/logs.h"
 #include "txn/resize.h"
 #include "txn/segment.h"
-#include "txn/stand_in.h"
+#include "txn/takeover.h"
 
 #define TRIES 3u
 
@@ -25,7 +25,7 @@ static bool point_is(const struct conf *now, const struct conf *wanted)
 }
 
 /* Only logs and runs: the marker may be another by now. */
-static int point_replace(struct resize *r, struct conf *now, struct message *message)
+static int point_prepare(struct resize *r, struct conf *now, struct message *message)
 {
 	int error = conf_read(r->j->dir, now, message);
 
@@ -34,32 +34,61 @@ static int point_replace(struct resize *r, struct conf *now, struct message *mes
 	memcpy(now->logs, r->conf.logs, sizeof(now->logs));
 	now->log_count = r->conf.log_count;
 	now->runs = r->conf.runs;
-	return conf_rewrite(r->j->dir, now, message);
+	return conf_prepare(r->j->dir, now, CONF_RESIZED, message);
+}
+
+/* Nobody gives NVRAM up, or goes back to it, and none is late in giving it up. */
+static bool point_is_quiet(const struct journal *j)
+{
+	enum health_state health = health_now(j);
+
+	return health != HEALTH_SWITCHING && health != HEALTH_RETURNING && !health_is_left(j);
+}
+
+static int point_busy(const struct journal *j, struct message *message)
+{
+	return message_set(message, -EBUSY, "%s: its NVRAM is given up, or gone back to, just now: "
+			   "try again later", j->dir);
+}
+
+/* Made ready under a health that has not changed since: a journal.conf that was read
+ * before it changed would name NVRAM again, or be of before the stand-in's. */
+static int point_ready(struct resize *r, struct conf *now, struct message *message)
+{
+	struct journal *j = r->j;
+	uint64_t word = health_word_now(j);
+	int error = point_prepare(r, now, message);
+
+	if (error)
+		return error;
+	if (point_is_quiet(j) && health_word_now(j) == word)
+		return 0;
+	(void)conf_give_up(j->dir, CONF_RESIZED);
+	return point_is_quiet(j) ? -EAGAIN : point_busy(j, message);
 }
 
 /*
  * Who goes back to NVRAM has a journal.conf ready that somebody else may rename: he has
  * entry_conf() until health says so, and then we do not.
- * Who gives NVRAM up replaces journal.conf, too, and waits for us only for a moment
- * (stand_in.c).  So what is read afterwards says whether one of both was lost.
+ * Who gives NVRAM up takes ours away before he reads the one in force (stand_in.c), and
+ * waits for nobody.  So neither of both is ever lost, whoever is stopped or killed.
  */
 static int point_try(struct resize *r, struct conf *now, struct message *message)
 {
 	struct journal *j = r->j;
 	struct message ignored;
-	int error;
+	int error = point_ready(r, now, message);
 
-	if (health_now(j) == HEALTH_SWITCHING || health_now(j) == HEALTH_RETURNING)
-		return message_set(message, -EBUSY, "%s: its NVRAM is given up, or gone back to, "
-				   "just now: try again later", j->dir);
-	error = point_replace(r, now, message);
-	if (j->bits_durable && health_now(j) == HEALTH_ABANDONED && !error)
-		error = stand_in_enforce_held(j) ? -EINPROGRESS : 0;
+	if (error)
+		return error;
+	error = conf_enforce(j->dir, CONF_RESIZED, message);
+	if (!error)
+		return 0;
 	if (conf_read(j->dir, now, &ignored))
 		return -EINPROGRESS;
 	if (point_is(now, &r->conf))
-		return error ? -EINPROGRESS : 0;
-	return error ? error : -EAGAIN;
+		return -EINPROGRESS;
+	return error == -ENOENT ? -EAGAIN : error;
 }
 
 int resize_point(struct resize *r)
@@ -70,12 +99,16 @@ int resize_point(struct resize *r)
 	int error = now ? -EAGAIN : -ENOMEM;
 	unsigned int i;
 
+	if (health_is_left(j))
+		takeover_sweep(j, 0); /* he may be dead */
 	pthread_mutex_lock(&j->health_lock);
 	if (now && !entry_conf(j->lock_fd))
 		error = message_set(&message, -EBUSY, "%s/" CONF_NAME ": another process replaces "
 				    "it, and does not get done", j->dir);
 	for (i = 0; i < TRIES && error == -EAGAIN; i++)
 		error = point_try(r, now, &message);
+	if (now && error == -EAGAIN)
+		error = point_busy(j, &message);
 	entry_conf_done(j->lock_fd);
 	pthread_mutex_unlock(&j->health_lock);
 	free(now);

@@ -118,16 +118,6 @@ static int returning_mark(struct journal *j, uint64_t word)
 	return error;
 }
 
-static bool returning_may(const struct journal *j)
-{
-	uint32_t i;
-
-	for (i = 0; i < MEMBERS; i++)
-		if (atomic_load(&j->members[i].switching))
-			return false;
-	return true;
-}
-
 /* Context: health_lock; @word is a return.  Return: -ECANCELED it cannot go on */
 static int returning_end(struct journal *j, uint64_t word)
 {
@@ -141,7 +131,7 @@ static int returning_end(struct journal *j, uint64_t word)
 	health_barrier();
 	if (returning_mark(j, word))
 		return -ECANCELED;
-	if (!returning_may(j))
+	if (health_is_left(j))
 		return -EAGAIN;
 	if (returning_name(j, v))
 		return health_word_now(j) == word ? -ECANCELED : 0;
@@ -190,7 +180,7 @@ static int returning_begin(struct journal *j)
 	uint32_t view;
 	int error;
 
-	if (health_state_of(word) != HEALTH_ABANDONED || !returning_may(j))
+	if (health_state_of(word) != HEALTH_ABANDONED || health_is_left(j))
 		return -EAGAIN;
 	error = return_make(j, word, &view);
 	if (error)

@@ -249,14 +249,27 @@ void stand_in_close(struct journal *j)
 
 /* ---- in force ---------------------------------------------------------------------- */
 
+/* Who resizes makes a journal.conf ready, looks at health, and renames it: so either he
+ * sees that NVRAM is given up, or has renamed it before this, or finds nothing to rename.
+ * Before the one in force is read, or what he has renamed would be lost. */
+static int enforce_alone(const struct journal *j, struct message *message)
+{
+	int error = conf_give_up(j->dir, CONF_RESIZED);
+
+	return error && error != -ENOENT ?
+		       message_errno(message, error, "%s/" CONF_NAME CONF_RESIZED, j->dir) : 0;
+}
+
 /* Of several who do so at once each writes the same. */
-int stand_in_enforce_held(struct journal *j)
+int stand_in_enforce(struct journal *j)
 {
 	struct message *message = journal_message(j);
 	struct conf conf;
 	char uri[PATH_MAX];
 	int error = stand_in_uri(j, uri, message);
 
+	if (!error)
+		error = enforce_alone(j, message);
 	if (!error)
 		error = conf_read(j->dir, &conf, message);
 	if (error)
@@ -268,16 +281,4 @@ int stand_in_enforce_held(struct journal *j)
 	}
 	/* also where it stands there already: who wrote it may not have synced it yet */
 	return conf_rewrite(j->dir, &conf, message);
-}
-
-int stand_in_enforce(struct journal *j)
-{
-	int error;
-
-	/* or who resizes the journal loses what he writes there, or we do; but he is not
-	 * waited for longer than for a moment: then he notices (resize_point.c) */
-	(void)entry_conf(j->lock_fd);
-	error = stand_in_enforce_held(j);
-	entry_conf_done(j->lock_fd);
-	return error;
 }

@@ -13,9 +13,8 @@ void stand_in_first(struct journal *j);
 /* open it, if that was not done yet; Return: 0 or negative errno with the text.
  * Context: lines_lock. */
 int stand_in_open(struct journal *j);
-/* journal.conf names it; Return: 0 or negative errno with the text.  _held: the caller
- * has entry_conf(). */
-int stand_in_enforce_held(struct journal *j);
+/* journal.conf names it; Return: 0 or negative errno with the text.  Context: health is
+ * switching, and member.switching is set. */
 int stand_in_enforce(struct journal *j);
 void stand_in_close(struct journal *j);
 /* group and mode of @path: as journal.conf; Return: 0 or negative errno with the text */

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * journal.conf has two writers: who resizes, and who gives NVRAM up (P14).  Each stands
+ * before the rename that counts while the other one does all of his work, is killed right
+ * behind it, or goes on.  What the processes use and what journal.conf says is the same
+ * in the end, and NVRAM that was given up is not named again.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+/* after sys/ptrace.h */
+#include <linux/ptrace.h>
+
+#include <cmocka.h>
+
+#include "lib/bed.h"
+#include "lib/child.h"
+#include "txn/conf.h"
+
+#define MIB (1ull << 20)
+
+/* ---- a process that stands before it replaces journal.conf ------------------------------ */
+
+static int resizes(struct journal *j)
+{
+	return journal_resize(j, &(struct journal_resize_options){ .bytes = 128 * MIB }, NULL);
+}
+
+static int gives_up(struct journal *j)
+{
+	return journal_distrust(j, "a test");
+}
+
+/* Ends with 0 or what the call returned.  0: after a line "skip: ..." */
+static pid_t traced(const char *dir, int (*call)(struct journal *j))
+{
+	struct journal *j;
+	int status;
+	pid_t pid = child_fork();
+
+	if (!pid) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+			child_exit(77);
+		if (journal_open(dir, NULL, &j))
+			child_exit(1);
+		(void)raise(SIGSTOP);
+		status = -call(j);
+		(void)journal_close(j);
+		child_exit(status);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		printf("skip: ptrace: not allowed here\n");
+		return 0;
+	}
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL,
+				PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), 0);
+	return pid;
+}
+
+/* To the next system call's begin or end. */
+static void next_call(pid_t pid)
+{
+	int status;
+
+	do {
+		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (!WIFSTOPPED(status))
+			fail_msg("it has ended with %#x", (unsigned int)status);
+	} while (WSTOPSIG(status) != (SIGTRAP | 0x80));
+}
+
+/* It begins to give a file the name journal.conf. */
+static bool is_at_the_point(pid_t pid)
+{
+	static const char name[] = "/" CONF_NAME;
+	struct ptrace_syscall_info info;
+	char to[PATH_MAX] = "";
+	struct iovec here = { to, sizeof(to) - 1 }, there = { NULL, sizeof(to) - 1 };
+	size_t length;
+
+	assert_true(ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) > 0);
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return false;
+#ifdef SYS_rename
+	if (info.entry.nr == SYS_rename)
+		there.iov_base = (void *)(uintptr_t)info.entry.args[1];
+#endif
+	if (info.entry.nr == SYS_renameat2 || info.entry.nr == SYS_renameat)
+		there.iov_base = (void *)(uintptr_t)info.entry.args[3];
+	if (!there.iov_base || process_vm_readv(pid, &here, 1, &there, 1, 0) <= 0)
+		return false;
+	length = strlen(to);
+	return length >= strlen(name) && !strcmp(to + length - strlen(name), name);
+}
+
+static void goes_to_the_point(pid_t pid)
+{
+	do
+		next_call(pid);
+	while (!is_at_the_point(pid));
+}
+
+/* Return: what its call returned */
+static int goes_on(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return -WEXITSTATUS(status);
+}
+
+/* ---- what counts in the end ---------------------------------------------------------------- */
+
+static uint32_t segments_before;
+
+static void make(struct bed *bed, struct model *model)
+{
+	struct journal_receipt receipt;
+	uint64_t seed;
+
+	bed_make(bed, BED_PMEM, 64 * MIB, 4 * MIB);
+	segments_before = bed_info(bed).segments;
+	model_make(model);
+	for (seed = 1; seed < 9; seed++)
+		assert_int_equal(bed_put(bed, model, 3000, seed, JOURNAL_PATH_AUTO, &receipt), 0);
+}
+
+/* NVRAM is given up, and the segments are those that all use. */
+static void conf_is_right(struct bed *bed)
+{
+	struct message message = { "" };
+	struct conf conf;
+
+	assert_int_equal(conf_read(bed->dir, &conf, &message), 0);
+	assert_non_null(strstr(conf.marker, "stand-in"));
+	assert_int_equal(bed_info(bed).segments, conf.runs.count ? log_runs_total(&conf.runs) :
+								   segments_before);
+}
+
+static void end(struct bed *bed, struct model *model)
+{
+	struct journal_receipt receipt;
+
+	conf_is_right(bed);
+	assert_int_equal(bed_put(bed, model, 3000, 100, JOURNAL_PATH_AUTO, &receipt), 0);
+	model_verify_reopened(model, bed);
+	assert_int_equal(resizes(bed->j), 0);
+	model_verify_reopened(model, bed);
+	model_free(model);
+	bed_remove(bed);
+}
+
+static void p14_who_resizes_is_killed_at_his_point(void **state)
+{
+	struct model model;
+	struct bed bed;
+	pid_t pid;
+
+	(void)state;
+	make(&bed, &model);
+	pid = traced(bed.dir, resizes);
+	if (!pid) {
+		bed_remove(&bed);
+		skip();
+	}
+	goes_to_the_point(pid);
+	assert_int_equal(gives_up(bed.j), 0);
+	next_call(pid); /* it has renamed it, or found that it cannot */
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	child_ends(pid, SIGKILL);
+	end(&bed, &model);
+}
+
+static void p14_who_resizes_is_late_at_his_point(void **state)
+{
+	struct model model;
+	struct bed bed;
+	pid_t pid;
+
+	(void)state;
+	make(&bed, &model);
+	pid = traced(bed.dir, resizes);
+	if (!pid) {
+		bed_remove(&bed);
+		skip();
+	}
+	goes_to_the_point(pid);
+	assert_int_equal(gives_up(bed.j), 0);
+	/* once more, with what health is now */
+	assert_int_equal(goes_on(pid), 0);
+	end(&bed, &model);
+}
+
+static void p14_who_gives_nvram_up_is_late(void **state)
+{
+	pid_t resizer, late;
+	struct model model;
+	struct bed bed;
+	int error;
+
+	(void)state;
+	make(&bed, &model);
+	resizer = traced(bed.dir, resizes);
+	late = resizer ? traced(bed.dir, gives_up) : 0;
+	if (!resizer || !late) {
+		bed_remove(&bed);
+		skip();
+	}
+	goes_to_the_point(resizer);
+	goes_to_the_point(late);
+	/* before what the other one has read already */
+	error = goes_on(resizer);
+	assert_true(!error || error == -EBUSY);
+	assert_int_equal(goes_on(late), 0);
+	end(&bed, &model);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(p14_who_resizes_is_killed_at_his_point),
+		cmocka_unit_test(p14_who_resizes_is_late_at_his_point),
+		cmocka_unit_test(p14_who_gives_nvram_up_is_late),
+	};
+
+	return cmocka_run_group_tests_name("test_resize_point", tests, NULL, NULL);
+}
