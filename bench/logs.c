@@ -290,7 +290,8 @@ static void add_row(struct json_object *rows, struct bench_logs *b, uint32_t kin
 {
 	const struct kind *k = &kinds[kind];
 	struct row row = {
-		.method = k->queues ? "jnl-logs" : "jnl-logs-turns", .payload_bytes = PAYLOAD, .threads = k->threads, .batch = 1,
+		.method = k->queues ? "jnl-logs" : "jnl-logs-turns",
+		.payload_bytes = PAYLOAD, .threads = k->threads, .batch = 1,
 		.survives = journal_class_name(JOURNAL_CLASS_PROCESS), /* nothing is synced */
 	};
 	struct json_object *object;
@@ -302,8 +303,8 @@ static void add_row(struct json_object *rows, struct bench_logs *b, uint32_t kin
 	row_add_text(object, "disk", k->queues ?
 		     "imitated: 2 ms and 50 MB/s for each durable write, with a queue" :
 		     "imitated: 2 ms and 50 MB/s for each durable write, one after the other");
-	printf("%-14s %u logs, %4u under way, %2u threads: %8.0f per_s  p50 %9.0f ns\n", row.method,
-	       k->logs, k->depth ? k->depth : k->threads, k->threads, row.summary.per_s,
+	printf("%-14s %u logs, %4u under way, %2u threads: %8.0f per_s  p50 %9.0f ns\n",
+	       row.method, k->logs, k->depth ? k->depth : k->threads, k->threads, row.summary.per_s,
 	       row.summary.p50_ns);
 }
 

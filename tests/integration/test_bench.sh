@@ -90,7 +90,8 @@ cat "$scratch/out" >>"$scratch/err"
 
 for method in floor-bit floor-copy floor-dsync floor-direct append-fsync create-fsync-rename \
 	jnl-retire jnl-staged jnl-direct jnl-synced jnl-group64 sqlite-wal-full lmdb-sync \
-	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread jnl-sustained fio-seqwrite jnl-async jnl-logs jnl-wait-none \
+	rocksdb-sync libpmemlog libpmemobj-tx jnl-reads fio-randread jnl-sustained \
+	fio-seqwrite jnl-async jnl-logs jnl-wait-none \
 	jnl-wait-stopped jnl-wait-killed; do
 	is "$method has rows or a reason" has_rows "$method"
 done
