@@ -98,7 +98,8 @@ static bool victim_stage(const struct journal *j, const struct victim *v, uint64
 			    ~atomic_load(&state->claimed[word]);
 		     bits; bits &= bits - 1) {
 			slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
-			where = atomic_load(&j->slots[(size_t)v->line * SLOTS_PER_LINE + slot].where);
+			where = atomic_load(
+				&j->slots[(size_t)v->line * SLOTS_PER_LINE + slot].where);
 			if (where_kind(where) != WHERE_STAGE)
 				continue;
 			some = true;

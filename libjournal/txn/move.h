@@ -36,8 +36,9 @@
  * @job: the caller's
  * @how: MOVE_RESERVED: may use the cleaner's segment; MOVE_TOGETHER: they lie in one
  * segment, in this order
- * What is in the stage is left (clean_lines.c destages it before), and what is in a line that another job moves; and what
- * does not verify: that is lost, and its slot says so from here on.
+ * What is in the stage is left (clean_lines.c destages it before), and what is in a line
+ * that another job moves; and what does not verify: that is lost, and its slot says so
+ * from here on.
  * Return: 0, -ENOSPC no room in the log, or no line to move to, -ENOMEM, or the sticky
  * failure.
  */
