@@ -31,19 +31,22 @@
 
 struct aged {
 	uint64_t id, seed;
-	uint32_t bytes;
+	uint32_t bytes, space;
 };
 
 struct aging {
 	struct bed bed;
 	uint64_t random;
-	uint64_t written, live; /* bytes of payload */
+	uint64_t written; /* bytes of payload */
+	uint64_t live;    /* bytes of the log, about: space_of() */
 	struct aged *young;     /* a queue: the oldest is retired first */
 	size_t first, last, young_room;
 	struct aged *old;       /* the immortal */
 	size_t old_count, old_room;
 	uint64_t full_bytes;
 	uint32_t bytes_min, bytes_max, group;
+	enum journal_path path;
+	bool retire_records;
 };
 
 static uint64_t from_environment(const char *name, uint64_t usual)
@@ -77,15 +80,29 @@ static void keep(struct aged **all, size_t *count, size_t *room, const struct ag
 	(*all)[(*count)++] = *one;
 }
 
+/*
+ * What one takes in the log: its share of a record, of the table, and where retires are
+ * records, of one of those.  One that lives for ever is moved, and then is alone.
+ */
+static uint32_t space_of(uint32_t bytes, uint32_t group, bool retire_records)
+{
+	const uint32_t header = 96, place = 8, retire = retire_records ? 24 + 96 / 64 : 0;
+
+	if (group == 1)
+		return (header + bytes + 31) / 32 * 32 + 2 * place;
+	return header / group + 4 + bytes + place + retire;
+}
+
 /* Put some, as one group; Return: as journal_commit(). */
 static int put_some(struct aging *a, uint32_t count)
 {
+	struct journal_txn_options options = { .path = a->path };
 	static uint8_t payload[BYTES_MAX];
 	struct journal_receipt receipt;
 	struct aged some[GROUP];
 	struct journal_txn *txn;
 	uint32_t i;
-	int error = journal_begin(a->bed.j, NULL, &txn);
+	int error = journal_begin(a->bed.j, &options, &txn);
 
 	if (error)
 		return error;
@@ -105,11 +122,15 @@ static int put_some(struct aging *a, uint32_t count)
 	for (i = 0; i < count && !error; i++) {
 		some[i].id = receipt.id + i;
 		a->written += some[i].bytes;
-		a->live += some[i].bytes;
-		if (a->full_bytes && draw(a) % IMMORTAL == 0)
+		if (a->full_bytes && draw(a) % IMMORTAL == 0) {
+			some[i].space = space_of(some[i].bytes, 1, false);
+			a->live += some[i].space;
 			keep(&a->old, &a->old_count, &a->old_room, &some[i]);
-		else
-			keep(&a->young, &a->last, &a->young_room, &some[i]);
+			continue;
+		}
+		some[i].space = space_of(some[i].bytes, count, a->retire_records);
+		a->live += some[i].space;
+		keep(&a->young, &a->last, &a->young_room, &some[i]);
 	}
 	return error;
 }
@@ -122,7 +143,7 @@ static void retire_down_to(struct aging *a, uint64_t bytes)
 	while (a->live > bytes && a->first < a->last) {
 		for (count = 0; count < 512 && a->live > bytes && a->first < a->last; count++) {
 			ids[count] = a->young[a->first].id;
-			a->live -= a->young[a->first++].bytes;
+			a->live -= a->young[a->first++].space;
 		}
 		assert_int_equal(journal_retire_many(a->bed.j, ids, count, NULL), 0);
 	}
@@ -133,14 +154,16 @@ static void retire_down_to(struct aging *a, uint64_t bytes)
 	a->first = 0;
 }
 
-/* What the empty log takes. */
+/* What the empty log takes, without a stage beside it. */
 static void measure_full(struct aging *a)
 {
 	int error;
 
-	while (!(error = put_some(a, a->group)))
+	a->path = JOURNAL_PATH_SYNCED;
+	while (!(error = put_some(a, a->bytes_max > 4096 ? 4 : GROUP)))
 		;
 	assert_int_equal(error, -ENOSPC);
+	a->path = JOURNAL_PATH_AUTO;
 	a->full_bytes = a->live;
 	retire_down_to(a, a->full_bytes / 10 * 9);
 }
@@ -215,6 +238,7 @@ static void stays_healthy_with(enum bed_medium medium, uint32_t log_mib, uint32_
 	a.bytes_max = (uint32_t)from_environment("AGING_BYTES_MAX", bytes_max);
 	assert_true(a.bytes_min < a.bytes_max && a.bytes_max <= BYTES_MAX);
 	a.group = medium != BED_FILE ? 1 : a.bytes_max > 4096 ? 4 : GROUP;
+	a.retire_records = medium == BED_FILE;
 	bed_make(&a.bed, medium, from_environment("AGING_MIB", log_mib) << 20, 16u << 20);
 	measure_full(&a);
 	age(&a, times);

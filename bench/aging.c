@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Does a journal that is nine tenths full stay as fast, and how much more does it write?
+ * Not a part of bench/run, since it takes minutes:
+ *
+ *   AGING_TIMES=100 AGING_MIB=256 build/bench/aging --dir /dev/shm/aging
+ *
+ * Payload of AGING_TIMES times the log's size is put, one transaction in 500 lives for
+ * ever, and of the others the oldest is retired so that 90 % of what the empty log took
+ * lives.  A machine that others use is slow at one time and fast at another; so in the
+ * last tenth there is a slice of the aged journal, then one of a journal that is just as
+ * full and new, by turns, and what is compared is the medians of both.  Beside it, the
+ * same of bytes for each second of processor time, first tenth and last.
+ *
+ *  jnl-aged-small  256 bytes to 4 KiB
+ *  jnl-aged-mail   2 to 64 KiB, one in 200 of 1 MiB, one in 4,000 of 8 MiB
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib_clock.h"
+#include "lib_dir.h"
+#include "lib_env.h"
+#include "lib_main.h"
+#include "lib_rows.h"
+#include "store/evidence.h"
+
+#define IMMORTAL  500u
+#define SLICES    24u /* of the last tenth */
+#define LARGEST   (8u << 20)
+#define RETIRED   256u /* at a time */
+
+enum mix { SMALL, MAIL };
+
+struct young {
+	uint64_t id;
+	uint32_t bytes;
+};
+
+struct aged {
+	struct journal *j;
+	enum mix mix;
+	uint64_t random, put, live, full;
+	struct young *queue;
+	size_t first, count, room;
+	const uint8_t *payload;
+	enum journal_class survives;
+	int error;
+};
+
+static uint64_t from_environment(const char *name, uint64_t usual)
+{
+	const char *given = getenv(name);
+
+	return given && *given ? strtoull(given, NULL, 0) : usual;
+}
+
+static uint64_t draw(struct aged *a)
+{
+	a->random = a->random * 6364136223846793005ull + 1442695040888963407ull;
+	return a->random >> 33;
+}
+
+static uint32_t draw_bytes(struct aged *a)
+{
+	if (a->mix == SMALL)
+		return 256 + (uint32_t)(draw(a) % 3841);
+	if (!(draw(a) % 4000))
+		return LARGEST;
+	return draw(a) % 200 ? 2048 + (uint32_t)(draw(a) % 63489) : 1u << 20;
+}
+
+static int keep(struct aged *a, uint64_t id, uint32_t bytes)
+{
+	size_t room = a->room ? a->room * 2 : 1024;
+	struct young *grown;
+
+	if (a->count == a->room) {
+		grown = malloc(room * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		for (size_t i = 0; i < a->count; i++)
+			grown[i] = a->queue[(a->first + i) % a->room];
+		free(a->queue);
+		a->queue = grown;
+		a->room = room;
+		a->first = 0;
+	}
+	a->queue[(a->first + a->count++) % a->room] = (struct young){ id, bytes };
+	return 0;
+}
+
+/* @path: AUTO, or SYNCED: into the log at once */
+static int put_one(struct aged *a, enum journal_path path)
+{
+	uint32_t bytes = draw_bytes(a);
+	struct journal_txn_options options = { .path = path, .bytes = bytes };
+	struct journal_receipt receipt;
+	struct journal_txn *txn;
+	int error = journal_begin(a->j, &options, &txn);
+
+	if (error)
+		return error;
+	error = journal_append(txn, a->payload, bytes);
+	if (error) {
+		journal_abort(txn);
+		return error;
+	}
+	error = journal_commit(txn, &receipt);
+	if (error)
+		return error;
+	a->survives = receipt.survives;
+	a->put += bytes;
+	a->live += bytes;
+	return a->full && !(draw(a) % IMMORTAL) ? 0 : keep(a, receipt.id, bytes);
+}
+
+static int retire_down_to(struct aged *a, uint64_t bytes)
+{
+	uint64_t ids[RETIRED];
+	size_t count;
+	int error = 0;
+
+	while (a->live > bytes && a->count && !error) {
+		for (count = 0; count < RETIRED && a->live > bytes && a->count; count++) {
+			ids[count] = a->queue[a->first].id;
+			a->live -= a->queue[a->first].bytes;
+			a->first = (a->first + 1) % a->room;
+			a->count--;
+		}
+		error = journal_retire_many(a->j, ids, count, NULL);
+	}
+	return error;
+}
+
+/* Return: seconds, or less than 0 */
+static double put_bytes(struct aged *a, uint64_t bytes)
+{
+	uint64_t end = a->put + bytes, begin = clock_ns();
+
+	while (a->put < end && !a->error) {
+		if (a->live > a->full / 100 * 90)
+			a->error = retire_down_to(a, a->full / 100 * 89);
+		if (!a->error)
+			a->error = put_one(a, JOURNAL_PATH_AUTO);
+	}
+	return a->error ? -1 : (double)(clock_ns() - begin) / 1e9;
+}
+
+static double cpu_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int aged_make(struct aged *a, struct bench_env *env, const char *name, const char *marker,
+		     struct message *why)
+{
+	char dir[2100];
+	int error;
+
+	path_join(dir, sizeof(dir), env->dir, name);
+	error = env_make_journal(dir, marker, env->options.log_bytes, env->options.marker_bytes,
+				 &a->j, why);
+	while (!error)
+		error = put_one(a, JOURNAL_PATH_SYNCED);
+	if (error != -ENOSPC)
+		return error;
+	a->full = a->live;
+	return retire_down_to(a, a->full / 10 * 9);
+}
+
+static void aged_free(struct aged *a)
+{
+	(void)journal_close(a->j);
+	free(a->queue);
+}
+
+struct result {
+	double first, last, ratio, first_cpu, last_cpu, amplification;
+	uint64_t bytes, moved, cleaned;
+	enum journal_class survives;
+};
+
+static int by_value(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static double middle(double *all, size_t count)
+{
+	qsort(all, count, sizeof(*all), by_value);
+	return (all[count / 2] + all[(count - 1) / 2]) / 2;
+}
+
+/* the last tenth, and by turns a new one */
+static int last_tenth(struct aged *old, struct aged *new, uint64_t bytes, struct result *r)
+{
+	double seconds[2][SLICES], cpu = 0, began;
+	uint32_t i;
+
+	for (i = 0; i < SLICES && !old->error && !new->error; i++) {
+		began = cpu_seconds();
+		seconds[0][i] = put_bytes(old, bytes / SLICES);
+		cpu += cpu_seconds() - began;
+		seconds[1][i] = put_bytes(new, bytes / SLICES);
+	}
+	if (old->error || new->error)
+		return old->error ? old->error : new->error;
+	r->last_cpu = (double)bytes / cpu;
+	r->last = (double)bytes / SLICES / middle(seconds[0], SLICES);
+	r->ratio = middle(seconds[1], SLICES) / middle(seconds[0], SLICES);
+	return 0;
+}
+
+static int age(struct aged *a, struct aged *new, struct bench_env *env, const char *marker,
+	       struct result *r, struct message *why)
+{
+	uint64_t tenth = env->options.log_bytes / 10 * from_environment("AGING_TIMES", 10);
+	struct journal_info before, after;
+	double began = cpu_seconds();
+
+	r->bytes = tenth * 10;
+	(void)journal_info(a->j, &before);
+	r->first = (double)tenth / put_bytes(a, tenth);
+	r->first_cpu = (double)tenth / (cpu_seconds() - began);
+	(void)put_bytes(a, tenth * 8);
+	if (!a->error)
+		a->error = aged_make(new, env, "new", marker, why);
+	/* once round: what is written for the first time costs pages, here and there */
+	if (!a->error)
+		(void)put_bytes(new, env->options.log_bytes);
+	if (!a->error)
+		a->error = last_tenth(a, new, tenth, r);
+	(void)journal_info(a->j, &after);
+	r->moved = after.moved - before.moved;
+	r->cleaned = after.cleaned - before.cleaned;
+	after.log_payload_bytes -= before.log_payload_bytes;
+	after.moved_bytes -= before.moved_bytes;
+	r->amplification = (double)(after.log_payload_bytes + after.moved_bytes) /
+			   (double)after.log_payload_bytes;
+	r->survives = a->survives;
+	return a->error;
+}
+
+static void tell(struct json_object *rows, const char *method, const struct result *r)
+{
+	struct row row = {
+		.method = method, .threads = 1, .batch = 1,
+		.summary = { .per_s = r->last },
+		.survives = journal_class_name(r->survives),
+	};
+	struct json_object *object = rows_add(rows, &row);
+
+	row_add_number(object, "bytes_put", (double)r->bytes);
+	row_add_number(object, "first_bytes_per_s", r->first);
+	row_add_number(object, "last_bytes_per_s", r->last);
+	row_add_number(object, "last_of_new", r->ratio);
+	row_add_number(object, "cpu_last_of_first", r->last_cpu / r->first_cpu);
+	row_add_number(object, "write_amplification", r->amplification);
+	printf("%-22s %6.1f GB: %.3f of the rate of a new one (%.0f MB/s), for processor time "
+	       "%.3f of the first tenth; write amplification %.3f (%" PRIu64 " moved, %" PRIu64
+	       " segments)\n", method, (double)r->bytes / 1e9, r->ratio, r->last / 1e6,
+	       r->last_cpu / r->first_cpu, r->amplification, r->moved, r->cleaned);
+}
+
+static void one(struct bench_env *env, struct json_object *rows, enum mix mix, bool nvram,
+		const uint8_t *payload)
+{
+	static const char *const names[2][2] = { { "jnl-aged-small-file", "jnl-aged-small" },
+						 { "jnl-aged-mail-file", "jnl-aged-mail" } };
+	struct aged a = { .mix = mix, .random = 1, .payload = payload };
+	struct aged new = { .mix = mix, .random = 2, .payload = payload };
+	const char *name = names[mix][nvram], *marker = nvram ? env->marker : NULL;
+	struct message why = { "" };
+	struct result r = { 0 };
+	char dir[2100];
+	int error;
+
+	if (env->options.only && !strstr(env->options.only, name))
+		return;
+	error = aged_make(&a, env, "aged", marker, &why);
+	if (!error)
+		error = age(&a, &new, env, marker, &r, &why);
+	if (error)
+		fprintf(stderr, "bench: %s: left out: %s (%s)\n", name,
+			why.text[0] ? why.text : a.j ? journal_error(a.j) : "", strerror(-error));
+	else
+		tell(rows, name, &r);
+	aged_free(&a);
+	aged_free(&new);
+	path_join(dir, sizeof(dir), env->dir, "aged");
+	dir_remove(dir);
+	path_join(dir, sizeof(dir), env->dir, "new");
+	dir_remove(dir);
+}
+
+static void measure(struct bench_env *env, struct json_object *rows)
+{
+	uint8_t *payload = malloc(LARGEST);
+	size_t at;
+
+	if (!payload)
+		return;
+	env->options.log_bytes = from_environment("AGING_MIB", 256) << 20;
+	for (at = 0; at < LARGEST; at += BENCH_PAYLOAD_MAX)
+		memcpy(payload + at, env->payload, BENCH_PAYLOAD_MAX);
+	one(env, rows, SMALL, false, payload);
+	one(env, rows, SMALL, true, payload);
+	one(env, rows, MAIL, false, payload);
+	one(env, rows, MAIL, true, payload);
+	free(payload);
+}
+
+int main(int argc, char **argv)
+{
+	return bench_main(argc, argv, measure);
+}
