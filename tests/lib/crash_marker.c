@@ -26,14 +26,26 @@ static struct crash_marker *marker_of(struct marker_store *store)
 	return (struct crash_marker *)store;
 }
 
+/* of the calling thread */
+static uint32_t thread_number(void)
+{
+	static _Atomic uint32_t drawn;
+	static _Thread_local uint32_t number;
+
+	if (!number)
+		number = ++drawn;
+	return number;
+}
+
 static void line_flush(struct crash_world *world, uint64_t line)
 {
 	if (world->flushed_count == world->flushed_room) {
 		world->flushed_room = world->flushed_room ? world->flushed_room * 2 : 64;
-		world->flushed = realloc(world->flushed, world->flushed_room * sizeof(uint32_t));
+		world->flushed = realloc(world->flushed,
+					 world->flushed_room * sizeof(*world->flushed));
 		JASSERT(world->flushed);
 	}
-	world->flushed[world->flushed_count++] = (uint32_t)line;
+	world->flushed[world->flushed_count++] = (uint64_t)thread_number() << 32 | line;
 }
 
 static void marker_flush(struct marker_store *store, const void *address, size_t bytes)
@@ -62,15 +74,22 @@ static void marker_copy(struct marker_store *store, void *destination, const voi
 	marker_flush(store, destination, bytes);
 }
 
+/* A fence waits for what its own processor has flushed: what another thread has, may be
+ * on its way for ever. */
 static void lines_land(struct crash_world *world)
 {
-	uint32_t i;
+	uint32_t i, kept = 0;
+	uint64_t at;
 
-	for (i = 0; i < world->flushed_count; i++)
-		memcpy(world->marker.durable + (uint64_t)world->flushed[i] * LINE_BYTES,
-		       world->marker.now + (uint64_t)world->flushed[i] * LINE_BYTES,
-		       LINE_BYTES);
-	world->flushed_count = 0;
+	for (i = 0; i < world->flushed_count; i++) {
+		if (world->flushed[i] >> 32 != thread_number()) {
+			world->flushed[kept++] = world->flushed[i];
+			continue;
+		}
+		at = (uint64_t)(uint32_t)world->flushed[i] * LINE_BYTES;
+		memcpy(world->marker.durable + at, world->marker.now + at, LINE_BYTES);
+	}
+	world->flushed_count = kept;
 }
 
 static void marker_fence(struct marker_store *store)

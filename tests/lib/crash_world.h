@@ -54,7 +54,7 @@ struct crash_world {
 	bool mirrored;      /* of one log: they are its two legs */
 	uint32_t failing;   /* a bit for each log whose writes and flushes fail */
 	struct crash_write *oldest, **youngest;
-	uint32_t *flushed;  /* 64-byte lines of the marker map to be fenced */
+	uint64_t *flushed;  /* thread << 32 | 64-byte line of the marker map, to be fenced */
 	uint32_t flushed_count, flushed_room;
 	uint64_t checkpoint_bytes; /* of the checkpoint in flight */
 	uint64_t operations;

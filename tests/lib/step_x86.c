@@ -43,6 +43,7 @@ static void trap_take_away(greg_t *registers)
 }
 
 /* Of what is not ours nothing is traced: we go on where it returns to. */
+__attribute__((no_sanitize_address)) /* of a stack that has nothing there yet */
 static void trap_traced(greg_t *registers)
 {
 	uintptr_t address = (uintptr_t)registers[REG_RIP];

@@ -31,6 +31,12 @@ struct large {
 	uint32_t looked;
 };
 
+static void remove_all(struct large *l)
+{
+	oracle_free(&l->p->oracle);
+	place_remove(l->p);
+}
+
 static uint8_t *payload_of(const struct large *l)
 {
 	uint8_t *payload = malloc(LARGE);
@@ -182,7 +188,7 @@ static void all_of_it_moves(const struct crash_plan *plan, enum journal_path pat
 	assert_int_equal(place_open(l.p), 0);
 	assert_int_equal(place_live(l.p), 0);
 	moves_nothing_is_held(l.p->j);
-	place_remove(l.p);
+	remove_all(&l);
 }
 
 static void a_large_one_moves(void **state)
@@ -232,7 +238,7 @@ static void the_power_goes_while_it_moves(const struct crash_plan *plan, enum jo
 	oracle_state(&l.p->oracle, l.id, ORACLE_RETIRING);
 	assert_int_equal(journal_retire(l.p->j, l.id), 0);
 	moves_nothing_is_held(l.p->j);
-	place_remove(l.p);
+	remove_all(&l);
 }
 
 static void p2_a_large_one_is_there_whenever_the_power_goes(void **state)
@@ -269,7 +275,7 @@ static void a_damaged_piece_pins_its_segment(void **state)
 	assert_int_equal(journal_retire(l.p->j, l.id), 0);
 	moves_nothing_is_held(l.p->j);
 	free(buffer);
-	place_remove(l.p);
+	remove_all(&l);
 }
 
 /* Prepared, it pins its segments until it is committed or aborted. */
@@ -297,7 +303,7 @@ static void a_prepared_one_pins_its_segment(void **state)
 	assert_int_equal(clean_all_of(&l), 2);
 	is_whole(&l);
 	free(payload);
-	place_remove(l.p);
+	remove_all(&l);
 }
 
 int main(void)
