@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -170,7 +171,7 @@ static uint32_t places_of(const struct scenario *scenario, struct scene *s)
 	return places;
 }
 
-void scene_everywhere(const struct scenario *scenario)
+static void scene_by(const struct scenario *scenario, uint32_t stride)
 {
 	struct scene s = { .path = scenario->path, .mode = scenario->mode, .seed = 1000 };
 	uint32_t place, places;
@@ -181,9 +182,21 @@ void scene_everywhere(const struct scenario *scenario)
 	places = places_of(scenario, &s);
 	print_message("# %d places\n", (int)places);
 	assert_true(places > 50);
-	for (place = 0; place < places; place++)
+	for (place = 0; place < places; place += stride)
 		once(scenario, &s, place);
 	place_remove(s.p);
+}
+
+void scene_everywhere(const struct scenario *scenario)
+{
+	scene_by(scenario, 1);
+}
+
+void scene_at_some(const struct scenario *scenario, uint32_t usual)
+{
+	const char *given = getenv("STRIDE");
+
+	scene_by(scenario, given && *given ? (uint32_t)atoi(given) : usual);
 }
 
 void scene_x_first_of_its_ring(struct scene *s)

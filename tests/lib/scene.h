@@ -46,6 +46,8 @@ struct scenario {
 
 /* @scenario at all places of its first thread */
 void scene_everywhere(const struct scenario *scenario);
+/* at every @usual'th, or as STRIDE says: 1 is all */
+void scene_at_some(const struct scenario *scenario, uint32_t usual);
 
 /* ---- for both threads: no assertion is in them ---------------------------------------- */
 
