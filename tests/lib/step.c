@@ -11,7 +11,7 @@
 
 #include "util/assert.h"
 
-#define PLACES_MAX 16384u
+#define PLACES_MAX 131072u /* sanitizers make many of one */
 #define TEXT_MAX   (16u << 20)
 
 struct step_place {
