@@ -34,7 +34,8 @@ static int logs_open(struct journal *j, uint32_t log, struct log_store **store)
 	if (!error)
 		return 0;
 	/* out of reach for us: as if it had failed.  Memory for this little there is. */
-	return log_store_gone(error, why.text, atomic_load(&j->shared->log_bytes[log]),
+	return log_store_gone(error, why.text,
+			      max_u64(atomic_load(&j->shared->log_bytes[log]), j->segment_bytes),
 			      j->block_bytes, j->read_only, store);
 }
 

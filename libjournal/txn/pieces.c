@@ -5,10 +5,13 @@
 
 #include "txn/holds.h"
 
+/* A table may be what is left of an aborted transaction, and name a segment that has gone
+ * since. */
 static bool piece_sane(const struct journal *j, uint64_t where)
 {
-	return where >> 32 < segments_end(j) && (uint32_t)where < j->segment_bytes &&
-	       (uint32_t)where % LOG_RECORD_ALIGN == 0;
+	return where >> 32 < segments_end(j) &&
+	       segment_is_there(&j->segments.all[where >> 32]) &&
+	       (uint32_t)where < j->segment_bytes && (uint32_t)where % LOG_RECORD_ALIGN == 0;
 }
 
 int pieces_final(struct journal *j, uint64_t id, uint64_t where, uint32_t units,
