@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -222,6 +224,158 @@ static void p14_processes_that_are_killed_when_nvram_comes_back(void **state)
 {
 	(void)state;
 	crowd_goes_down_and_up(true, false);
+}
+
+/* Threads of one process, which see the new medium through one map. */
+struct puts {
+	struct bed *bed;
+	struct model *model;
+	_Atomic bool stop;
+	_Atomic int error;
+	_Atomic uint64_t number;
+};
+
+static void *puts_and_retires(void *context)
+{
+	struct puts *p = context;
+	uint64_t kept[8] = { 0 }, n, i;
+	struct journal_receipt receipt;
+	uint8_t *payload;
+	int error = 0;
+
+	for (i = 0; !atomic_load(&p->stop) && !error; i++) {
+		n = atomic_fetch_add(&p->number, 1);
+		if (kept[i % 8]) {
+			error = bed_verify(p->bed->j, kept[i % 8], 500, 0);
+			if (!error)
+				error = journal_retire(p->bed->j, kept[i % 8]);
+		}
+		payload = bed_payload(500, n % 16 ? 0 : n);
+		if (!error)
+			error = journal_put(p->bed->j, payload, 500, &receipt);
+		free(payload);
+		kept[i % 8] = 0;
+		if (!error && n % 16)
+			kept[i % 8] = receipt.id;
+		else if (!error)
+			model_add(p->model, receipt.id, 500, n);
+	}
+	for (i = 0; i < 8; i++)
+		if (!error && kept[i])
+			model_add(p->model, kept[i], 500, 0);
+	if (error)
+		atomic_store(&p->error, error);
+	return NULL;
+}
+
+static void threads_go_on(void **state)
+{
+	pthread_t threads[4];
+	struct model model;
+	struct bed bed;
+	struct puts puts = { .bed = &bed, .model = &model, .number = 1 };
+	uint32_t i;
+
+	(void)state;
+	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
+	model_make(&model);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, puts_and_retires, &puts), 0);
+	for (i = 0; i < rounds(); i++) {
+		crowd_sleep_us(3000);
+		goes_down(&bed);
+		crowd_sleep_us(3000);
+		comes_back(&bed);
+	}
+	atomic_store(&puts.stop, true);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(atomic_load(&puts.error), 0);
+	printf("# %" PRIu64 " puts\n", atomic_load(&puts.number) - 1);
+	model_verify(&model, bed.j);
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
+/* who reads only, from before; who comes later; and who may open no file */
+static int comes_later(const char *dir, uint64_t id)
+{
+	struct journal_receipt receipt;
+	uint8_t payload[300];
+	struct journal *j;
+	size_t bytes;
+	int error = journal_open(dir, NULL, &j);
+
+	if (!error)
+		error = journal_read(j, id, payload, sizeof(payload), &bytes);
+	if (!error)
+		error = journal_put(j, payload, sizeof(payload), &receipt);
+	if (!error && receipt.path != JOURNAL_PATH_STAGED)
+		error = 1;
+	if (!error)
+		error = journal_retire(j, receipt.id) || journal_retire(j, id);
+	return journal_close(j) || error;
+}
+
+static int cannot_see(const char *dir, uint64_t id, int from_parent, int to_parent)
+{
+	struct rlimit limit, none;
+	struct journal *j;
+	char c;
+	int error = journal_open(dir, NULL, &j);
+
+	if (error || write(to_parent, "o", 1) != 1 || read(from_parent, &c, 1) != 1 ||
+	    getrlimit(RLIMIT_NOFILE, &limit))
+		return 1;
+	none = limit;
+	none.rlim_cur = 3;
+	/* refused, and nothing has happened; and then done */
+	error = setrlimit(RLIMIT_NOFILE, &none) || journal_retire(j, id) != -EMFILE ||
+		!strstr(journal_error(j), "not to be had here") ||
+		setrlimit(RLIMIT_NOFILE, &limit) || journal_retire(j, id);
+	return journal_close(j) || error;
+}
+
+static void those_who_come_later_and_those_who_only_read(void **state)
+{
+	const struct journal_open_options reading = { .flags = JOURNAL_RDONLY };
+	int to_child[2], to_parent[2];
+	struct journal_receipt receipt;
+	struct journal *reader;
+	struct model model;
+	struct bed bed;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
+	model_make(&model);
+	assert_int_equal(journal_open(bed.dir, &reading, &reader), 0);
+	assert_int_equal(pipe(to_child) | pipe(to_parent), 0);
+	is_staged(&bed, &model, 1, true);
+	pid = child_fork();
+	if (!pid)
+		child_exit(cannot_see(bed.dir, model.all[0].id, to_child[0], to_parent[1]));
+	assert_int_equal(read(to_parent[0], &c, 1), 1);
+	goes_down(&bed);
+	comes_back(&bed);
+	assert_int_equal(write(to_child[1], "g", 1), 1);
+	child_ends(pid, 0);
+	model_retire(&model, model.all[0].id);
+	assert_int_equal(bed_put(&bed, &model, 300, 3, JOURNAL_PATH_STAGED, &receipt), 0);
+	assert_int_equal(bed_verify(reader, receipt.id, 300, 3), 0);
+	is_staged(&bed, &model, 4, true);
+	pid = child_fork();
+	if (!pid)
+		child_exit(comes_later(bed.dir, receipt.id));
+	child_ends(pid, 0);
+	model_retire(&model, receipt.id);
+	model_verify(&model, reader);
+	assert_int_equal(journal_close(reader), 0);
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
+	bed_remove(&bed);
 }
 
 /* ---- one who stands in the middle of it ----------------------------------------------- */
@@ -456,6 +610,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_alone_goes_down_and_up),
 		cmocka_unit_test(an_open_one_is_committed),
+		cmocka_unit_test(threads_go_on),
+		cmocka_unit_test(those_who_come_later_and_those_who_only_read),
 		cmocka_unit_test(p14_processes_go_on_when_nvram_comes_back),
 		cmocka_unit_test(p14_processes_that_are_killed_when_nvram_comes_back),
 		cmocka_unit_test(p14_nobody_waits_for_who_goes_back),
