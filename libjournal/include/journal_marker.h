@@ -68,10 +68,12 @@ struct journal_marker_options {
  *
  * Durable: on return 0 all of it.  On an error, or after a crash, the journal is
  * either as it was, or on the new medium; nothing is lost in either.
- * Context: blocks; nobody else may have the journal open.
+ * While others have it open, it is moved if it was opened on NVRAM: to a file on the file
+ * system of @dir, or to other NVRAM of the same kind; they go on (P14).
+ * Context: blocks.
  *
  * Return: 0, or
- * -EBUSY    the journal is in use: the text has the pid
+ * -EBUSY    the journal is in use, and cannot be moved meanwhile: the text has the pid
  * -EEXIST   there is other content on the new medium and @force is not set; or it is
  *           the one that the journal has
  * -EINVAL, -ENOTSUP   no such marker URI, or no backend for it

@@ -69,12 +69,13 @@ static int return_take_view(struct journal *j, uint64_t word, uint32_t *view)
 	return 0;
 }
 
-static void return_describe(struct journal *j, uint64_t word, struct view_shared *v)
+static void return_describe(struct journal *j, uint64_t word, const struct return_where *where,
+			    struct view_shared *v)
 {
 	const struct view_shared *before = shared_view(j, health_view(word));
 
-	memcpy(v->uri, before->uri, sizeof(v->uri));
-	v->assume = before->assume;
+	(void)snprintf(v->uri, sizeof(v->uri), "%s", where ? where->uri : before->uri);
+	v->assume = where ? where->assume : before->assume;
 	/* of no other attempt that anybody may still be at */
 	(void)snprintf(v->suffix, sizeof(v->suffix), ".return-%llu-%u",
 		       (unsigned long long)health_turn(word) + 1, j->member);
@@ -93,6 +94,20 @@ static int return_geometry(const struct journal *j, const struct marker_store *s
 	marker_geometry_make(g);
 	return g->bytes <= store->bytes ? 0 :
 	       message_set(message, -ENOSPC, "it has become too small");
+}
+
+/* The persist routine was chosen for the one before, by all. */
+static int return_fits(struct journal *j, struct marker_store *store, struct message *message)
+{
+	const struct marker_share *before = &j->shared->common.marker;
+	struct marker_share now = { 0 };
+
+	if (!shared_is_shared(&j->shared_file))
+		return 0;
+	marker_store_share(store, &now, NULL);
+	return now.kind == before->kind && !strcmp(now.routine, before->routine) ?
+		       0 : message_set(message, -ENOTSUP, "it is another kind of memory than the "
+				       "one before: all have to close the journal for that");
 }
 
 /* Nothing is marked on it yet: that comes when all know of it. */
@@ -133,6 +148,8 @@ static int return_fill(struct journal *j, struct view_shared *v, struct marker_s
 
 	if (!error)
 		error = marker_store_health(store, message);
+	if (!error)
+		error = return_fits(j, store, message);
 	if (!error)
 		error = return_geometry(j, store, &g, message);
 	if (!error)
@@ -226,7 +243,8 @@ void return_undo(struct journal *j, uint32_t view)
 	atomic_store(&v->lease, 0);
 }
 
-int return_make(struct journal *j, uint64_t word, uint32_t *view)
+int return_make(struct journal *j, uint64_t word, const struct return_where *where,
+		uint32_t *view)
 {
 	struct view_shared *v;
 	int error = return_possible(j);
@@ -236,7 +254,7 @@ int return_make(struct journal *j, uint64_t word, uint32_t *view)
 	if (error)
 		return error;
 	v = shared_view(j, *view);
-	return_describe(j, word, v);
+	return_describe(j, word, where, v);
 	error = return_incarnation(j);
 	if (!error)
 		error = return_medium(j, v);

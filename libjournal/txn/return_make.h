@@ -11,12 +11,20 @@ int return_path(const struct view_shared *v, const char *suffix, char path[PATH_
 /* whether what is there can be trusted, and a new file take its place */
 bool return_is_sound(const struct view_shared *v);
 
+/* another place for it, by order */
+struct return_where {
+	const char *uri;
+	enum journal_class assume;
+};
+
 /**
  * return_make() - a medium in the place of that of @word, which is abandoned, and the
  * journal.conf that names it; both under names of their own
+ * @where: NULL: where that one was
  * Return: 0 and its number in @view; or negative errno with the text.
  */
-int return_make(struct journal *j, uint64_t word, uint32_t *view);
+int return_make(struct journal *j, uint64_t word, const struct return_where *where,
+		uint32_t *view);
 void return_undo(struct journal *j, uint32_t view);
 
 #endif

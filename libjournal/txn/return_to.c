@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "backends.h"
+#include "txn/set_marker_impl.h"
 
 /* One that is not there is not made: its place may be another file system's. */
 static bool return_is_there(const char *uri)
@@ -34,7 +35,7 @@ void return_to(const char *dir, struct conf *conf)
 	struct conf now;
 
 	if (!return_is_there(conf->return_to) || !return_is_sound(conf->return_to) ||
-	    journal_set_marker(dir, &options, NULL, 0) || conf_read(dir, &now, &unused))
+	    set_marker(dir, &options, true, NULL, 0) || conf_read(dir, &now, &unused))
 		return;
 	*conf = now;
 }

@@ -46,8 +46,10 @@ static void returning_over(struct journal *j, uint64_t word, enum health_state s
 {
 	if (!health_raise(j, word, health_word_as(word, state), NULL))
 		return;
-	if (state == HEALTH_TRUSTED)
+	if (state == HEALTH_TRUSTED) {
 		atomic_fetch_add(&j->shared->returns, 1);
+		atomic_store(&j->shared->returns_not, 0);
+	}
 	/* looked at anew, from the beginning */
 	atomic_store(&j->shared->sound_since_ns, 0);
 }
@@ -174,7 +176,7 @@ int returning_help(struct journal *j)
 /* ---- its begin ------------------------------------------------------------------------ */
 
 /* Context: health_lock. */
-static int returning_begin(struct journal *j)
+static int returning_begin(struct journal *j, const struct return_where *where)
 {
 	uint64_t word = health_word_now(j), next;
 	uint32_t view;
@@ -182,7 +184,7 @@ static int returning_begin(struct journal *j)
 
 	if (health_state_of(word) != HEALTH_ABANDONED || health_is_left(j))
 		return -EAGAIN;
-	error = return_make(j, word, &view);
+	error = return_make(j, word, where, &view);
 	if (error)
 		return error;
 	next = health_word(health_turn(word) + 1, HEALTH_RETURNING, view);
@@ -193,7 +195,7 @@ static int returning_begin(struct journal *j)
 	return -EAGAIN;
 }
 
-int returning_try(struct journal *j)
+int returning_try_at(struct journal *j, const struct return_where *where)
 {
 	int error;
 
@@ -202,10 +204,15 @@ int returning_try(struct journal *j)
 	if (!entry_conf(j->lock_fd))
 		error = -EAGAIN;
 	else
-		error = journal_failed(j) ? -EIO : returning_begin(j);
+		error = journal_failed(j) ? -EIO : returning_begin(j, where);
 	entry_conf_done(j->lock_fd);
 	pthread_mutex_unlock(&j->health_lock);
 	return error ? error : returning_help(j);
+}
+
+int returning_try(struct journal *j)
+{
+	return returning_try_at(j, NULL);
 }
 
 /* ---- when ----------------------------------------------------------------------------- */
@@ -232,7 +239,7 @@ static bool returning_is_due(struct journal *j, uint64_t wait_ns)
 	struct shared *s = j->shared;
 	uint64_t now = clock_monotonic_ns(), before = atomic_load(&s->sound_look_ns), none = 0;
 
-	if (now - before < min_u64(LOOK_NS, wait_ns / 4) ||
+	if (atomic_load(&s->returns_not) || now - before < min_u64(LOOK_NS, wait_ns / 4) ||
 	    !atomic_compare_exchange_strong(&s->sound_look_ns, &before, now))
 		return false;
 	if (!return_is_sound(shared_view(j, health_view(health_word_now(j))))) {

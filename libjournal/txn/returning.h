@@ -32,6 +32,10 @@ int returning_watch(struct journal *j, uint64_t steady_ns);
 
 /* now.  Return: 0; -EAGAIN not just now; or negative errno with the text: all is as it was */
 int returning_try(struct journal *j);
+/* by order: to where nothing is, or what may be written over */
+struct return_where;
+int returning_try_at(struct journal *j, const struct return_where *where);
+
 
 /* what somebody has begun, to its end.  Return: as returning_try() */
 int returning_help(struct journal *j);

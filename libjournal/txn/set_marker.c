@@ -8,6 +8,8 @@
  *  4. journal.conf is replaced: THE POINT from which on the new medium counts;
  *  5. the one before is overwritten, and a file removed.
  *
+ * While others have it open: set_marker_live.c.
+ *
  * A crash, or an error, before 4 leaves the journal as it was: 2 is what a destage
  * leaves, and nobody reads what 3 has written.  After 4 nobody reads what is left of
  * the one before.
@@ -25,7 +27,7 @@
 #include "txn/set_marker_impl.h"
 #include "txn/streams.h"
 
-static bool set_marker_same(const char *one, const char *other)
+bool set_marker_same(const char *one, const char *other)
 {
 	struct stat a, b;
 
@@ -132,8 +134,8 @@ static int set_marker_move(struct set_marker *s, struct journal *j)
 	return error;
 }
 
-int journal_set_marker(const char *dir, const struct journal_marker_options *options,
-		       char *message, size_t message_bytes)
+int set_marker(const char *dir, const struct journal_marker_options *options, bool alone,
+	       char *message, size_t message_bytes)
 {
 	struct message text = { "" };
 	struct set_marker *s = set_marker_begin(dir, options, &text);
@@ -147,6 +149,8 @@ int journal_set_marker(const char *dir, const struct journal_marker_options *opt
 		closed = journal_close(j);
 		if (closed && !error && !s->in_force)
 			error = message_errno(&text, closed, "%s: closing", dir);
+		if (error == -EBUSY && !alone)
+			error = set_marker_live(s, dir);
 	}
 	if (!s) {
 		if (message && message_bytes)
@@ -154,4 +158,10 @@ int journal_set_marker(const char *dir, const struct journal_marker_options *opt
 		return error;
 	}
 	return set_marker_end(s, error, message, message_bytes);
+}
+
+int journal_set_marker(const char *dir, const struct journal_marker_options *options,
+		       char *message, size_t message_bytes)
+{
+	return set_marker(dir, options, false, message, message_bytes);
 }

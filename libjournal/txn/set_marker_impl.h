@@ -28,6 +28,16 @@ int set_marker_make(struct set_marker *s);
  * attempt before has left */
 bool set_marker_is_left(const struct set_marker *s);
 
+/* journal_set_marker(); @alone: not beside others */
+int set_marker(const char *dir, const struct journal_marker_options *options, bool alone,
+	       char *message, size_t message_bytes);
+
+/* whether both URIs are one medium */
+bool set_marker_same(const char *one, const char *other);
+
+/* the same while others have the journal open, from NVRAM: set_marker_live.c */
+int set_marker_live(struct set_marker *s, const char *dir);
+
 /* what the two calls begin and end with */
 struct set_marker *set_marker_begin(const char *dir,
 				    const struct journal_marker_options *options,

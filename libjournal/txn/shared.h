@@ -333,6 +333,7 @@ struct shared {
 	 * often it was given up again soon (returning.c) */
 	_Atomic uint64_t sound_look_ns, sound_since_ns;
 	_Atomic uint32_t returns, relapses;
+	_Atomic uint32_t returns_not; /* 1: the journal was moved away from it, by order */
 	_Atomic uint32_t views_made;
 	_Atomic uint64_t incarnation;
 	_Atomic uint32_t overflow_count;

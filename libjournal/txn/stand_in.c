@@ -23,6 +23,16 @@ static int stand_in_uri(const struct journal *j, char uri[PATH_MAX], struct mess
 	return 0;
 }
 
+int stand_in_path(const struct journal *j, char path[PATH_MAX], struct message *why)
+{
+	char uri[PATH_MAX];
+	int error = stand_in_uri(j, uri, why);
+
+	if (!error)
+		(void)snprintf(path, PATH_MAX, "%s", strchr(uri, ':') + 1);
+	return error;
+}
+
 /* Lines have the numbers that they have on NVRAM; all else is a file's. */
 static void stand_in_shape(struct journal *j)
 {

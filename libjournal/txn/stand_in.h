@@ -17,6 +17,8 @@ int stand_in_open(struct journal *j);
  * switching, and member.switching is set. */
 int stand_in_enforce(struct journal *j);
 void stand_in_close(struct journal *j);
+/* where it is; Return: 0 or negative errno with the text */
+int stand_in_path(const struct journal *j, char path[PATH_MAX], struct message *why);
 /* group and mode of @path: as journal.conf; Return: 0 or negative errno with the text */
 int stand_in_permissions(const struct journal *j, const char *path, struct message *why);
 

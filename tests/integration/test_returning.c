@@ -378,6 +378,54 @@ static void those_who_come_later_and_those_who_only_read(void **state)
 	bed_remove(&bed);
 }
 
+/* ---- by order, to a file, and back ----------------------------------------------------- */
+
+static void set_marker(const struct bed *bed, const char *scheme, const char *path)
+{
+	char uri[PATH_MAX + 8], text[512];
+	const struct journal_marker_options options = { .marker = uri };
+	int error;
+
+	(void)snprintf(uri, sizeof(uri), "%s:%s", scheme, path);
+	error = journal_set_marker(bed->dir, &options, text, sizeof(text));
+	if (error)
+		fail_msg("%s: %s", uri, text);
+}
+
+static void processes_go_on_when_the_marker_is_set(void **state)
+{
+	uint64_t seed = fault_seed("set marker");
+	char file[PATH_MAX], other[PATH_MAX + 8];
+	struct crowd crowd;
+	struct bed bed;
+	uint32_t i;
+
+	(void)state;
+	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
+	(void)snprintf(other, sizeof(other), "%s.other", bed.marker);
+	scratch_path(&bed.disk, "a-file", file);
+	crowd_make(&crowd, &bed, 4, CROWD_ALL, seed);
+	crowd_start_all(&crowd);
+	for (i = 0; i < rounds() / 2; i++) {
+		set_marker(&bed, "file", file);
+		if (i % 3 == 1)
+			crowd_kill(&crowd, i % 4);
+		crowd_goes_on(&crowd, CROWD_MAX);
+		set_marker(&bed, "pmem", i & 1 ? bed.marker : other);
+		if (i % 3 == 2)
+			crowd_kill(&crowd, i % 4);
+		crowd_goes_on(&crowd, CROWD_MAX);
+		crowd_start_all(&crowd);
+		crowd_fine(&crowd);
+	}
+	crowd_kill_all(&crowd);
+	crowd_compare(&crowd);
+	printf("# %" PRIu64 " commits, %" PRIu64 " retires\n", crowd_commits(&crowd),
+	       crowd_retires(&crowd));
+	crowd_free(&crowd);
+	bed_remove(&bed);
+}
+
 /* ---- one who stands in the middle of it ----------------------------------------------- */
 
 /* A process that has the journal open, and stands before it gives NVRAM up and goes back
@@ -614,6 +662,7 @@ int main(void)
 		cmocka_unit_test(those_who_come_later_and_those_who_only_read),
 		cmocka_unit_test(p14_processes_go_on_when_nvram_comes_back),
 		cmocka_unit_test(p14_processes_that_are_killed_when_nvram_comes_back),
+		cmocka_unit_test(processes_go_on_when_the_marker_is_set),
 		cmocka_unit_test(p14_nobody_waits_for_who_goes_back),
 		cmocka_unit_test(p14_who_is_late_in_giving_up_undoes_nothing),
 	};

@@ -139,23 +139,84 @@ a_class_below_is_refused()
 	grep -q "assume-marker = power" "$j/journal.conf"
 }
 
-in_use_is_refused()
+served()
 {
-	anew --marker "pmem:$nvram"
 	"$JNL" serve "$j" & ends $!
 	serve=$!
 	for _ in $(seq 200); do
 		"$JNL" info "$j" --json | grep -q '"members": 1' && break
 		sleep 0.05
 	done
-	expect 1 "$JNL" set-marker "$j" "file:$j/markers"
+}
+
+in_use_is_refused()
+{
+	anew
+	served
+	expect 1 "$JNL" set-marker "$j" "pmem:$nvram"
 	grep -q "in use by pid $serve" "$err"
+	grep -q "opened with its markers in a file" "$err"
 	expect 1 "$JNL" rescue "$j" --yes
 	grep -q "in use by pid" "$err"
 	expect 1 "$JNL" rescue "$j" -n
 	grep -q "in use by pid" "$err"
 	kill "$serve"
 	wait "$serve"
+	there "$j"
+}
+
+staged() # staged FILE: what is put lies there alone
+{
+	echo "secret $1" | "$JNL" put "$j" >"$scratch/secret"
+	grep -q "secret $1" "$1" || wrong "not staged in $1"
+	"$JNL" retire "$j" "$(cat "$scratch/secret")" >"$out"
+}
+
+# ... nobody has to close it for that
+in_use_goes_on()
+{
+	anew --marker "pmem:$nvram"
+	served
+	echo "old secret" | "$JNL" put "$j" >"$scratch/secret"
+	"$JNL" retire "$j" "$(cat "$scratch/secret")" >"$out"
+	ln "$nvram" "$nvram.2"
+	grep -q "old secret" "$nvram.2"
+	expect 0 "$JNL" set-marker "$j" "file:$j/markers"
+	printed ""
+	grep -q "^marker = file:markers" "$j/journal.conf"
+	! grep -q return-to "$j/journal.conf" || wrong "it is gone back to"
+	[ ! -e "$nvram" ] || wrong "NVRAM's file is there"
+	! grep -q "old secret" "$nvram.2" || wrong "NVRAM was not overwritten"
+	rm "$nvram.2"
+	there "$j"
+	echo "by the log" | "$JNL" put "$j" >"$scratch/by-log"
+	expect 1 "$JNL" set-marker "$j" "file:$j/markers"
+	grep -q already "$err"
+	echo something >"$nvram"
+	expect 1 "$JNL" set-marker "$j" "pmem:$nvram"
+	grep -q "content already" "$err"
+	rm "$nvram"
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
+	printed ""
+	[ ! -e "$j/markers" ] || wrong "the file before is there"
+	staged "$nvram"
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram.2"
+	[ ! -e "$nvram" ] || wrong "the NVRAM before is there"
+	staged "$nvram.2"
+	"$JNL" retire "$j" "$(cat "$scratch/by-log")" >"$out"
+	there "$j"
+	# the file that has its place anyway
+	expect 0 "$JNL" set-marker "$j" "file:$j/stand-in"
+	there "$j"
+	expect 0 "$JNL" set-marker "$j" "file:$j/markers"
+	there "$j"
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
+	# nobody leaves it in order
+	kill -9 "$serve"
+	wait "$serve" || true
+	there "$j"
+	grep -q "^marker = pmem:$nvram$" "$j/journal.conf"
+	expect 0 "$JNL" set-marker "$j" "file:$j/markers"
 	there "$j"
 }
 
@@ -301,7 +362,8 @@ it "from where it is" from_where_it_is
 it "other content stays" other_content_stays
 it "what cannot be is refused" what_cannot_be_is_refused
 it "a class below is refused" a_class_below_is_refused
-it "in use is refused" in_use_is_refused
+it "in use, opened on a file, is refused" in_use_is_refused
+it "in use, opened on NVRAM, it goes on" in_use_goes_on
 it "missing NVRAM is refused, and the text names jnl rescue" missing_nvram_is_refused_by_name
 it "rescue lists, then does it" rescue_lists_then_does_it
 it "rescue --json" rescue_in_json
