@@ -40,6 +40,18 @@ static int live_no(struct set_marker *s, const struct journal *j, int error, con
 			   entry_holder(j->dir), why);
 }
 
+/* what has NVRAM's place anyway */
+static bool live_is_stand_in(struct set_marker *s, struct journal *j)
+{
+	struct message unused;
+	struct stat is, wanted;
+	char stand_in[PATH_MAX];
+
+	return !stand_in_path(j, stand_in, &unused) && !stat(stand_in, &is) &&
+	       !stat(live_path(s), &wanted) && is.st_dev == wanted.st_dev &&
+	       is.st_ino == wanted.st_ino;
+}
+
 /* What is there is nobody's, or may be written over. */
 static int live_sane(struct set_marker *s, struct journal *j)
 {
@@ -62,6 +74,8 @@ static int live_sane(struct set_marker *s, struct journal *j)
 		return 0;
 	if (!S_ISREG(st.st_mode))
 		return live_no(s, j, -EBUSY, "a device takes no journal that is");
+	if (!strncmp(s->make.conf.marker, "file:", 5) && live_is_stand_in(s, j))
+		return 0;
 	return s->options->force || set_marker_is_left(s) || !st.st_size ? 0 :
 	       message_set(s->message, -EEXIST, "%s: there is content already", live_path(s));
 }
@@ -88,15 +102,10 @@ static int live_link(struct set_marker *s, struct journal *j)
 {
 	const char *path = live_path(s);
 	char stand_in[PATH_MAX];
-	struct stat is, wanted;
 	int error = stand_in_path(j, stand_in, s->message);
 
-	if (error)
+	if (error || live_is_stand_in(s, j))
 		return error;
-	/* it has that name already */
-	if (!stat(stand_in, &is) && !stat(path, &wanted) && is.st_dev == wanted.st_dev &&
-	    is.st_ino == wanted.st_ino)
-		return 0;
 	if (unlink(path) && errno != ENOENT)
 		return message_errno(s->message, -errno, "%s", path);
 	if (link(stand_in, path))

@@ -2,23 +2,20 @@
 /* slow */
 /*
  * P14, the way back: NVRAM is given up and gone back to while processes put, retire and
- * read, are killed, and are stopped; none of them opens the journal anew for it.  What was
+ * read, and are killed; none of them opens the journal anew for it.  What was
  * acknowledged is there, and nothing that was retired.
  *
- * SEED: workloads.  ROUNDS: how often, 20 by default.  STRIDE: at every so many'th system
- * call; 1 is all.
+ * SEED: workloads.  ROUNDS: how often, 20 by default.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,8 +26,7 @@
 #include "lib/child.h"
 #include "lib/crowd.h"
 #include "lib/fault.h"
-
-#define BOUND_NS 20000000000ull
+#include "lib/turns.h"
 
 static uint32_t rounds(void)
 {
@@ -39,68 +35,7 @@ static uint32_t rounds(void)
 	return given && atoi(given) > 0 ? (uint32_t)atoi(given) : 20;
 }
 
-static enum journal_trust trust_of(struct bed *bed)
-{
-	struct journal_health health;
-
-	assert_int_equal(journal_health(bed->j, &health), 0);
-	return health.trust;
-}
-
-static int one_round(struct journal *j)
-{
-	/* as soon as it was looked at twice */
-	const struct journal_maintain_options options = { .sound_for_ns = 1 };
-
-	return journal_maintain(j, &options, NULL);
-}
-
-static void comes_back(struct bed *bed)
-{
-	uint64_t end = crowd_now_ns() + BOUND_NS;
-
-	while (trust_of(bed) != JOURNAL_TRUSTED) {
-		assert_int_equal(one_round(bed->j), 0);
-		assert_true(crowd_now_ns() < end);
-		crowd_sleep_us(100);
-	}
-}
-
-static void goes_down(struct bed *bed)
-{
-	assert_int_equal(journal_distrust(bed->j, "a test"), 0);
-	assert_int_equal(trust_of(bed), JOURNAL_ABANDONED);
-}
-
-static void is_staged(struct bed *bed, struct model *model, uint64_t seed, bool staged)
-{
-	struct journal_receipt receipt;
-
-	assert_int_equal(bed_put(bed, model, 300, seed, JOURNAL_PATH_AUTO, &receipt), 0);
-	assert_int_equal(receipt.path, staged ? JOURNAL_PATH_STAGED : JOURNAL_PATH_SYNCED);
-}
-
 /* ---- one process ---------------------------------------------------------------------- */
-
-static const enum journal_path paths[] = { JOURNAL_PATH_STAGED, JOURNAL_PATH_DIRECT,
-					   JOURNAL_PATH_SYNCED };
-
-static void put_each(struct bed *bed, struct model *model, uint64_t seed, uint64_t ids[3])
-{
-	struct journal_receipt receipt;
-	size_t i;
-
-	for (i = 0; i < 3; i++) {
-		assert_int_equal(bed_put(bed, model, 3000, seed + i, paths[i], &receipt), 0);
-		ids[i] = receipt.id;
-	}
-}
-
-static void retire_it(struct bed *bed, struct model *model, uint64_t id)
-{
-	assert_int_equal(journal_retire(bed->j, id), 0);
-	model_retire(model, id);
-}
 
 static void one_alone_goes_down_and_up(void **state)
 {
@@ -113,25 +48,25 @@ static void one_alone_goes_down_and_up(void **state)
 	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
 	model_make(&model);
 	for (i = 0; i < 4; i++) {
-		put_each(&bed, &model, 100 * i, before);
-		goes_down(&bed);
-		put_each(&bed, &model, 100 * i + 10, down);
-		retire_it(&bed, &model, before[0]);
-		retire_it(&bed, &model, down[0]);
-		comes_back(&bed);
+		turns_put_each(&bed, &model, 100 * i, before);
+		turns_goes_down(&bed);
+		turns_put_each(&bed, &model, 100 * i + 10, down);
+		turns_retire_it(&bed, &model, before[0]);
+		turns_retire_it(&bed, &model, down[0]);
+		turns_comes_back(&bed);
 		model_verify(&model, bed.j);
-		put_each(&bed, &model, 100 * i + 20, up);
-		is_staged(&bed, &model, 100 * i + 30, true);
-		retire_it(&bed, &model, before[1]);
-		retire_it(&bed, &model, down[1]);
-		retire_it(&bed, &model, up[1]);
+		turns_put_each(&bed, &model, 100 * i + 20, up);
+		turns_is_staged(&bed, &model, 100 * i + 30, true);
+		turns_retire_it(&bed, &model, before[1]);
+		turns_retire_it(&bed, &model, down[1]);
+		turns_retire_it(&bed, &model, up[1]);
 		model_verify(&model, bed.j);
 	}
 	info = bed_info(&bed);
 	assert_int_equal(info.returns, 4);
 	assert_int_equal(info.abandoned, 0);
 	model_verify_reopened(&model, &bed);
-	is_staged(&bed, &model, 5000, true);
+	turns_is_staged(&bed, &model, 5000, true);
 	model_verify_reopened(&model, &bed);
 	model_free(&model);
 	bed_remove(&bed);
@@ -153,19 +88,19 @@ static void an_open_one_is_committed(void **state)
 	payload = bed_payload(400, 7);
 	assert_int_equal(journal_begin(bed.j, &staged, &txn[0]), 0);
 	assert_int_equal(journal_append(txn[0], payload, 200), 0);
-	goes_down(&bed);
-	comes_back(&bed);
+	turns_goes_down(&bed);
+	turns_comes_back(&bed);
 	assert_int_equal(journal_append(txn[0], payload + 200, 200), 0);
 	assert_int_equal(journal_begin(bed.j, &staged, &txn[1]), 0);
 	assert_int_equal(journal_append(txn[1], payload, 400), 0);
 	assert_int_equal(journal_commit(txn[0], &receipt), 0);
 	assert_int_equal(receipt.path, JOURNAL_PATH_SYNCED);
 	model_add(&model, receipt.id, 400, 7);
-	goes_down(&bed);
-	comes_back(&bed);
+	turns_goes_down(&bed);
+	turns_comes_back(&bed);
 	assert_int_equal(journal_commit(txn[1], &receipt), 0);
 	model_add(&model, receipt.id, 400, 7);
-	is_staged(&bed, &model, 60, true);
+	turns_is_staged(&bed, &model, 60, true);
 	model_verify(&model, bed.j);
 	model_verify_reopened(&model, &bed);
 	free(payload);
@@ -188,11 +123,11 @@ static void crowd_goes_down_and_up(bool kills, bool ends)
 	bed_open(&bed, NULL);
 	for (i = 0; i < rounds(); i++) {
 		crowd_sleep_us(fault_random(&crowd.random) % 20000);
-		goes_down(&bed);
+		turns_goes_down(&bed);
 		if (kills && !(i % 3))
 			crowd_kill(&crowd, i % 4);
 		crowd_sleep_us(fault_random(&crowd.random) % 20000);
-		comes_back(&bed);
+		turns_comes_back(&bed);
 		if (kills && i % 3 == 1)
 			crowd_kill(&crowd, i % 4);
 		crowd_goes_on(&crowd, CROWD_MAX);
@@ -283,9 +218,9 @@ static void threads_go_on(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, puts_and_retires, &puts), 0);
 	for (i = 0; i < rounds(); i++) {
 		crowd_sleep_us(3000);
-		goes_down(&bed);
+		turns_goes_down(&bed);
 		crowd_sleep_us(3000);
-		comes_back(&bed);
+		turns_comes_back(&bed);
 	}
 	atomic_store(&puts.stop, true);
 	for (i = 0; i < 4; i++)
@@ -353,19 +288,19 @@ static void those_who_come_later_and_those_who_only_read(void **state)
 	model_make(&model);
 	assert_int_equal(journal_open(bed.dir, &reading, &reader), 0);
 	assert_int_equal(pipe(to_child) | pipe(to_parent), 0);
-	is_staged(&bed, &model, 1, true);
+	turns_is_staged(&bed, &model, 1, true);
 	pid = child_fork();
 	if (!pid)
 		child_exit(cannot_see(bed.dir, model.all[0].id, to_child[0], to_parent[1]));
 	assert_int_equal(read(to_parent[0], &c, 1), 1);
-	goes_down(&bed);
-	comes_back(&bed);
+	turns_goes_down(&bed);
+	turns_comes_back(&bed);
 	assert_int_equal(write(to_child[1], "g", 1), 1);
 	child_ends(pid, 0);
 	model_retire(&model, model.all[0].id);
 	assert_int_equal(bed_put(&bed, &model, 300, 3, JOURNAL_PATH_STAGED, &receipt), 0);
 	assert_int_equal(bed_verify(reader, receipt.id, 300, 3), 0);
-	is_staged(&bed, &model, 4, true);
+	turns_is_staged(&bed, &model, 4, true);
 	pid = child_fork();
 	if (!pid)
 		child_exit(comes_later(bed.dir, receipt.id));
@@ -426,233 +361,6 @@ static void processes_go_on_when_the_marker_is_set(void **state)
 	bed_remove(&bed);
 }
 
-/* ---- one who stands in the middle of it ----------------------------------------------- */
-
-/* A process that has the journal open, and stands before it gives NVRAM up and goes back
- * to it.  0: after a line "skip: ..." */
-static pid_t traced(const char *dir, bool goes_back)
-{
-	struct journal_health health = { .trust = JOURNAL_ABANDONED };
-	struct journal *j;
-	int status;
-	pid_t pid = child_fork();
-
-	if (!pid) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			child_exit(77);
-		if (journal_open(dir, NULL, &j))
-			child_exit(1);
-		(void)raise(SIGSTOP);
-		status = journal_distrust(j, "a test");
-		while (!status && goes_back && health.trust != JOURNAL_TRUSTED)
-			status = one_round(j) || journal_health(j, &health);
-		child_exit(status || journal_close(j));
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-		printf("skip: ptrace: not allowed here\n");
-		return 0;
-	}
-	assert_true(WIFSTOPPED(status));
-	assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL,
-				PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), 0);
-	return pid;
-}
-
-/* Go on to the next system call's begin or end.  Return: false it has ended. */
-static bool next_call(pid_t pid)
-{
-	int status;
-
-	do {
-		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status) && WEXITSTATUS(status))
-			fail_msg("the process fails");
-		if (!WIFSTOPPED(status))
-			return false;
-	} while (WSTOPSIG(status) != (SIGTRAP | 0x80));
-	return true;
-}
-
-static void put_group(struct bed *bed, struct model *model, uint64_t seed, uint32_t count)
-{
-	struct journal_txn_options options = { .path = JOURNAL_PATH_SYNCED, .bytes = 64 * count };
-	struct journal_receipt receipt;
-	struct journal_txn *txn;
-	uint8_t *payload;
-	uint32_t i;
-
-	assert_int_equal(journal_begin(bed->j, &options, &txn), 0);
-	for (i = 0; i < count; i++) {
-		if (i)
-			assert_int_equal(journal_group_next(txn), 0);
-		payload = bed_payload(16, seed + i);
-		assert_int_equal(journal_append(txn, payload, 16), 0);
-		free(payload);
-	}
-	assert_int_equal(journal_commit(txn, &receipt), 0);
-	for (i = 0; i < count; i++)
-		model_add(model, receipt.id + i, 16, seed + i);
-}
-
-/* One that was there before by each path is retired, others are put; lines are used up. */
-static void works(struct bed *bed, struct model *model, const uint64_t before[3])
-{
-	uint64_t ids[3], began = crowd_now_ns();
-	uint32_t i;
-
-	/* first: in a line that was somebody's before, by who has not seen the new medium */
-	for (i = 0; i < 9; i++)
-		put_group(bed, model, 10000 + 100 * i, 64);
-	for (i = 0; i < 3; i++)
-		retire_it(bed, model, before[i]);
-	put_each(bed, model, 1000, ids);
-	retire_it(bed, model, ids[0]);
-	put_each(bed, model, 2000, ids);
-	assert_true(crowd_now_ns() - began < BOUND_NS);
-}
-
-/* a line that was used up, and is free */
-static void use_up(struct bed *bed)
-{
-	struct model gone;
-	uint64_t ids[9 * 64];
-	size_t i;
-
-	model_make(&gone);
-	for (i = 0; i < 9; i++)
-		put_group(bed, &gone, 50000, 64);
-	for (i = 0; i < gone.count; i++)
-		ids[i] = gone.all[i].id;
-	assert_int_equal(journal_retire_many(bed->j, ids, gone.count, NULL), 0);
-	model_free(&gone);
-}
-
-/* Nobody leaves anything in order. */
-static void all_end(struct bed *bed, pid_t pid)
-{
-	bed_close(bed); /* not the last one */
-	assert_int_equal(kill(pid, SIGKILL), 0);
-	child_ends(pid, SIGKILL);
-	bed_open(bed, NULL);
-}
-
-/* It comes to its end, and one who is there still is killed. */
-static void goes_on(struct bed *bed, pid_t pid)
-{
-	pid_t other = traced(bed->dir, false);
-
-	assert_int_equal(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
-	child_ends(pid, 0);
-	all_end(bed, other);
-}
-
-/* Return: whether it had ended before */
-static bool stands_at(uint32_t call, bool is_killed, uint32_t *calls)
-{
-	uint64_t before[3], kept[3];
-	struct model model;
-	struct bed bed;
-	bool ended = false;
-	pid_t pid;
-
-	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
-	model_make(&model);
-	put_each(&bed, &model, 1, before);
-	put_each(&bed, &model, 10, kept);
-	use_up(&bed);
-	pid = traced(bed.dir, true);
-	if (!pid) {
-		bed_remove(&bed);
-		skip();
-	}
-	for (*calls = 0; *calls < call && !ended; ++*calls)
-		ended = !next_call(pid);
-	works(&bed, &model, before);
-	model_verify(&model, bed.j);
-	if (!ended && is_killed)
-		all_end(&bed, pid);
-	else if (!ended)
-		goes_on(&bed, pid);
-	model_verify(&model, bed.j);
-	is_staged(&bed, &model, 5000, true);
-	model_verify_reopened(&model, &bed);
-	model_free(&model);
-	bed_remove(&bed);
-	return ended;
-}
-
-static uint32_t stride(uint32_t by_default)
-{
-	const char *given = getenv("STRIDE");
-
-	return given && atoi(given) > 0 ? (uint32_t)atoi(given) : by_default;
-}
-
-static void p14_nobody_waits_for_who_goes_back(void **state)
-{
-	uint32_t call, calls = 0;
-
-	(void)state;
-	for (call = 1; !stands_at(call, call / stride(23) & 1, &calls); call += stride(23))
-		;
-	printf("# %u system calls\n", calls);
-	assert_true(calls > 50);
-}
-
-/* He gives NVRAM up, stands in the middle of it, and goes on when others have done all of
- * that, and have gone back, or would have: what he writes then must not count. */
-static bool is_late_at(uint32_t call, uint32_t *backs)
-{
-	uint64_t before[3];
-	struct model model;
-	struct bed bed;
-	bool ended = false;
-	uint32_t i;
-	pid_t pid, other;
-
-	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
-	model_make(&model);
-	put_each(&bed, &model, 1, before);
-	pid = traced(bed.dir, false);
-	if (!pid) {
-		bed_remove(&bed);
-		skip();
-	}
-	for (i = 0; i < call && !ended; i++)
-		ended = !next_call(pid);
-	goes_down(&bed);
-	for (i = 0; i < 20; i++)
-		assert_int_equal(one_round(bed.j), 0);
-	*backs += trust_of(&bed) == JOURNAL_TRUSTED;
-	works(&bed, &model, before);
-	/* one who keeps the index when we go, and is killed */
-	other = traced(bed.dir, false);
-	if (!ended) {
-		assert_int_equal(ptrace(PTRACE_DETACH, pid, NULL, NULL), 0);
-		child_ends(pid, 0);
-	}
-	is_staged(&bed, &model, 4000, trust_of(&bed) == JOURNAL_TRUSTED);
-	all_end(&bed, other);
-	model_verify(&model, bed.j);
-	model_verify_reopened(&model, &bed);
-	model_free(&model);
-	bed_remove(&bed);
-	return ended;
-}
-
-static void p14_who_is_late_in_giving_up_undoes_nothing(void **state)
-{
-	uint32_t call, backs = 0;
-
-	(void)state;
-	for (call = 1; !is_late_at(call, &backs); call += stride(11))
-		;
-	printf("# %u system calls; gone back beside him: %u\n", call, backs);
-	assert_true(backs > 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -663,8 +371,6 @@ int main(void)
 		cmocka_unit_test(p14_processes_go_on_when_nvram_comes_back),
 		cmocka_unit_test(p14_processes_that_are_killed_when_nvram_comes_back),
 		cmocka_unit_test(processes_go_on_when_the_marker_is_set),
-		cmocka_unit_test(p14_nobody_waits_for_who_goes_back),
-		cmocka_unit_test(p14_who_is_late_in_giving_up_undoes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("test_returning", tests, NULL, NULL);
