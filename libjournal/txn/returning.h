@@ -36,7 +36,6 @@ int returning_try(struct journal *j);
 struct return_where;
 int returning_try_at(struct journal *j, const struct return_where *where);
 
-
 /* what somebody has begun, to its end.  Return: as returning_try() */
 int returning_help(struct journal *j);
 
