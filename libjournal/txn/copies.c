@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "txn/found.h"
@@ -30,20 +31,44 @@ void copies_tell(struct journal *j, uint32_t log, uint32_t number, unsigned int 
 			     "good", copy.path, where, (unsigned long long)offset, other.path);
 }
 
+/*
+ * What was verified, and no more: of its neighbours in the same blocks the copy on @leg may
+ * be the only good one.  Where that cannot be read, there is nothing to keep.
+ * Return: 0, or negative errno
+ */
+static int copies_write(struct copies *c, unsigned int leg, const struct log_io *io)
+{
+	struct log_store *store = c->j->logs[c->log];
+	struct log_io whole = *io;
+	int error;
+
+	if (!c->bytes)
+		return log_copies_repair(store, leg, &whole);
+	whole.bytes = (uint32_t)min_u64(io->bytes, round_up(c->from + c->bytes,
+							    c->j->block_bytes));
+	if (posix_memalign(&whole.buffer, 4096, whole.bytes))
+		return -ENOMEM;
+	if (log_copies_read(store, leg, &whole, 1))
+		memcpy(whole.buffer, io->buffer, whole.bytes);
+	else
+		memcpy((uint8_t *)whole.buffer + c->from, (uint8_t *)io->buffer + c->from,
+		       c->bytes);
+	error = log_copies_repair(store, leg, &whole);
+	free(whole.buffer);
+	return error;
+}
+
 /* @io is what the other leg has, verified. */
 static void copies_repair(struct copies *c, unsigned int leg, const struct log_io *io)
 {
 	struct journal *j = c->j;
-	struct log_io good = *io;
 	bool repaired = false;
 
 	/* it may be on its way, or gone; who only reads, and looks for damage, looks again */
 	if (!c->stays && !j->read_only)
 		return;
-	if (c->bytes)
-		good.bytes = c->bytes;
 	if (c->stays && !j->read_only)
-		repaired = !log_copies_repair(j->logs[c->log], leg, &good);
+		repaired = !copies_write(c, leg, io);
 	copies_tell(j, c->log, c->number, leg, io->offset, repaired);
 }
 
@@ -114,15 +139,13 @@ static int copied_verify(struct copies *c, const struct log_io *io)
 {
 	struct copied *copied = c->context;
 	struct journal *j = c->j;
-	uint32_t skip = copied->offset % j->block_bytes;
 	int error = record_verify(j, c->number, copied->offset, io, copied->record);
 
 	if (error)
 		return error;
-	/* its own blocks, and none behind it: what is there may be on its way */
-	c->bytes = (uint32_t)min_u64(io->bytes,
-				     round_up(skip + log_record_bytes(copied->record->meta.bytes),
-					      j->block_bytes));
+	/* in its own blocks, and none behind it: what is there may be on its way */
+	c->from = copied->offset % j->block_bytes;
+	c->bytes = LOG_RECORD_BYTES + copied->record->meta.bytes;
 	if (!j->recovering && c->stays && !copied->sealed)
 		c->stays = copied_is_published(j, c->number, copied);
 	return 0;

@@ -15,9 +15,9 @@
 
 /**
  * struct copies - what is read, and how it is verified
- * @verify: Return: 0, or -EBADMSG; may be called several times.  It may lessen @bytes
+ * @verify: Return: 0, or -EBADMSG; may be called several times.  It may say @from and @bytes
  * @stays:  nobody else writes there
- * @bytes:  of the io, from its beginning on, that a copy is repaired with; 0: all
+ * @from, @bytes: of the io, what was verified, and a copy is repaired with; 0: all
  * @number: segment, for people; or NO_SEGMENT
  */
 struct copies {
@@ -26,7 +26,7 @@ struct copies {
 	int (*verify)(struct copies *c, const struct log_io *io);
 	void *context;
 	bool stays;
-	uint32_t bytes;
+	uint32_t from, bytes;
 };
 
 /* both copies are to be looked at, also where the first one is right: journal_check(),

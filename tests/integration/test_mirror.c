@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "lib/bed.h"
+#include "journal_maintain.h"
 
 #define BYTES 9000u
 
@@ -43,9 +44,9 @@ static void find_legs(struct bed *bed)
 
 /* where the payload of @seed is in the file of a leg; past the page cache's back: the
  * journal reads directly */
-static off_t place_of(int leg, uint64_t seed)
+static off_t place_of_bytes(int leg, uint64_t seed, size_t bytes)
 {
-	uint8_t *payload = bed_payload(BYTES, seed), *all, *at;
+	uint8_t *payload = bed_payload(bytes, seed), *all, *at;
 	struct stat st;
 	int fd = open(legs[leg], O_RDONLY | O_CLOEXEC);
 	off_t offset;
@@ -54,7 +55,7 @@ static off_t place_of(int leg, uint64_t seed)
 	all = malloc((size_t)st.st_size);
 	assert_int_equal(read(fd, all, (size_t)st.st_size), st.st_size);
 	close(fd);
-	at = memmem(all, (size_t)st.st_size, payload, BYTES);
+	at = memmem(all, (size_t)st.st_size, payload, bytes);
 	assert_non_null(at);
 	offset = at - all;
 	free(all);
@@ -62,9 +63,13 @@ static off_t place_of(int leg, uint64_t seed)
 	return offset;
 }
 
-static void spoil(int leg, uint64_t seed)
+static off_t place_of(int leg, uint64_t seed)
 {
-	off_t at = place_of(leg, seed) + 4500;
+	return place_of_bytes(leg, seed, BYTES);
+}
+
+static void spoil_at(int leg, off_t at)
+{
 	int fd = open(legs[leg], O_RDWR | O_CLOEXEC);
 	uint8_t byte;
 
@@ -73,6 +78,11 @@ static void spoil(int leg, uint64_t seed)
 	assert_int_equal(pwrite(fd, &byte, 1, at), 1);
 	assert_int_equal(fsync(fd), 0);
 	close(fd);
+}
+
+static void spoil(int leg, uint64_t seed)
+{
+	spoil_at(leg, place_of(leg, seed) + 4500);
 }
 
 static struct journal_leg leg_of(struct bed *bed, int leg)
@@ -209,6 +219,38 @@ static void who_only_reads_repairs_nothing(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+#define SMALL 100u
+#define SMALLS 16u
+
+/* Several records share a block, and of two such each is good on another leg: who repairs
+ * the one does not write the other one's damage over what is good of it. */
+static void neighbours_keep_what_they_have(enum bed_medium medium)
+{
+	static const struct journal_maintain_options at_once = { 1, 1, 0 };
+	struct journal_receipt receipt;
+	uint64_t small[SMALLS];
+	struct bed bed;
+	uint64_t i;
+
+	bed_make_mirrored(&bed, medium);
+	find_legs(&bed);
+	for (i = 0; i < SMALLS; i++) {
+		assert_int_equal(bed_put(&bed, NULL, SMALL, i, JOURNAL_PATH_STAGED, &receipt), 0);
+		small[i] = receipt.id;
+	}
+	for (i = 0; i < 8; i++)
+		assert_int_equal(journal_maintain(bed.j, &at_once, NULL), 0);
+	for (i = 0; i < SMALLS; i++)
+		spoil_at((int)(i & 1), place_of_bytes((int)(i & 1), i, SMALL) + 50);
+	for (i = 0; i < 4 * SMALLS; i++)
+		assert_int_equal(bed_verify(bed.j, small[i % SMALLS], SMALL, i % SMALLS), 0);
+	for (i = 0; i < SMALLS; i++)
+		(void)place_of_bytes((int)(i & 1), i, SMALL);
+	assert_int_equal(bed_info(&bed).copies_repaired, SMALLS);
+	bed_check(&bed, 0);
+	bed_remove(&bed);
+}
+
 /* Both are bad: lost, as without a mirror, and nothing is "repaired" from either. */
 static void both_copies_are_damaged(enum bed_medium medium)
 {
@@ -280,6 +322,8 @@ int main(void)
 		{ "reads_with_deep_queues_do", reads_with_deep_queues_do, MEDIA },
 		{ "an_open_does", an_open_does, MEDIA },
 		{ "who_only_reads_repairs_nothing", who_only_reads_repairs_nothing, MEDIA },
+		{ "neighbours_keep_what_they_have", neighbours_keep_what_they_have,
+		  1u << BED_PMEM },
 		{ "both_copies_are_damaged", both_copies_are_damaged, MEDIA },
 		{ "a_leg_that_goes_is_left_for_all", a_leg_that_goes_is_left_for_all, MEDIA },
 		{ "no_leg_no_answer", no_leg_no_answer, MEDIA },

@@ -232,6 +232,19 @@ no_leg_that_was_left_outlives_its_journal()
 	[ ! -e "$d" ] || wrong "$(ls "$d")"
 }
 
+destaged() # destaged DIR: what was in NVRAM is in the log
+{
+	local server i
+	"$JNL" serve --age 1 --fill 1 --interval 10 "$1" &
+	server=$!
+	for ((i = 0; i < 500; i++)); do
+		grep -aq "message 5" "$1".a/* && break
+		sleep 0.02
+	done
+	kill "$server"
+	wait "$server"
+}
+
 # of two records in one block each is good on another leg
 neighbours() # neighbours KIND
 {
@@ -246,6 +259,7 @@ neighbours() # neighbours KIND
 	for n in 1 2 3 4 5; do
 		printf %s "$(cat "$d.$n")" >"$d.$n"
 	done
+	[ "$1" = file ] || destaged "$d"
 	expect 0 "$JNL" check "$d"
 	spoil "$d".a/* "message 2"
 	spoil "$d".b/* "message 3"
