@@ -76,7 +76,8 @@ struct journal_resized {
  * Return: 0, or (with the steps before done)
  * -EINVAL   what is wanted makes no sense: the text says what does
  * -EBUSY    somebody resizes it already: the text has the pid; or transactions in what
- *           is to go cannot be moved now, or processes that are stopped hold segments open
+ *           is to go cannot be moved now, or processes that are stopped hold segments open;
+ *           or a device that is to be added is one of its logs
  * -ENOSPC   less than what lives needs: the text, and bytes_least, say how much that is;
  *           or no space left for a log
  * -EEXIST   other content where a new log is to be: see force

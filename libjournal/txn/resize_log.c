@@ -24,12 +24,27 @@
 
 /* ---- where ------------------------------------------------------------------------- */
 
+/* Also under another name.  Without this, who gives a command again, with --force, would
+ * write over what he has added. */
+static int log_is_new(struct resize *r, const char *path, const struct stat *st)
+{
+	struct stat other;
+	uint32_t log;
+
+	for (log = 0; log < r->conf.log_count; log++)
+		if (conf_has_log(&r->conf, log) && !stat(r->conf.logs[log], &other) &&
+		    S_ISBLK(other.st_mode) && other.st_rdev == st->st_rdev)
+			return journal_say(r->j, -EBUSY, "%s: is a log of this journal already",
+					   path);
+	return 0;
+}
+
 static int log_name(struct resize *r, const char *path, uint32_t log, char out[PATH_MAX],
 		    bool *device)
 {
 	char real[PATH_MAX], uuid[37];
 	struct stat st;
-	int used;
+	int used, error;
 
 	if (!realpath(path, real) || stat(real, &st))
 		return message_errno(journal_message(r->j), -errno, "%s", path);
@@ -37,6 +52,9 @@ static int log_name(struct resize *r, const char *path, uint32_t log, char out[P
 	if (!*device && !S_ISDIR(st.st_mode))
 		return journal_say(r->j, -EINVAL, "%s: a log is a directory or a block device",
 				   path);
+	error = *device ? log_is_new(r, path, &st) : 0;
+	if (error)
+		return error;
 	uuid_print(r->j->conf.uuid, uuid);
 	used = *device ? snprintf(out, PATH_MAX, "%s", real) :
 			 snprintf(out, PATH_MAX, "%s/journal-%s-%u.log", real, uuid, log + 1);
