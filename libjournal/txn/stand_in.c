@@ -140,15 +140,15 @@ static void stand_in_ready(struct journal *j, struct marker_store *store)
 int stand_in_permissions(const struct journal *j, const char *path, struct message *why)
 {
 	char conf[PATH_MAX];
-	struct stat like;
+	struct stat like, st;
 	int error = conf_path(j->dir, CONF_NAME, conf, why);
 
 	if (error)
 		return error;
-	if (access(path, F_OK))
+	if (stat(path, &st))
 		return 0; /* no file of the system's */
-	if (stat(conf, &like) ||
-	    (like.st_gid != getegid() && chown(path, (uid_t)-1, like.st_gid)) ||
+	/* not ours: a directory may hand its own group down */
+	if (stat(conf, &like) || (like.st_gid != st.st_gid && chown(path, (uid_t)-1, like.st_gid)) ||
 	    chmod(path, like.st_mode & 0777))
 		return message_errno(why, -errno, "%s: permissions", path);
 	return 0;
