@@ -15,6 +15,7 @@
 #include "txn/left.h"
 #include "txn/member.h"
 #include "txn/remove.h"
+#include "txn/return_left.h"
 #include "txn/shared_file.h"
 
 static int destroy_remove(struct destroy *d, const char *path)
@@ -84,15 +85,28 @@ static int destroy_peers(struct destroy *d)
 /* What who was killed while he replaced journal.conf has left. */
 static void destroy_unfinished(struct destroy *d)
 {
-	static const char prefix[] = CONF_NAME ".new";
+	static const char prefix[] = CONF_NAME ".new", resized[] = CONF_NAME CONF_RESIZED;
 	DIR *directory = opendir(d->dir);
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory)))
-		if (!strncmp(entry->d_name, prefix, sizeof(prefix) - 1))
+		if (!strncmp(entry->d_name, prefix, sizeof(prefix) - 1) ||
+		    !strcmp(entry->d_name, resized))
 			(void)unlinkat(dirfd(directory), entry->d_name, 0);
 	if (directory)
 		closedir(directory);
+}
+
+/* On the way back to NVRAM. */
+static void destroy_returned(struct destroy *d)
+{
+	char path[PATH_MAX];
+
+	return_left_remove(strchr(d->conf.marker, ':') + 1);
+	if (d->conf.return_to[0])
+		return_left_remove(strchr(d->conf.return_to, ':') + 1);
+	if (!conf_path(d->dir, CONF_NAME, path, d->message))
+		return_left_remove(path);
 }
 
 static int destroy_files(struct destroy *d)
@@ -105,8 +119,10 @@ static int destroy_files(struct destroy *d)
 
 	if (!error)
 		destroy_shared(d);
-	if (!error)
+	if (!error) {
 		destroy_unfinished(d);
+		destroy_returned(d);
+	}
 	for (log = 0; log < d->conf.log_count && !error; log++)
 		error = left_forget(d->dir, d->conf.uuid, log, 0);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && !error; i++) {

@@ -13,6 +13,7 @@
 #include "txn/health.h"
 #include "txn/line.h"
 #include "txn/media.h"
+#include "txn/return_left.h"
 #include "txn/stand_in.h"
 
 int return_path(const struct view_shared *v, const char *suffix, char path[PATH_MAX])
@@ -243,6 +244,18 @@ void return_undo(struct journal *j, uint32_t view)
 	atomic_store(&v->lease, 0);
 }
 
+/* Who was killed in this has left a second medium: without room for a third there would be
+ * no way back any more.  Nobody else is at it: entry_conf(), and health is what it was. */
+static void return_clear(const struct journal *j, const struct view_shared *v)
+{
+	char path[PATH_MAX];
+
+	if (!return_path(v, "", path))
+		return_left_remove(path);
+	if (!conf_path(j->dir, CONF_NAME, path, NULL))
+		return_left_remove(path);
+}
+
 int return_make(struct journal *j, uint64_t word, const struct return_where *where,
 		uint32_t *view)
 {
@@ -255,6 +268,7 @@ int return_make(struct journal *j, uint64_t word, const struct return_where *whe
 		return error;
 	v = shared_view(j, *view);
 	return_describe(j, word, where, v);
+	return_clear(j, v);
 	error = return_incarnation(j);
 	if (!error)
 		error = return_medium(j, v);

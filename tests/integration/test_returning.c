@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,6 +106,69 @@ static void an_open_one_is_committed(void **state)
 	model_verify_reopened(&model, &bed);
 	free(payload);
 	model_free(&model);
+	bed_remove(&bed);
+}
+
+/* ---- what it leaves -------------------------------------------------------------------- */
+
+static const char *left(const char *path, const char *suffix)
+{
+	static char name[PATH_MAX + 32];
+
+	(void)snprintf(name, sizeof(name), "%s%s", path, suffix);
+	return name;
+}
+
+static void leave(const char *path, const char *suffix)
+{
+	FILE *file = fopen(left(path, suffix), "w");
+
+	assert_non_null(file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void what_the_killed_have_left_goes(void **state)
+{
+	char conf[PATH_MAX + 16];
+	struct bed bed;
+
+	(void)state;
+	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
+	(void)snprintf(conf, sizeof(conf), "%s/journal.conf", bed.dir);
+	leave(bed.marker, ".return-7-31");
+	leave(conf, ".return-7-31");
+	leave(bed.marker, ".return-7-31.mine");
+	leave(bed.marker, ".return-mine");
+	goes_down(&bed);
+	comes_back(&bed);
+	assert_int_equal(access(left(bed.marker, ".return-7-31"), F_OK), -1);
+	assert_int_equal(access(left(conf, ".return-7-31"), F_OK), -1);
+	assert_int_equal(unlink(left(bed.marker, ".return-7-31.mine")), 0);
+	assert_int_equal(unlink(left(bed.marker, ".return-mine")), 0);
+	bed_remove(&bed);
+}
+
+/* Whatever the directory hands down. */
+static void the_new_medium_has_the_journals_group(void **state)
+{
+	struct stat before, after;
+	struct bed bed;
+
+	(void)state;
+	bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
+	if (chown(bed.memory.directory, (uid_t)-1, getegid() + 1)) {
+		printf("skip: another group: %s\n", strerror(errno));
+		bed_remove(&bed);
+		skip();
+	}
+	assert_int_equal(chmod(bed.memory.directory, 02700), 0);
+	assert_int_equal(stat(bed.marker, &before), 0);
+	goes_down(&bed);
+	comes_back(&bed);
+	assert_int_equal(stat(bed.marker, &after), 0);
+	assert_int_equal(after.st_gid, before.st_gid);
+	assert_int_equal(after.st_mode, before.st_mode);
+	assert_true(after.st_ino != before.st_ino);
 	bed_remove(&bed);
 }
 
@@ -368,6 +432,8 @@ int main(void)
 		cmocka_unit_test(an_open_one_is_committed),
 		cmocka_unit_test(threads_go_on),
 		cmocka_unit_test(those_who_come_later_and_those_who_only_read),
+		cmocka_unit_test(what_the_killed_have_left_goes),
+		cmocka_unit_test(the_new_medium_has_the_journals_group),
 		cmocka_unit_test(p14_processes_go_on_when_nvram_comes_back),
 		cmocka_unit_test(p14_processes_that_are_killed_when_nvram_comes_back),
 		cmocka_unit_test(processes_go_on_when_the_marker_is_set),
