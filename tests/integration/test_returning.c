@@ -139,8 +139,8 @@ static void what_the_killed_have_left_goes(void **state)
 	leave(conf, ".return-7-31");
 	leave(bed.marker, ".return-7-31.mine");
 	leave(bed.marker, ".return-mine");
-	goes_down(&bed);
-	comes_back(&bed);
+	turns_goes_down(&bed);
+	turns_comes_back(&bed);
 	assert_int_equal(access(left(bed.marker, ".return-7-31"), F_OK), -1);
 	assert_int_equal(access(left(conf, ".return-7-31"), F_OK), -1);
 	assert_int_equal(unlink(left(bed.marker, ".return-7-31.mine")), 0);
@@ -163,8 +163,8 @@ static void the_new_medium_has_the_journals_group(void **state)
 	}
 	assert_int_equal(chmod(bed.memory.directory, 02700), 0);
 	assert_int_equal(stat(bed.marker, &before), 0);
-	goes_down(&bed);
-	comes_back(&bed);
+	turns_goes_down(&bed);
+	turns_comes_back(&bed);
 	assert_int_equal(stat(bed.marker, &after), 0);
 	assert_int_equal(after.st_gid, before.st_gid);
 	assert_int_equal(after.st_mode, before.st_mode);

@@ -49,6 +49,8 @@ static void a_device_is_added_once(void **state)
 	model_make(&model);
 	assert_int_equal(added(&bed, disk.device), 0);
 	put_some(&bed, &model);
+	/* who has made it holds the device exclusively */
+	bed_reopen(&bed);
 	assert_int_equal(symlink(disk.device, scratch_path(&bed.disk, "again", again)), 0);
 	assert_int_equal(added(&bed, disk.device), -EBUSY);
 	assert_non_null(strstr(journal_error(bed.j), "is a log of this journal already"));
