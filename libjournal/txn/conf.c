@@ -367,9 +367,19 @@ static int conf_temporary(const char *dir, char temporary[PATH_MAX], FILE **file
 	return message_errno(message, -ENOMEM, "%s", temporary);
 }
 
+/* As @like's, if there is one.  Only root may give the owner; who may not give the group
+ * keeps his own, and then the owner's access counts. */
+static int conf_own(int fd, const struct stat *like, unsigned int mode)
+{
+	bool given = !like || !fchown(fd, like->st_uid, like->st_gid) ||
+		     !fchown(fd, (uid_t)-1, like->st_gid);
+
+	return fchmod(fd, given ? mode : mode & ~0070u) ? -errno : 0;
+}
+
 /* Into a file of its own, durably; its name is left in @temporary. */
 static int conf_write_beside(const char *dir, const struct conf *conf, unsigned int mode,
-			     gid_t group, char temporary[PATH_MAX], struct message *message)
+			     const struct stat *like, char temporary[PATH_MAX], struct message *message)
 {
 	FILE *file = NULL;
 	int error = conf_check_paths(dir, conf, message);
@@ -378,11 +388,7 @@ static int conf_write_beside(const char *dir, const struct conf *conf, unsigned 
 		error = conf_temporary(dir, temporary, &file, message);
 	if (error)
 		return error;
-	/* who may not give it away keeps his own group: the owner's access counts */
-	if (group != (gid_t)-1 && fchown(fileno(file), (uid_t)-1, group))
-		mode &= ~0070u;
-	if (fchmod(fileno(file), mode))
-		error = -errno;
+	error = conf_own(fileno(file), like, mode);
 	if (!error)
 		error = conf_print(file, dir, conf);
 	if (fclose(file) && !error)
@@ -393,14 +399,14 @@ static int conf_write_beside(const char *dir, const struct conf *conf, unsigned 
 	return message_errno(message, error, "%s", temporary);
 }
 
-static int conf_write_as(const char *dir, const struct conf *conf, unsigned int mode, gid_t group,
-			 struct message *message)
+static int conf_write_as(const char *dir, const struct conf *conf, unsigned int mode,
+			 const struct stat *like, struct message *message)
 {
 	char path[PATH_MAX], temporary[PATH_MAX];
 	int error = conf_path(dir, CONF_NAME, path, message);
 
 	if (!error)
-		error = conf_write_beside(dir, conf, mode, group, temporary, message);
+		error = conf_write_beside(dir, conf, mode, like, temporary, message);
 	if (error)
 		return error;
 	error = conf_replace(dir, temporary, path);
@@ -413,7 +419,7 @@ static int conf_write_as(const char *dir, const struct conf *conf, unsigned int 
 int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
 	       struct message *message)
 {
-	return conf_write_as(dir, conf, mode, (gid_t)-1, message);
+	return conf_write_as(dir, conf, mode, NULL, message);
 }
 
 static int conf_suffixed(const char *dir, const char *suffix, char out[PATH_MAX],
@@ -425,7 +431,7 @@ static int conf_suffixed(const char *dir, const char *suffix, char out[PATH_MAX]
 	return conf_path(dir, name, out, message);
 }
 
-/* @path: of journal.conf, as whose group and mode it will be */
+/* @path: of journal.conf, as whose owner, group and mode it will be */
 static int conf_like(const char *dir, char path[PATH_MAX], struct stat *st,
 		     struct message *message)
 {
@@ -442,7 +448,7 @@ int conf_rewrite(const char *dir, const struct conf *conf, struct message *messa
 	struct stat st;
 	int error = conf_like(dir, path, &st, message);
 
-	return error ? error : conf_write_as(dir, conf, st.st_mode & 0777, st.st_gid, message);
+	return error ? error : conf_write_as(dir, conf, st.st_mode & 0777, &st, message);
 }
 
 int conf_prepare(const char *dir, const struct conf *conf, const char *suffix,
@@ -455,7 +461,7 @@ int conf_prepare(const char *dir, const struct conf *conf, const char *suffix,
 	if (!error)
 		error = conf_suffixed(dir, suffix, name, message);
 	if (!error)
-		error = conf_write_beside(dir, conf, st.st_mode & 0777, st.st_gid, temporary,
+		error = conf_write_beside(dir, conf, st.st_mode & 0777, &st, temporary,
 					  message);
 	if (error || !rename(temporary, name))
 		return error;

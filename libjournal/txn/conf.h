@@ -66,7 +66,7 @@ int conf_read(const char *dir, struct conf *conf, struct message *message);
 int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
 	       struct message *message);
 
-/* the same, with group and mode of the one that is there.  Several may do so at once. */
+/* the same, with owner, group and mode of the one that is there.  Several may do so at once. */
 int conf_rewrite(const char *dir, const struct conf *conf, struct message *message);
 
 /*

@@ -11,6 +11,7 @@
 #include "txn/entry.h"
 #include "txn/found.h"
 #include "txn/left.h"
+#include "txn/like.h"
 #include "txn/log_open.h"
 #include "txn/logs.h"
 #include "txn/open_impl.h"
@@ -97,14 +98,13 @@ static void mirroring_found(void *context, const struct journal_finding *finding
 static int mirroring_permissions(struct mirroring *m, const char *like, const char *path)
 {
 	struct stat from, to;
+	int error;
 
 	if (stat(like, &from) || stat(path, &to) || !S_ISREG(from.st_mode) ||
 	    !S_ISREG(to.st_mode))
 		return 0;
-	if ((from.st_gid != to.st_gid && chown(path, (uid_t)-1, from.st_gid)) ||
-	    chmod(path, from.st_mode & 0777))
-		return message_errno(m->message, -errno, "%s: group and mode", path);
-	return 0;
+	error = like_file(path, &from);
+	return error ? message_errno(m->message, error, "%s: group and mode", path) : 0;
 }
 
 /* Its head says that it has all: there is nothing to add. */

@@ -16,6 +16,7 @@
 #include "backends.h"
 #include "format/features.h"
 #include "txn/clock.h"
+#include "txn/like.h"
 #include "txn/logs.h"
 #include "txn/media.h"
 #include "txn/remove.h"
@@ -89,9 +90,7 @@ static int log_like(const struct resize *r, const char *path)
 		return -EIO;
 	if (!S_ISREG(st.st_mode))
 		return 0;
-	if (st.st_gid != like.st_gid && chown(path, (uid_t)-1, like.st_gid))
-		return -errno;
-	return chmod(path, like.st_mode & 0777) ? -errno : 0;
+	return like_file(path, &like);
 }
 
 /* ---- making it ----------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backends.h"
+#include "txn/like.h"
 #include "txn/media.h"
 #include "txn/set_marker_impl.h"
 
@@ -57,11 +58,7 @@ static int set_marker_permissions(const char *path, const struct stat *like)
 {
 	struct stat st;
 
-	if (stat(path, &st) || !S_ISREG(st.st_mode))
-		return 0;
-	if (st.st_gid != like->st_gid && chown(path, (uid_t)-1, like->st_gid))
-		return -errno;
-	return chmod(path, like->st_mode & 0777) ? -errno : 0;
+	return stat(path, &st) || !S_ISREG(st.st_mode) ? 0 : like_file(path, like);
 }
 
 /* ---- journal.conf --------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "backends.h"
 #include "format/features.h"
 #include "txn/clock.h"
+#include "txn/like.h"
 #include "txn/line.h"
 #include "txn/media.h"
 
@@ -140,18 +141,15 @@ static void stand_in_ready(struct journal *j, struct marker_store *store)
 int stand_in_permissions(const struct journal *j, const char *path, struct message *why)
 {
 	char conf[PATH_MAX];
-	struct stat like, st;
+	struct stat like;
 	int error = conf_path(j->dir, CONF_NAME, conf, why);
 
 	if (error)
 		return error;
-	if (stat(path, &st))
+	if (access(path, F_OK))
 		return 0; /* no file of the system's */
-	/* not ours: a directory may hand its own group down */
-	if (stat(conf, &like) || (like.st_gid != st.st_gid && chown(path, (uid_t)-1, like.st_gid)) ||
-	    chmod(path, like.st_mode & 0777))
-		return message_errno(why, -errno, "%s: permissions", path);
-	return 0;
+	error = stat(conf, &like) ? -errno : like_file(path, &like);
+	return error ? message_errno(why, error, "%s: permissions", path) : 0;
 }
 
 static int stand_in_make(struct journal *j, const char *uri, struct message *why)
