@@ -327,7 +327,7 @@ tsan: need-test
 valgrind: need-valgrind
 	+$(Q)$(AGAIN) run-check BUILD=$(BUILD)/valgrind OPT="-O1 -g" \
 		CPPFLAGS="-Itests/lib/valgrind $(CPPFLAGS)" \
-		WRAP=valgrind HANG_S=3600 $(call share,20)
+		WRAP=valgrind HANG_S=7200 $(call share,20)
 # as long as told, each target with another seed every time it is called
 FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= $(shell date +%s)
