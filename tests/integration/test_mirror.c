@@ -20,7 +20,6 @@
 #include <cmocka.h>
 
 #include "lib/bed.h"
-#include "journal_maintain.h"
 
 #define BYTES 9000u
 

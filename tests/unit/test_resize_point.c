@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -83,28 +82,40 @@ static void next_call(pid_t pid)
 	} while (WSTOPSIG(status) != (SIGTRAP | 0x80));
 }
 
-/* It begins to give a file the name journal.conf. */
-static bool is_at_the_point(pid_t pid)
+/* @text: of the process, or empty */
+static void text_at(pid_t pid, uint64_t address, char text[PATH_MAX])
+{
+	struct iovec here = { text, PATH_MAX - 1 };
+	struct iovec there = { (void *)(uintptr_t)address, PATH_MAX - 1 };
+
+	memset(text, 0, PATH_MAX);
+	(void)process_vm_readv(pid, &here, 1, &there, 1, 0);
+}
+
+static bool is_renamed(pid_t pid, uint64_t from, uint64_t to)
 {
 	static const char name[] = "/" CONF_NAME;
-	struct ptrace_syscall_info info;
-	char to[PATH_MAX] = "";
-	struct iovec here = { to, sizeof(to) - 1 }, there = { NULL, sizeof(to) - 1 };
+	char text[PATH_MAX];
 	size_t length;
 
+	text_at(pid, from, text);
+	if (!text[0])
+		return false;
+	text_at(pid, to, text);
+	length = strlen(text);
+	return length >= strlen(name) && !strcmp(text + length - strlen(name), name);
+}
+
+/* It begins to give a file the name journal.conf: by rename(), which not all machines
+ * have, or renameat(), whatever their numbers. */
+static bool is_at_the_point(pid_t pid)
+{
+	struct ptrace_syscall_info info;
+
 	assert_true(ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) > 0);
-	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
-		return false;
-#ifdef SYS_rename
-	if (info.entry.nr == SYS_rename)
-		there.iov_base = (void *)(uintptr_t)info.entry.args[1];
-#endif
-	if (info.entry.nr == SYS_renameat2 || info.entry.nr == SYS_renameat)
-		there.iov_base = (void *)(uintptr_t)info.entry.args[3];
-	if (!there.iov_base || process_vm_readv(pid, &here, 1, &there, 1, 0) <= 0)
-		return false;
-	length = strlen(to);
-	return length >= strlen(name) && !strcmp(to + length - strlen(name), name);
+	return info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+	       (is_renamed(pid, info.entry.args[0], info.entry.args[1]) ||
+		is_renamed(pid, info.entry.args[1], info.entry.args[3]));
 }
 
 static void goes_to_the_point(pid_t pid)
