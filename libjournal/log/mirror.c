@@ -102,6 +102,19 @@ static void take_counters(struct mirror *m)
 	atomic_store_explicit(&own->unsynced, leg->unsynced, memory_order_relaxed);
 }
 
+/* of all who share it: as the legs have counted */
+static const struct log_store *mirror_counter(const struct log_store *store, size_t counter)
+{
+	const struct mirror *m = (const struct mirror *)store;
+	bool durable = counter == offsetof(struct log_counters, flushes) ||
+		       counter == offsetof(struct log_counters, merged) ||
+		       counter == offsetof(struct log_counters, dsyncs) ||
+		       counter == offsetof(struct log_counters, unsynced) ||
+		       counter == offsetof(struct log_counters, async);
+
+	return store->shared_counters && durable ? m->leg[mirror_in_use(m) == 2] : NULL;
+}
+
 /* @count 0: a flush */
 static int both(struct mirror *m, struct log_io *io, unsigned int count, bool durable)
 {
@@ -302,6 +315,7 @@ const struct log_store_ops mirror_ops = {
 	.queue = mirror_queue_open,
 	.flush = mirror_flush,
 	.share = mirror_share,
+	.counter = mirror_counter,
 	.buffer = mirror_buffer,
 	.buffer_done = mirror_buffer_done,
 	.close = mirror_close,

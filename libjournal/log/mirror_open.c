@@ -322,8 +322,10 @@ int log_mirror_join(const struct log_legs_of *of, unsigned int flags, struct log
 	m->store.shared_counters = share->counters;
 	for (i = 0; i < LEGS && !error; i++)
 		error = leg_join(m, i, flags, share, message);
-	if (!error && !m->there)
-		error = message_set(message, -ENODEV, "%s: neither leg is there", m->path[0]);
+	/* with nothing to read or write he would fail, and the log with him, for all */
+	if (!error && !mirror_readable(m))
+		error = message_set(message, -ENODEV, "no leg that is up to date is to be had: "
+				    "%.200s", m->leg[mirror_in_use(m) == 2]->evidence);
 	if (error) {
 		mirror_ops.close(&m->store);
 		return error;

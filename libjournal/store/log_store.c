@@ -158,8 +158,12 @@ static uint64_t counted_in(const struct log_counters *counters, size_t counter)
 
 uint64_t log_store_counted(const struct log_store *store, size_t counter)
 {
+	const struct log_store *by = store->ops->counter ? store->ops->counter(store, counter) :
+							   NULL;
 	uint64_t sum = 0;
 
+	if (by)
+		return log_store_counted(by, counter);
 	if (!store->shared_counters)
 		return counted_in(&store->counters, counter);
 	for (unsigned int i = 0; i < LOG_COUNTER_SHARDS; i++)

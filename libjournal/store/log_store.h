@@ -124,6 +124,9 @@ struct log_store_ops {
 	/* what others may join, LOG_SHARES of them; it stays until close.  NULL: not to be
 	 * shared */
 	void (*share)(struct log_store *store, struct log_share *share);
+	/* NULL, or what it has not counted itself: log_store_counted() of who did, of its
+	 * own stores.  Return: that one; NULL: itself */
+	const struct log_store *(*counter)(const struct log_store *store, size_t counter);
 	/* a buffer of LOG_BUFFER_BYTES from the pool, or NULL for want of memory */
 	void *(*buffer)(struct log_store *store);
 	void (*buffer_done)(struct log_store *store, void *buffer);

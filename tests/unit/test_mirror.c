@@ -198,6 +198,36 @@ static void two_processes_leave_one_leg_at_most(void **state)
 	free(share);
 }
 
+/* To whom only the leg that was left is there: he must not join, or the log, which goes on
+ * with the other one, would fail with his first write, for all. */
+static void who_has_only_the_old_leg_does_not_join(void **state)
+{
+	struct mirror_place *p = *state;
+	struct log_share *share = aligned_alloc(128, LOG_SHARES * sizeof(*share));
+	struct log_store *second = NULL;
+	unsigned int flags;
+
+	memset(share, 0, LOG_SHARES * sizeof(*share));
+	p->of.open = log_file_open;
+	assert_int_equal(mirror_place_reopen(p, 0), 0);
+	log_store_share(p->store, share);
+	log_store_fail(mirror_of(p->store)->leg[0], -EIO);
+	assert_int_equal(mirror_place_put(p, 2, 2), 0);
+	mirror_place_hide(p, 1, false);
+	for (flags = 0; flags <= LOG_RDONLY; flags += LOG_RDONLY) {
+		assert_int_equal(log_mirror_join(&p->of, flags, share, &second, &p->message),
+				 -ENODEV);
+		assert_non_null(strstr(p->message.text, p->path[1]));
+		assert_null(second);
+	}
+	mirror_place_hide(p, 1, true);
+	assert_int_equal(log_mirror_join(&p->of, 0, share, &second, &p->message), 0);
+	assert_int_equal(second->copies->good(second), 2);
+	log_store_close(second);
+	mirror_place_close(p);
+	free(share);
+}
+
 /* ---- reading ---------------------------------------------------------------------- */
 
 static void reads_go_to_both(void **state)
@@ -430,6 +460,7 @@ int main(void)
 		MIRROR_TEST(without_the_mark_nothing_counts),
 		MIRROR_TEST(both_legs_fail),
 		MIRROR_TEST(two_processes_leave_one_leg_at_most),
+		MIRROR_TEST(who_has_only_the_old_leg_does_not_join),
 		MIRROR_TEST(reads_go_to_both),
 		MIRROR_TEST(what_one_cannot_read_the_other_can),
 		MIRROR_TEST(a_copy_by_itself),
