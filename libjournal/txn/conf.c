@@ -379,7 +379,8 @@ static int conf_own(int fd, const struct stat *like, unsigned int mode)
 
 /* Into a file of its own, durably; its name is left in @temporary. */
 static int conf_write_beside(const char *dir, const struct conf *conf, unsigned int mode,
-			     const struct stat *like, char temporary[PATH_MAX], struct message *message)
+			     const struct stat *like, char temporary[PATH_MAX],
+			     struct message *message)
 {
 	FILE *file = NULL;
 	int error = conf_check_paths(dir, conf, message);
