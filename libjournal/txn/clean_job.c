@@ -4,10 +4,12 @@
 #include <time.h>
 
 #include "txn/clock.h"
+#include "txn/member.h"
 #include "txn/reserve.h"
 
 #define MOMENT_NS   500000
 #define PATIENCE_NS 50000000ull
+#define SLOW_NS     2000000000ull /* on a busy disk, before the log is called full */
 
 /* Whoever finds it tells all: then nobody else has to look for so long. */
 static bool job_is_stopped(struct journal *j, uint32_t number)
@@ -77,16 +79,33 @@ void clean_job_give(struct clean_job *job)
 	atomic_store(&job->who, 0);
 }
 
+/* One that has not gone on for long is slow, not stopped.  The kernel is asked: else a busy
+ * disk would make the log full. */
+static bool jobs_are_slow(const struct journal *j)
+{
+	uint32_t i, who;
+
+	for (i = 0; i < CLEAN_JOBS; i++) {
+		who = atomic_load(&j->shared->clean[i].who);
+		if (who && !member_is_stopped(j, who))
+			return true;
+	}
+	return false;
+}
+
 bool clean_job_wait(struct journal *j)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+	uint64_t end = clock_monotonic_ns() + SLOW_NS;
 	struct clean_job *job;
 	bool busy;
 
 	for (;;) {
 		job = job_free(j, &busy);
-		if (!busy)
-			return job;
+		if (job)
+			return true;
+		if (!busy && (clock_monotonic_ns() > end || !jobs_are_slow(j)))
+			return false;
 		nanosleep(&moment, NULL);
 	}
 }

@@ -26,7 +26,8 @@ static inline void clean_job_beat(struct clean_job *job)
 }
 
 /* Another one is at it, and done in a moment; or stopped, and then not waited for for
- * longer than that takes to be known.  Return: whether there may be one to be had. */
+ * longer than that takes to be known; or slow, and then waited for for two seconds.
+ * Return: whether there may be one to be had. */
 bool clean_job_wait(struct journal *j);
 
 /* somebody else has it in his hands */

@@ -229,6 +229,25 @@ uint32_t member_count(const struct journal *j)
 	return members;
 }
 
+bool member_is_stopped(const struct journal *j, uint32_t number)
+{
+	char path[64], text[1024] = "";
+	const char *at;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat",
+		       atomic_load(&j->members[number].pid));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	/* pid (name) state: R, S and D go on */
+	at = strrchr(text, ')');
+	return !at || at[1] != ' ' || !at[2] || !strchr("RSD", at[2]);
+}
+
 int member_some_pid(const struct journal *j)
 {
 	uint32_t number;

@@ -60,6 +60,13 @@ uint32_t member_count(const struct journal *j);
 /* the pid of one of them, 0 if there is none */
 int member_some_pid(const struct journal *j);
 
+/**
+ * member_is_stopped() - whether its process has been stopped by a signal or a debugger
+ * Return: also true if that cannot be found out (no /proc; it is in another pid namespace).
+ * System calls.
+ */
+bool member_is_stopped(const struct journal *j, uint32_t number);
+
 /* whether the process of member @number is gone.  System calls. */
 bool member_is_dead(const struct journal *j, uint32_t number);
 

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -54,6 +55,34 @@ static void one_who_dies_while_it_joins_takes_nothing_along(enum bed_medium medi
 	}
 	model_verify_reopened(&model, &bed);
 	model_free(&model);
+	bed_remove(&bed);
+}
+
+/* its process: stopped or not, by what the kernel says */
+static void a_stopped_one_is_known(enum bed_medium medium)
+{
+	struct bed bed;
+	pid_t pid;
+
+	bed_make(&bed, medium, 0, 0);
+	atomic_store(&bed.j->members[7].pid, (int)getpid());
+	assert_false(member_is_stopped(bed.j, 7));
+	pid = child_fork();
+	if (!pid) {
+		(void)raise(SIGSTOP);
+		for (;;)
+			(void)pause();
+	}
+	assert_int_equal(waitpid(pid, NULL, WUNTRACED), pid);
+	atomic_store(&bed.j->members[7].pid, (int)pid);
+	assert_true(member_is_stopped(bed.j, 7));
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	assert_int_equal(waitpid(pid, NULL, WCONTINUED), pid);
+	assert_false(member_is_stopped(bed.j, 7));
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	child_ends(pid, SIGKILL);
+	assert_true(member_is_stopped(bed.j, 7));
+	atomic_store(&bed.j->members[7].pid, 0);
 	bed_remove(&bed);
 }
 
@@ -274,6 +303,7 @@ static void another_handles_end_is_not_ours(enum bed_medium medium)
 int main(void)
 {
 	static const struct bed_test tests[] = {
+		{ "a_stopped_one_is_known", a_stopped_one_is_known, 1u << BED_FILE },
 		{ "one who dies while it joins takes nothing along",
 		  one_who_dies_while_it_joins_takes_nothing_along, SHARED_MEDIA },
 		{ "a member's word never comes again", a_members_word_never_comes_again,
