@@ -56,6 +56,9 @@ static int resize_want_logs(struct resize *r)
 	r->logs = conf_logs(&r->conf);
 	for (i = 0; i < o->remove_count; i++) {
 		error = resize_find_log(r, o->remove[i], &log);
+		/* one who was killed when only its file was to go yet */
+		if (error && resize_was_log(r, o->remove[i]))
+			continue;
 		if (error)
 			return error;
 		r->logs &= ~(1u << log);

@@ -64,6 +64,8 @@ int resize_trim(struct resize *r);
 int resize_add_log(struct resize *r, const char *path);
 /* the place of the log that @path names; Return: 0 or -ENOENT with the text */
 int resize_find_log(struct resize *r, const char *path, uint32_t *log);
+/* whether who was killed has left a log there that is not journal.conf's any more: it goes */
+bool resize_was_log(struct resize *r, const char *path);
 /* what is left of a log that is not journal.conf's any more */
 void resize_remove_file(struct resize *r, const char *path);
 

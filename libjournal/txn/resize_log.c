@@ -274,3 +274,39 @@ void resize_remove_file(struct resize *r, const char *path)
 	(void)backend_trim_log(path, 0, &ignored);
 	(void)remove_file(path);
 }
+
+/* No log of journal.conf's, by whatever name. */
+static bool log_is_left_there(const struct resize *r, const char *path)
+{
+	struct stat st, other;
+	uint32_t log;
+
+	if (!remove_is_log(path, r->j->conf.uuid) || stat(path, &st))
+		return false;
+	for (log = 0; log < r->conf.log_count; log++)
+		if (conf_has_log(&r->conf, log) &&
+		    (stat(r->conf.logs[log], &other) ||
+		     (other.st_dev == st.st_dev && other.st_ino == st.st_ino)))
+			return false;
+	return true;
+}
+
+bool resize_was_log(struct resize *r, const char *path)
+{
+	char name[PATH_MAX], uuid[37];
+	uint32_t i;
+	int used;
+	bool was = false;
+
+	uuid_print(r->j->conf.uuid, uuid);
+	for (i = 0; i <= JOURNAL_LOGS_MAX; i++) {
+		used = i ? snprintf(name, sizeof(name), "%s/journal-%s-%u.log", path, uuid, i) :
+			   snprintf(name, sizeof(name), "%s", path);
+		if (used >= (int)sizeof(name) || !log_is_left_there(r, name))
+			continue;
+		was = true;
+		if (!r->options->dry_run)
+			resize_remove_file(r, name);
+	}
+	return was;
+}

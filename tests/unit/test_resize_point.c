@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -242,12 +243,64 @@ static void p14_who_gives_nvram_up_is_late(void **state)
 	end(&bed, &model);
 }
 
+/* ---- who is killed behind his point ------------------------------------------------------- */
+
+static char other[PATH_MAX];
+
+static int adds(struct journal *j)
+{
+	const char *path = other;
+
+	return journal_resize(j, &(struct journal_resize_options){
+		.add = &path, .add_count = 1 }, NULL);
+}
+
+static int removes(struct journal *j)
+{
+	const char *path = other;
+
+	return journal_resize(j, &(struct journal_resize_options){
+		.remove = &path, .remove_count = 1 }, NULL);
+}
+
+/* What moved out of it is still to be read there. */
+static void the_file_of_a_log_goes_the_next_time(void **state)
+{
+	struct model model;
+	struct bed bed;
+	pid_t pid;
+
+	(void)state;
+	make(&bed, &model);
+	assert_int_equal(mkdir(scratch_path(&bed.disk, "other", other), 0700), 0);
+	assert_int_equal(adds(bed.j), 0);
+	pid = traced(bed.dir, removes);
+	if (!pid) {
+		bed_remove(&bed);
+		skip();
+	}
+	goes_to_the_point(pid);
+	next_call(pid);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	child_ends(pid, SIGKILL);
+	assert_int_equal(rmdir(other), -1);
+	assert_int_equal(removes(bed.j), 0);
+	assert_int_equal(rmdir(other), 0);
+	assert_int_equal(mkdir(other, 0700), 0);
+	/* there is none any more */
+	assert_int_equal(removes(bed.j), -ENOENT);
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(p14_who_resizes_is_killed_at_his_point),
 		cmocka_unit_test(p14_who_resizes_is_late_at_his_point),
 		cmocka_unit_test(p14_who_gives_nvram_up_is_late),
+		cmocka_unit_test(the_file_of_a_log_goes_the_next_time),
 	};
 
 	return cmocka_run_group_tests_name("test_resize_point", tests, NULL, NULL);
