@@ -19,13 +19,13 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/bed.h"
 #include "lib/child.h"
+#include "lib/traced.h"
 #include "lib/crowd.h"
 #include "lib/fault.h"
 
@@ -116,42 +116,15 @@ static void p14_processes_that_are_killed_when_nvram_is_given_up(void **state)
 static pid_t traced(const char *dir)
 {
 	struct journal *j;
-	int status;
-	pid_t pid = child_fork();
+	pid_t pid = traced_fork();
 
 	if (!pid) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			child_exit(77);
 		if (journal_open(dir, NULL, &j))
 			child_exit(1);
 		(void)raise(SIGSTOP);
 		child_exit(journal_distrust(j, "a test") || journal_close(j));
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-		printf("skip: ptrace: not allowed here\n");
-		return 0;
-	}
-	assert_true(WIFSTOPPED(status));
-	assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL,
-				PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), 0);
-	return pid;
-}
-
-/* Go on to the next system call's begin or end.  Return: false it has ended. */
-static bool next_call(pid_t pid)
-{
-	int status;
-
-	do {
-		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status) && WEXITSTATUS(status))
-			fail_msg("the process fails");
-		if (!WIFSTOPPED(status))
-			return false;
-	} while (WSTOPSIG(status) != (SIGTRAP | 0x80));
-	return true;
+	return traced_stands(pid) ? pid : 0;
 }
 
 static const struct {
@@ -198,7 +171,7 @@ static bool stands_at(uint32_t call, bool goes_on, uint32_t *calls)
 		skip();
 	}
 	for (*calls = 0; *calls < call && !ended; ++*calls)
-		ended = !next_call(pid);
+		ended = !traced_next(pid);
 	/* nobody waits for it, before NVRAM is given up or after */
 	put_some(&bed, &model, 10);
 	retire_one(&bed, &model, 0);

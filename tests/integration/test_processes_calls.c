@@ -16,14 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/bed.h"
 #include "lib/child.h"
+#include "lib/traced.h"
 #include "lib/crowd.h"
 
 #define BOUND_NS 20000000000ull
@@ -78,42 +77,15 @@ static int work(const char *dir, struct log *log)
 /* A process that stands before its work.  0: after a line "skip: ..." */
 static pid_t traced(const char *dir, struct log *log)
 {
-	int status;
 	pid_t pid;
 
 	memset(log, 0, sizeof(*log));
-	pid = child_fork();
+	pid = traced_fork();
 	if (!pid) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			_exit(77);
 		(void)raise(SIGSTOP);
 		_exit(work(dir, log));
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-		printf("skip: ptrace: not allowed here\n");
-		return 0;
-	}
-	assert_true(WIFSTOPPED(status));
-	assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL,
-				PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), 0);
-	return pid;
-}
-
-/* Go on to the next system call's begin or end.  Return: false it has ended. */
-static bool next_call(pid_t pid)
-{
-	int status;
-
-	do {
-		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status) && WEXITSTATUS(status))
-			fail_msg("the process fails");
-		if (!WIFSTOPPED(status))
-			return false;
-	} while (WSTOPSIG(status) != (SIGTRAP | 0x80));
-	return true;
+	return traced_stands(pid) ? pid : 0;
 }
 
 /* ---- beside one that stands ---------------------------------------------------------- */
@@ -140,7 +112,7 @@ static void others_go_on_beside_one_that_stands(enum bed_medium medium)
 	pid = traced(bed.dir, log);
 	if (!pid)
 		skip();
-	for (; next_call(pid); calls++) {
+	for (; traced_next(pid); calls++) {
 		/* with segments and checkpoints now and then, else small */
 		took = beside(&bed, calls % 16 ? 100 + calls : 700000, calls);
 		longest = took > longest ? took : longest;
@@ -197,7 +169,7 @@ static bool killed_at(struct bed *bed, struct log *log, uint32_t call)
 
 	assert_true(pid > 0);
 	for (i = 0; i < call; i++)
-		if (!next_call(pid))
+		if (!traced_next(pid))
 			return false;
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	child_ends(pid, SIGKILL);

@@ -15,13 +15,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/bed.h"
 #include "lib/child.h"
+#include "lib/traced.h"
 #include "lib/crowd.h"
 #include "lib/turns.h"
 
@@ -34,11 +34,9 @@ static pid_t traced(const char *dir, bool goes_back)
 	struct journal_health health = { .trust = JOURNAL_ABANDONED };
 	struct journal *j;
 	int status;
-	pid_t pid = child_fork();
+	pid_t pid = traced_fork();
 
 	if (!pid) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			child_exit(77);
 		if (journal_open(dir, NULL, &j))
 			child_exit(1);
 		(void)raise(SIGSTOP);
@@ -47,31 +45,7 @@ static pid_t traced(const char *dir, bool goes_back)
 			status = turns_one_round(j) || journal_health(j, &health);
 		child_exit(status || journal_close(j));
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-		printf("skip: ptrace: not allowed here\n");
-		return 0;
-	}
-	assert_true(WIFSTOPPED(status));
-	assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL,
-				PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), 0);
-	return pid;
-}
-
-/* Go on to the next system call's begin or end.  Return: false it has ended. */
-static bool next_call(pid_t pid)
-{
-	int status;
-
-	do {
-		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status) && WEXITSTATUS(status))
-			fail_msg("the process fails");
-		if (!WIFSTOPPED(status))
-			return false;
-	} while (WSTOPSIG(status) != (SIGTRAP | 0x80));
-	return true;
+	return traced_stands(pid) ? pid : 0;
 }
 
 static void put_group(struct bed *bed, struct model *model, uint64_t seed, uint32_t count)
@@ -167,7 +141,7 @@ static bool stands_at(uint32_t call, bool is_killed, uint32_t *calls)
 		skip();
 	}
 	for (*calls = 0; *calls < call && !ended; ++*calls)
-		ended = !next_call(pid);
+		ended = !traced_next(pid);
 	works(&bed, &model, before);
 	model_verify(&model, bed.j);
 	if (!ended && is_killed)
@@ -220,7 +194,7 @@ static bool is_late_at(uint32_t call, uint32_t *backs)
 		skip();
 	}
 	for (i = 0; i < call && !ended; i++)
-		ended = !next_call(pid);
+		ended = !traced_next(pid);
 	turns_goes_down(&bed);
 	for (i = 0; i < 20; i++)
 		assert_int_equal(turns_one_round(bed.j), 0);

@@ -26,6 +26,7 @@
 
 #include "lib/bed.h"
 #include "lib/child.h"
+#include "lib/traced.h"
 #include "txn/conf.h"
 
 #define MIB (1ull << 20)
@@ -47,11 +48,9 @@ static pid_t traced(const char *dir, int (*call)(struct journal *j))
 {
 	struct journal *j;
 	int status;
-	pid_t pid = child_fork();
+	pid_t pid = traced_fork();
 
 	if (!pid) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			child_exit(77);
 		if (journal_open(dir, NULL, &j))
 			child_exit(1);
 		(void)raise(SIGSTOP);
@@ -59,28 +58,7 @@ static pid_t traced(const char *dir, int (*call)(struct journal *j))
 		(void)journal_close(j);
 		child_exit(status);
 	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-		printf("skip: ptrace: not allowed here\n");
-		return 0;
-	}
-	assert_true(WIFSTOPPED(status));
-	assert_int_equal(ptrace(PTRACE_SETOPTIONS, pid, NULL,
-				PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL), 0);
-	return pid;
-}
-
-/* To the next system call's begin or end. */
-static void next_call(pid_t pid)
-{
-	int status;
-
-	do {
-		assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		if (!WIFSTOPPED(status))
-			fail_msg("it has ended with %#x", (unsigned int)status);
-	} while (WSTOPSIG(status) != (SIGTRAP | 0x80));
+	return traced_stands(pid) ? pid : 0;
 }
 
 /* @text: of the process, or empty */
@@ -122,7 +100,7 @@ static bool is_at_the_point(pid_t pid)
 static void goes_to_the_point(pid_t pid)
 {
 	do
-		next_call(pid);
+		assert_true(traced_next(pid));
 	while (!is_at_the_point(pid));
 }
 
@@ -193,7 +171,7 @@ static void p14_who_resizes_is_killed_at_his_point(void **state)
 	}
 	goes_to_the_point(pid);
 	assert_int_equal(gives_up(bed.j), 0);
-	next_call(pid); /* it has renamed it, or found that it cannot */
+	assert_true(traced_next(pid)); /* it has renamed it, or found that it cannot */
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	child_ends(pid, SIGKILL);
 	end(&bed, &model);
@@ -280,7 +258,7 @@ static void the_file_of_a_log_goes_the_next_time(void **state)
 		skip();
 	}
 	goes_to_the_point(pid);
-	next_call(pid);
+	assert_true(traced_next(pid));
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	child_ends(pid, SIGKILL);
 	assert_int_equal(rmdir(other), -1);
