@@ -223,7 +223,8 @@ static void recover_members(struct recovery *r, const struct log_meta *meta,
 		if (!recover_may_live(r, meta->line, meta->line_epoch, meta->slot + i) ||
 		    (where & WHERE_DIRECT && !recover_bit_set(j, meta->line, meta->slot + i)))
 			continue;
-		if (meta->count > 1) {
+		/* in a payload that fails they stand, too: it was not kept */
+		if (valid && meta->count > 1) {
 			memcpy(&size, tail + (size_t)i * 4, 4);
 			copy.bytes = get_le32(size);
 		}
