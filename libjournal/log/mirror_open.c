@@ -232,7 +232,8 @@ static int mirror_make(struct mirror *m, unsigned int flags, uint64_t bytes,
 	memcpy(m->meta.uuid, m->of.uuid, sizeof(m->meta.uuid));
 	m->meta.bytes = bytes;
 	m->meta.good = LEGS_ALL;
-	m->meta.events = m->own.events = 1;
+	m->meta.events = 1;
+	m->own.events = 1;
 	if (getrandom(&m->meta.pair, sizeof(m->meta.pair), 0) != sizeof(m->meta.pair))
 		return message_errno(message, -errno, "no random numbers");
 	error = legs_make(m, flags, progress, message);
