@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "crash_look.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -99,6 +100,28 @@ static int look_format(struct crash_look *look, struct oracle *oracle)
 }
 
 /* What the run has written there by now; and what looks have written is forgotten. */
+/* Of a mirrored log, which leg was left (txn/left.h): those of @dir, in the copy, too, or
+ * away from there. */
+static void look_each_left(const char *dir, const char *copy, bool there)
+{
+	char path[PATH_MAX + 16];
+	struct dirent *entry;
+	DIR *files = opendir(dir);
+	int fd;
+
+	JASSERT(files);
+	while ((entry = readdir(files))) {
+		if (strncmp(entry->d_name, "left-", 5) != 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX / 2, copy, entry->d_name);
+		fd = there ? open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) : unlink(path);
+		JASSERT(fd >= 0);
+		if (there)
+			close(fd);
+	}
+	(void)closedir(files);
+}
+
 static void look_copy_conf(const struct crash_look *look)
 {
 	char from[PATH_MAX + 16], to[PATH_MAX + 16];
@@ -106,6 +129,8 @@ static void look_copy_conf(const struct crash_look *look)
 	(void)snprintf(from, sizeof(from), "%s/journal.conf", look->path[0]);
 	(void)snprintf(to, sizeof(to), "%s/journal.conf", look->path[1]);
 	copy_file(from, to);
+	look_each_left(look->path[1], look->path[1], false);
+	look_each_left(look->path[0], look->path[1], true);
 }
 
 int crash_look_make(struct crash_look *look, const struct crash_plan *plan,
@@ -168,7 +193,8 @@ static int look_check(struct crash_look *look, struct oracle *oracle)
 
 void crash_throw_away(struct journal *j)
 {
-	if (j)
+	/* one that did not get far has nothing to store */
+	if (j && j->shared)
 		(void)journal_fail(j, -EIO); /* so that closing stores nothing */
 	(void)journal_close(j);
 }
