@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
 /*
  * A stage large enough to be destaged in the background: more goes through it than it
  * holds, and what was acknowledged is there; also when who destages is stopped, or

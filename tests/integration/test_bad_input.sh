@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# slow
 # Bad input gets a clear error that names the thing and the reason, exit 1, and
 # nothing is changed.
 . "$(dirname "$0")/../lib/common.sh"

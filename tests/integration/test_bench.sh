@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# slow
 # serial
 # The benchmark runs, very short: every method has a row for each payload or a
 # line that says why not, and every row has its fields with values that can be.
