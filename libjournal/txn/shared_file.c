@@ -111,6 +111,7 @@ int shared_file_announce(const char *dir, int lock_fd, const struct shared_file 
 {
 	char path[PATH_MAX], text[INDEX_CHARS];
 	int fd, length = index_text(file, text), error = conf_path(dir, INDEX_NAME, path, message);
+	ssize_t written;
 
 	if (error)
 		return error;
@@ -120,8 +121,11 @@ int shared_file_announce(const char *dir, int lock_fd, const struct shared_file 
 	if (fd < 0)
 		return message_errno(message, -errno, "%s", path);
 	error = length < 0 ? length : shared_file_permit(fd, lock_fd);
-	if (!error && write(fd, text, (size_t)length) != length)
-		error = -EIO;
+	if (!error) {
+		written = write(fd, text, (size_t)length);
+		if (written != length)
+			error = written < 0 ? -errno : -ENOSPC;
+	}
 	close(fd);
 	return error ? message_errno(message, error, "%s", path) : 0;
 }
