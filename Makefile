@@ -253,6 +253,8 @@ $(BUILD)/tests/unit/test_interleave $(BUILD)/tests/unit/test_interleave_clean: \
 	TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) -Wl,--wrap=stream_wait
 $(BUILD)/tests/unit/test_interleave_moves: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) \
 	-Wl,--wrap=stream_wait -Wl,--wrap=stream_append
+$(BUILD)/tests/unit/test_interleave_late: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) \
+	-Wl,--wrap=health_unstage -Wl,--wrap=stand_in_enforce
 # barriers on all processors are seen
 $(BUILD)/tests/unit/test_crash_barrier: TEST_LDFLAGS = $(CRASH_LDFLAGS) -Wl,--wrap=syscall
 # what is synced is recorded

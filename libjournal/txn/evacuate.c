@@ -81,10 +81,20 @@ static int evacuate_append(struct evacuation *e, const struct found *found,
 	return e->count == EVACUATE_MANY ? evacuate_publish(e) : 0;
 }
 
-/* What does not verify was destaged or retired while we read, or is damaged. */
+/* It is lost, and is to be named so: what stays staged behind an evacuation has been told
+ * to nobody.  Unless it was destaged or retired while we read. */
+static void evacuate_lose(struct evacuation *e, const struct found *found, uint32_t line)
+{
+	struct slot *slot = &e->j->slots[(size_t)line * SLOTS_PER_LINE + id_slot(found->id)];
+	uint64_t where = found->where; /* a position is one transaction's, for ever */
+
+	if (atomic_compare_exchange_strong(&slot->where, &where, where_lost()))
+		e->lost++;
+}
+
 static int evacuate_one(struct evacuation *e, uint64_t id, uint32_t line)
 {
-	struct found found, again;
+	struct found found;
 	struct stage_meta meta;
 	const uint8_t *data;
 	uint8_t *copy;
@@ -98,8 +108,7 @@ static int evacuate_one(struct evacuation *e, uint64_t id, uint32_t line)
 	free(copy);
 	if (error != -EBADMSG)
 		return error;
-	if (!found_look(e->j, id, &again) && again.where == found.where)
-		e->lost++;
+	evacuate_lose(e, &found, line);
 	return 0;
 }
 
@@ -146,10 +155,13 @@ int evacuate_id(struct journal *j, uint64_t id)
 	struct evacuation e = { .j = j, .moves = &move };
 	uint32_t line = index_find(j, id_number(id));
 	int error = stream_buffers(&j->streams[0]), published;
+	struct found found;
 
 	if (!error && line != NO_LINE)
 		error = evacuate_one(&e, id, line);
 	published = evacuate_publish(&e);
-	error = error ? error : published;
-	return error ? error : e.lost ? -EBADMSG : 0;
+	if (error || published)
+		return error ? error : published;
+	/* by us or by another one, who could not read it either */
+	return !found_look(j, id, &found) && where_kind(found.where) == WHERE_LOST ? -EBADMSG : 0;
 }

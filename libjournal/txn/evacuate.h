@@ -7,7 +7,11 @@
 
 /**
  * evacuate() - what is staged now, and readable, has a durable copy in the log after
- * @lost: receives how many could not be read: they stay where they are; may be NULL
+ * @lost: receives how many could not be read: they are lost, by their ids; may be NULL
+ *
+ * So what is staged behind it, in a lane of that turn, was published too late for it, and
+ * is told to nobody before he who published it has brought it to the log (health_unstage());
+ * if he is dead nobody ever is, and who takes over ends it (takeover_lane.c).
  *
  * Goes by the index and takes no lane, so that nobody waits for one who was stopped
  * with his (P14).  What is retired or destaged meanwhile is left alone.
@@ -17,7 +21,7 @@
 int evacuate(struct journal *j, uint64_t *lost);
 
 /* The same for one of them.  Return: 0: it is not staged any more, durably so; -EBADMSG: it
- * is, and cannot be read; or as evacuate(). */
+ * cannot be read, and is lost; or as evacuate(). */
 int evacuate_id(struct journal *j, uint64_t id);
 
 #endif

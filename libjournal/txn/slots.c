@@ -7,6 +7,17 @@
 #include "txn/pieces.h"
 #include "txn/segment.h"
 
+uint64_t slots_named(const struct journal *j, uint32_t line, uint32_t word, uint64_t live)
+{
+	const struct slot *slots = &j->slots[(size_t)line * SLOTS_PER_LINE + word * 64];
+	uint64_t bits, named = live;
+
+	for (bits = live; bits; bits &= bits - 1)
+		if (where_kind(atomic_load(&slots[__builtin_ctzll(bits)].where)) == WHERE_STAGE)
+			named &= ~(bits & -bits);
+	return named;
+}
+
 /* The other pieces: their table, from the final record at @where. */
 static void place_read(struct journal *j, uint64_t id, uint64_t where, struct place *place)
 {

@@ -61,6 +61,12 @@ static inline void slot_take(struct journal *j, uint64_t id, struct slot *slot,
 		holds_count(j, &j->segments.all[where_segment(place->where)], 1);
 }
 
+/* Of the transactions @live of a line's @word: those that a list, or a medium that is gone
+ * back to, names as committed.  What is staged there has its record in the stage; and what
+ * was staged on NVRAM that is given up, and not brought to the log, was published behind
+ * that, and nobody has been told (evacuate.h): named, it would be called lost. */
+uint64_t slots_named(const struct journal *j, uint32_t line, uint32_t word, uint64_t live);
+
 /**
  * place_release() - transaction @id is durably retired: its bytes may go
  * Of a large one, of which slot_take() could not read the final record, it is tried

@@ -14,6 +14,7 @@
 #include "txn/like.h"
 #include "txn/line.h"
 #include "txn/media.h"
+#include "txn/slots.h"
 
 #define STAND_IN "stand-in"
 
@@ -68,7 +69,8 @@ static void snapshot_line(const struct journal *j, uint32_t line, struct marker_
 			/* commits before claims: never one without the retire that followed */
 			live = atomic_load(&state->committed[word]);
 			claimed = atomic_load(&state->claimed[word]);
-			copy->commit[word] = put_le64(~(live & ~claimed));
+			live = slots_named(j, line, word, live & ~claimed);
+			copy->commit[word] = put_le64(~live);
 			copy->retire[word] = put_le64(~claimed);
 		}
 		use = atomic_load(&state->use);

@@ -251,7 +251,7 @@ static void takeover_jobs(struct journal *j, uint32_t number)
 
 static int takeover_all(struct journal *j, uint32_t number)
 {
-	int error = takeover_lanes(j, number);
+	int lanes = takeover_lanes(j, number), error = lanes == -EAGAIN ? 0 : lanes;
 
 	if (!error)
 		error = takeover_own(j, number);
@@ -269,7 +269,7 @@ static int takeover_all(struct journal *j, uint32_t number)
 		return error;
 	holds_takeover(j, number);
 	takeover_jobs(j, number);
-	return 0;
+	return lanes;
 }
 
 /* Of all who find it dead, one takes over. */
@@ -303,7 +303,7 @@ static bool takeover_member(struct journal *j, uint32_t number)
 	if (!takeover_claim(j, number))
 		return false;
 	if (takeover_all(j, number)) {
-		/* for want of memory: later, or by another */
+		/* for want of memory, or while NVRAM is being given up: later, or by another */
 		atomic_store(&m->state, member_word(m->state, MEMBER_ALIVE, 0));
 		return false;
 	}

@@ -12,7 +12,8 @@ void takeover_opening(struct journal *j, struct slots_from *from);
  * epoch @number. */
 int takeover_line(struct journal *j, uint32_t line, uint64_t number, uint32_t limit);
 
-/* takeover_lane.c: the lanes that member @number had leased */
+/* takeover_lane.c: the lanes that member @number had leased.  Return: or -EAGAIN: NVRAM is
+ * being given up; some are still to be taken over, and all else is to be, first */
 int takeover_lanes(struct journal *j, uint32_t number);
 /* takeover_move.c: what the dead cleaner was moving to another line */
 int takeover_moves(struct journal *j, uint32_t number);

@@ -127,33 +127,90 @@ static void lane_publish(struct journal *j, struct lane *lane)
 	cell_drop(cell);
 }
 
+/* ---- NVRAM that is given up ------------------------------------------------------- */
+
+static void line_forget(struct line *state, const struct slot *slots, uint32_t lane)
+{
+	uint32_t word;
+	uint64_t bits, where;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		for (bits = atomic_load(&state->committed[word]) &
+			    ~atomic_load(&state->claimed[word]);
+		     bits; bits &= bits - 1) {
+			where = atomic_load(&slots[word * 64 + __builtin_ctzll(bits)].where);
+			if (where_kind(where) == WHERE_STAGE && where_lane(where) == lane)
+				atomic_fetch_or(&state->claimed[word], bits & -bits);
+		}
+}
+
+/*
+ * What is still staged was published behind the evacuation, and told to nobody
+ * (evacuate.h).  Claimed, it is none of what lives; its bits are cleared with those of the
+ * retires that the dead one had begun.  The cell keeps the line its epoch's.
+ */
+static void lane_forget(struct journal *j, const struct lane *lane)
+{
+	struct cell *cell = cell_take(j, 0);
+	uint32_t line, used = atomic_load(&j->shared->lines_used);
+
+	for (line = 0; line < used; line++) {
+		cell_move(j, cell, line);
+		line_forget(&j->lines[line], &j->slots[(size_t)line * SLOTS_PER_LINE],
+			    lane->index);
+	}
+	cell_drop(cell);
+}
+
 /* ---- a lane ------------------------------------------------------------------------ */
 
-static bool lane_is_readable(struct journal *j, struct lane *lane)
+static bool lane_is_of(const struct lane *lane, uint64_t word)
+{
+	return atomic_load(&lane->s->turn) == health_turn(word);
+}
+
+static bool lane_is_readable(struct journal *j, struct lane *lane, uint64_t word)
+{
+	return health_bits_durable(j) && health_word_now(j) == word && lane_is_of(lane, word) &&
+	       !view_lane(j, lane);
+}
+
+/* Return: 0; -EAGAIN it has to be looked at again; or the sticky failure */
+static int lane_recover(struct journal *j, struct lane *lane)
 {
 	uint64_t word = health_word_now(j);
+	int error;
 
-	return health_bits_durable(j) && atomic_load(&lane->s->turn) == health_turn(word) &&
-	       !view_lane(j, lane);
+	/* who gives NVRAM up has not yet brought all of it to the log */
+	if (health_state_of(word) == HEALTH_SWITCHING && lane_is_of(lane, word))
+		return -EAGAIN;
+	/* what was not published has been told to nobody */
+	if (health_state_of(word) == HEALTH_ABANDONED || !lane_is_of(lane, word)) {
+		lane_forget(j, lane);
+		return 0;
+	}
+	if (!lane_is_readable(j, lane, word))
+		return 0;
+	error = lane_read(j, lane);
+	/* all that was read, before it is served */
+	if (!error)
+		error = health_fence(j);
+	if (error)
+		return journal_fail(j, error);
+	lane_publish(j, lane);
+	/* as of every commit: behind an evacuation it is nobody's (P14) */
+	return health_look(j) == word ? 0 : -EAGAIN;
 }
 
 static int takeover_lane(struct journal *j, struct lane *lane)
 {
 	struct slots_from *from = &lane->s->from;
-	int error = 0;
+	int error;
 
 	takeover_opening(j, from);
-	/* not from NVRAM that is not trusted, or was not meanwhile: what was published is the
-	 * evacuation's, what was not has not been told to anybody */
-	if (lane_is_readable(j, lane)) {
-		error = lane_read(j, lane);
-		/* all that was read, before it is served */
-		if (!error)
-			error = health_fence(j);
-		if (error)
-			return journal_fail(j, error);
-		lane_publish(j, lane);
-	}
+	error = lane_recover(j, lane);
+	if (error)
+		return error;
 	if (from->line != NO_LINE)
 		error = takeover_line(j, from->line, from->line_number, from->next);
 	if (error)
@@ -166,10 +223,16 @@ static int takeover_lane(struct journal *j, struct lane *lane)
 int takeover_lanes(struct journal *j, uint32_t number)
 {
 	uint32_t i;
-	int error = 0;
+	bool again = false;
+	int error;
 
-	for (i = 0; i < j->lane_count && !error && j->geometry.ring_bytes; i++)
-		if (atomic_load(&j->lanes[i].s->lease) == number + 1)
-			error = takeover_lane(j, &j->lanes[i]);
-	return error;
+	for (i = 0; i < j->lane_count && j->geometry.ring_bytes; i++) {
+		if (atomic_load(&j->lanes[i].s->lease) != number + 1)
+			continue;
+		error = takeover_lane(j, &j->lanes[i]);
+		if (error && error != -EAGAIN)
+			return error;
+		again = again || error;
+	}
+	return again ? -EAGAIN : 0;
 }

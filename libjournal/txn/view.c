@@ -10,6 +10,7 @@
 #include "txn/health.h"
 #include "txn/lane.h"
 #include "txn/line.h"
+#include "txn/slots.h"
 
 /* ---- the medium -------------------------------------------------------------------- */
 
@@ -202,8 +203,9 @@ static void mark_epoch(struct journal *j, struct marker_line *media, uint64_t va
 	nv_flush(j->marker, word, sizeof(*word));
 }
 
-static void mark_bits(struct journal *j, const struct line *state, struct marker_line *media)
+static void mark_bits(struct journal *j, uint32_t line, struct marker_line *media)
 {
+	const struct line *state = &j->lines[line];
 	uint64_t live, claimed;
 	uint32_t word;
 
@@ -211,7 +213,8 @@ static void mark_bits(struct journal *j, const struct line *state, struct marker
 		/* commits before claims: never one without the retire that followed */
 		live = atomic_load(&state->committed[word]);
 		claimed = atomic_load(&state->claimed[word]);
-		nv_and8(j->marker, (uint64_t *)&media->commit[word], ~(live & ~claimed));
+		live = slots_named(j, line, word, live & ~claimed);
+		nv_and8(j->marker, (uint64_t *)&media->commit[word], ~live);
 		nv_and8(j->marker, (uint64_t *)&media->retire[word], ~claimed);
 	}
 }
@@ -230,7 +233,7 @@ void view_mark_line(struct journal *j, uint32_t line)
 
 	if (number) {
 		mark_epoch(j, media, number << 1 | 1);
-		mark_bits(j, state, media);
+		mark_bits(j, line, media);
 	} else if (use >> 2) {
 		mark_epoch(j, media, (use >> 2) << 1);
 	}
