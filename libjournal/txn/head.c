@@ -145,6 +145,7 @@ int head_lease(struct journal *j, enum head_kind kind, struct head **head)
 
 void head_return(struct head *head)
 {
+	JASSERT(!head->seconds && !head->left);
 	/* release: the next holder sees end, notes and sequences */
 	atomic_store_explicit(&head->s->lease, 0, memory_order_release);
 }
@@ -176,11 +177,15 @@ int head_roll(struct journal *j, struct head *head, enum head_kind kind, bool re
 	struct segment *old = head_segment(j, head), *fresh;
 	int error = segment_take(j, head, kind, reserved, &fresh);
 
-	if (error)
+	if (error) {
+		head->seconds = NULL;
 		return error;
+	}
 	if (old)
 		error = segment_write_summary(j, head, old);
 	if (error) {
+		/* its second copy may be under way */
+		(void)head_settle(j, head);
 		segment_give_back(j, fresh);
 		head_opened(head);
 		return error;
@@ -191,10 +196,21 @@ int head_roll(struct journal *j, struct head *head, enum head_kind kind, bool re
 		atomic_store(&head->s->closing, old->use >> 32 << 32 | (old->number + 1));
 	head_take_up(j, head, kind, fresh);
 	head_opened(head);
+	head->left = old;
+	return head->seconds ? 0 : head_settle(j, head);
+}
+
+int head_settle(struct journal *j, struct head *head)
+{
+	struct segment *old = head->left;
+	int error = head->seconds ? seconds_wait(head->seconds) : 0;
+
+	head->seconds = NULL;
+	head->left = NULL;
 	if (old)
 		segment_sealed(j, old);
 	atomic_store(&head->s->closing, 0);
-	return 0;
+	return error;
 }
 
 void head_adopt(struct journal *j, struct head *head, struct segment *segment)

@@ -45,6 +45,15 @@ void head_return(struct head *head);
  */
 int head_roll(struct journal *j, struct head *head, enum head_kind kind, bool reserved);
 
+/**
+ * head_settle() - what head_roll() has left to be done is done, and the old segment let go
+ * Only with head.seconds there is anything left: the second copies of both digests.
+ * Context: the holder, before anything in the fresh segment is acknowledged, and before
+ *          it rolls again or returns the head.
+ * Return: 0, or the sticky failure.
+ */
+int head_settle(struct journal *j, struct head *head);
+
 /* recovery: @segment is the head's, its notes to be made */
 void head_adopt(struct journal *j, struct head *head, struct segment *segment);
 /* recovery: seal it, and have none */

@@ -5,7 +5,7 @@
  *
  * Lock order, outermost first (no lock is taken on the staged path):
  *   lane lease -> health_lock -> own_lock, stream.destage_lock -> stream.lock | extents.lock
- *   -> lines_lock -> segments.lock -> found_lock, pool_lock, logs_lock, view_lock
+ *   -> lines_lock -> segments.lock -> found_lock, pool_lock, logs_lock, view_lock, seconds.lock
  */
 #ifndef TXN_JOURNAL_IMPL_H
 #define TXN_JOURNAL_IMPL_H
@@ -25,6 +25,7 @@
 #include "txn/counters.h"
 #include "txn/entry.h"
 #include "txn/index.h"
+#include "txn/seconds.h"
 #include "txn/shared.h"
 #include "util/assert.h"
 #include "util/math.h"
@@ -73,6 +74,9 @@ struct head {
 	struct head_shared *s;
 	struct segment_notes notes;
 	uint32_t log; /* its next segment is to be on it, if may be; NO_LOG: whichever */
+	/* the holder's, while it rolls: who writes second digests beside it; NULL: nobody */
+	struct seconds *seconds;
+	struct segment *left; /* it has gone on in another, and is to be settled */
 };
 
 /* ---- stream: stream.c ---- */
@@ -103,6 +107,7 @@ struct stream {
 	uint64_t lost[2 * JOURNAL_LOGS_MAX];
 	uint32_t lost_count;
 	int error;
+	struct seconds seconds; /* where there are several logs */
 	/* for who chooses between streams: streams.c */
 	_Atomic uint64_t busy_ns;  /* since when a write is under way, or soon will be; 0: none */
 	_Atomic uint64_t takes_ns; /* a write, about */

@@ -10,6 +10,7 @@
 #include "txn/recover.h"
 #include "txn/runs.h"
 #include "txn/segment.h"
+#include "txn/segment_second.h"
 #include "txn/stream.h"
 
 #define BATCH_SEGMENTS 32u
@@ -546,5 +547,5 @@ int recover_heads(struct recovery *r)
 		else
 			error = segment_settle(r, number, &j->heads[HEADS - 1]);
 	}
-	return error;
+	return error ? error : recover_seconds(r);
 }

@@ -372,7 +372,7 @@ int segment_take(struct journal *j, struct head *head, enum head_kind kind, bool
 			return error;
 		segment_draw(j, head, segment,
 			     kind == HEAD_EXTENTS ? LOG_EXTENTS : LOG_STREAM);
-		error = segment_write_header(j, segment);
+		error = segment_write_header(j, head, segment);
 		if (error) {
 			segment_give_back(j, segment);
 			atomic_store(&head->s->opening, 0);

@@ -61,6 +61,24 @@ static int segment_write(struct journal *j, uint32_t log, uint64_t offset, void 
 	return logs_write(j, log, &io, 1, true);
 }
 
+/* For who writes it beside us.  Not where it goes to the same log: that is busy with us. */
+static bool segment_give_second(struct journal *j, struct head *head, struct segment *segment,
+				const void *digest, uint64_t bytes)
+{
+	struct second second = { .bytes = (uint32_t)bytes, .log = NO_LOG };
+
+	second.offset = segment_digest_offset(j, segment->number, &second.log);
+	if (!head->seconds || second.log == NO_LOG ||
+	    second.log == segment_log(j, segment->number))
+		return false;
+	second.buffer = seal_buffer(bytes);
+	if (!second.buffer)
+		return false;
+	memcpy(second.buffer, digest, bytes);
+	seconds_put(head->seconds, &second);
+	return true;
+}
+
 /* @digest is readable, in whole blocks.  There is one copy only, while the log that
  * the second would be on is out of use. */
 static int segment_write_second(struct journal *j, struct segment *segment, void *digest,
@@ -124,7 +142,7 @@ static void segment_header_encode(struct journal *j, struct segment *segment, vo
 	log_segment_encode(&meta, j->geometry.nonce, buffer);
 }
 
-int segment_write_header(struct journal *j, struct segment *segment)
+int segment_write_header(struct journal *j, struct head *to, struct segment *segment)
 {
 	uint8_t *buffer = seal_buffer(2 * 4096);
 	struct summary_head *head = (struct summary_head *)(buffer + 4096);
@@ -135,11 +153,12 @@ int segment_write_header(struct journal *j, struct segment *segment)
 	segment_header_encode(j, segment, buffer);
 	segment_head(segment, j->block_bytes, 0, head);
 	summary_seal(head, j->geometry.nonce);
-	/* Both durable before the first record: without them none verifies.  The
-	 * header first: a second copy that is ahead of it then tells of damage. */
+	/* Durable before the first record: without it none verifies.  The second copy
+	 * before anything in it is acknowledged, and after the header: one that is ahead of
+	 * it then tells of damage. */
 	error = segment_write(j, segment_log(j, segment->number),
 			      segment_base(j, segment->number), buffer, j->block_bytes);
-	if (!error)
+	if (!error && !segment_give_second(j, to, segment, head, 4096))
 		error = segment_write_second(j, segment, head, 4096);
 	free(buffer);
 	return error;
@@ -215,7 +234,10 @@ int segment_write_summary(struct journal *j, struct head *from, struct segment *
 	if (!error)
 		error = segment_write(j, log, at, buffer + table_room, j->digest_bytes);
 	/* out of use: with the second one alone, what is in it has its names at least */
-	if (!error || error == LOG_OUT)
+	if ((!error || error == LOG_OUT) &&
+	    segment_give_second(j, from, segment, buffer + table_room, j->digest_bytes))
+		error = 0;
+	else if (!error || error == LOG_OUT)
 		error = segment_write_second(j, segment, buffer + table_room, j->digest_bytes);
 	free(buffer);
 	return error;

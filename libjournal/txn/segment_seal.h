@@ -5,14 +5,15 @@
 
 #include "txn/journal_impl.h"
 
-/* header, and a digest of no lines in the second place; durable on return */
-int segment_write_header(struct journal *j, struct segment *segment);
+/* header, and a digest of no lines in the second place; durable on return, but that second
+ * one if @to has seconds: once it is settled (head.h) */
+int segment_write_header(struct journal *j, struct head *to, struct segment *segment);
 
-/* table and digest of @from's segment, and the digest's second copy; durable on return */
 /* what is in the open segment of @from now, in the second digest alone: for the case that
  * its log is not there any more at the next open */
 int segment_write_names(struct journal *j, const struct head *from, struct segment *segment);
 
+/* table and digest of @from's segment, and the digest's second copy; durable as above */
 int segment_write_summary(struct journal *j, struct head *from,
 			  struct segment *segment);
 

@@ -34,7 +34,7 @@ int stream_make(struct stream *s, struct journal *j, enum head_kind kind)
 	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done, NULL) ||
 	    pthread_mutex_init(&s->destage_lock, NULL))
 		return -ENOMEM;
-	return 0;
+	return seconds_make(&s->seconds, j);
 }
 
 int stream_buffers(struct stream *s)
@@ -73,6 +73,7 @@ void stream_free(struct stream *s)
 {
 	int i;
 
+	seconds_stop(&s->seconds);
 	for (i = 0; i < 2; i++) {
 		if (s->batch[i].buffer && !s->batch_is_large)
 			log_store_buffer_done(logs_buffers(s->j), s->batch[i].buffer);
@@ -94,6 +95,8 @@ static void stream_rest(struct stream *s)
 	if (s->writing || s->batch[s->filling].used)
 		return;
 	atomic_store_explicit(&s->busy_ns, 0, memory_order_relaxed);
+	if (s->head && s->head->seconds) /* rolled, and then there was no memory for the rest */
+		(void)head_settle(s->j, s->head);
 	if (s->head)
 		head_return(s->head);
 	s->head = NULL;
@@ -163,7 +166,7 @@ static void stream_write(struct stream *s)
 		.buffer = batch->buffer,
 		.bytes = bytes,
 	};
-	int error;
+	int error, settled = 0;
 
 	s->filling ^= 1;
 	head->end += bytes;
@@ -171,8 +174,12 @@ static void stream_write(struct stream *s)
 	pthread_mutex_unlock(&s->lock);
 
 	memset(batch->buffer + batch->used, 0, bytes - batch->used);
-	/* durable before any of its records is acknowledged */
+	/* durable before any of its records is acknowledged, and so is what tells of the
+	 * segment on another log, and of the one before it */
 	error = logs_write(j, segment_log(j, segment->number), &io, 1, true);
+	if (s->head->seconds)
+		settled = head_settle(j, s->head);
+	error = settled ? settled : error;
 
 	pthread_mutex_lock(&s->lock);
 	batch->used = 0;
@@ -226,6 +233,7 @@ static int stream_roll(struct stream *s, bool reserved)
 	if (!error && (rolls || !head_segment(j, head))) {
 		rolls = true;
 		head->log = s->log = streams_log(s);
+		head->seconds = logs_end(j) > 1 ? &s->seconds : NULL;
 		error = head_roll(j, head, s->kind, reserved);
 	}
 	pthread_mutex_lock(&s->lock);

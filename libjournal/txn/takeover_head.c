@@ -10,6 +10,7 @@
 #include "txn/head.h"
 #include "txn/recover.h"
 #include "txn/segment.h"
+#include "txn/segment_second.h"
 #include "txn/takeover_impl.h"
 
 static struct segment *noted(struct journal *j, uint32_t number_plus_one)
@@ -46,17 +47,23 @@ static void head_opening(struct journal *j, struct head *head)
 	}
 }
 
-/* It was left, its summary durable, but not yet let go: of that very use. */
-static void head_closing(struct journal *j, struct head *head)
+/* It was left, its summary durable, perhaps not yet the second copy of its digest, and not
+ * yet let go: of that very use. */
+static int head_closing(struct journal *j, struct head *head)
 {
 	uint64_t closing = atomic_load(&head->s->closing), use;
 	struct segment *segment = noted(j, (uint32_t)closing);
+	int error;
 
 	if (!segment || segment == head_segment(j, head))
-		return;
+		return 0;
 	use = atomic_load(&segment->use);
-	if (use >> 32 == closing >> 32 && segment_state_of(use) == SEGMENT_OPEN)
+	if (use >> 32 != closing >> 32 || segment_state_of(use) != SEGMENT_OPEN)
+		return 0;
+	error = segment_second_again(j, segment->number);
+	if (!error)
 		segment_sealed(j, segment);
+	return error;
 }
 
 static int segment_reread(struct journal *j, struct head *head, const struct segment *segment,
@@ -107,11 +114,11 @@ static int head_reseal(struct journal *j, struct head *head, struct segment *seg
 static int takeover_head(struct journal *j, struct head *head)
 {
 	struct segment *segment = head_segment(j, head);
-	int error = 0;
+	int error;
 
 	head_opening(j, head);
-	head_closing(j, head);
-	if (segment)
+	error = head_closing(j, head);
+	if (!error && segment)
 		error = head_reseal(j, head, segment);
 	if (error)
 		return error;
