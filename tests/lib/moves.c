@@ -22,6 +22,20 @@ void moves_leave(struct journal *j)
 			line_leave(j, &j->shared->clean[i].moving);
 }
 
+void moves_use_up(struct journal *j, struct slots_from *from, uint32_t slot)
+{
+	uint32_t next, count;
+
+	JASSERT(!line_renew(j, from));
+	while (from->next < slot) {
+		next = from->next;
+		count = (uint32_t)min_u64(64 - next % 64, slot - next);
+		JASSERT(!line_take(j, from, count, &next));
+		line_dead(j, from->line, from->line_number, next, count);
+	}
+	JASSERT(from->next == slot);
+}
+
 void moves_past_the_stopped(struct journal *j)
 {
 	uint32_t i;

@@ -14,6 +14,10 @@ extern const struct crash_plan moves_plan_file;
  * given up, so that what lives there may be moved. */
 void moves_leave(struct journal *j);
 
+/* Of @from's line nothing is left to take below @slot; it is opened, if there is none.  No
+ * assertion of cmocka is in it. */
+void moves_use_up(struct journal *j, struct slots_from *from, uint32_t slot);
+
 /* one in a line that nobody goes on in; Return: as place_put() */
 int moves_put_alone(struct place *p, enum journal_path path, uint64_t seed, uint64_t *id);
 
