@@ -95,7 +95,8 @@ int backend_open_mirror(const char *const path[2], const uint8_t uuid[16], unsig
 			const struct journal_progress *progress, struct log_store **store,
 			struct message *message)
 {
-	const struct log_legs_of of = { { path[0], path[1] }, uuid, left, open, NULL };
+	const struct log_legs_of of = { { path[0], path[1] }, uuid, left, open,
+					backend_join_log };
 
 	return log_mirror_open(&of, flags, bytes, progress, store, message);
 }
@@ -104,7 +105,7 @@ int backend_join_mirror(const char *const path[2], const uint8_t uuid[16], log_s
 			unsigned int flags, struct log_share *share, struct log_store **store,
 			struct message *message)
 {
-	const struct log_legs_of of = { { path[0], path[1] }, uuid, 0, NULL, join };
+	const struct log_legs_of of = { { path[0], path[1] }, uuid, 0, backend_open_log, join };
 
 	return log_mirror_join(&of, flags, share, store, message);
 }

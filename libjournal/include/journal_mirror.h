@@ -28,11 +28,13 @@ extern "C" {
  * @JOURNAL_LEG_GOOD:    it has all of the log, and is used
  * @JOURNAL_LEG_MISSING: it is not there, or nothing of this log is
  * @JOURNAL_LEG_OUT:     it is there, and out of date: the other one went on without it
+ * @JOURNAL_LEG_COPYING: as that, and it is being brought up to date: written, not read
  */
 enum journal_leg_state {
 	JOURNAL_LEG_GOOD = 1,
 	JOURNAL_LEG_MISSING = 2,
 	JOURNAL_LEG_OUT = 3,
+	JOURNAL_LEG_COPYING = 4,
 };
 
 /**
@@ -92,20 +94,26 @@ struct journal_mirror_options {
  * @message:       receives the text of an error, NUL-terminated; may be NULL
  * @message_bytes: size of @message
  *
- * Both copies of all that lives are read, and a damaged one is written anew from the
- * other.  Then a leg that is out of date gets all that the other one has; one that is
- * missing is made first, where journal.conf has it.  What is on that medium already is not
- * written over, unless it is of this log.
+ * With nobody else there, both copies of all that lives are read, and a damaged one is
+ * written anew from the other.  Then a leg that is out of date gets all that the other one
+ * has; one that is missing is made first, where journal.conf has it.  What is on that medium
+ * already is not written over, unless it is of this log.
+ * Others may have the journal open, and go on: they write the leg again from the beginning,
+ * and read it when it is up to date.  One who cannot open or write it ends that: the leg is
+ * left as it was.
  * Durable: on return 0.  After a crash in between the leg is out of date as before; another
  * call begins anew, and writes only what differs.
- * Context: blocks; nobody else may have the journal open.
+ * Context: blocks; @keep: nobody else may have the journal open.
  *
  * Return: 0, or
  * -EINVAL   no log is mirrored, or a medium does not fit
  * -ENOENT   no journal there, or @keep is no leg of it
  * -EUCLEAN  @found was told of damage that is on both legs, or in what is not mirrored;
  *           or as journal_open()
- * -EBUSY    the journal is in use: the text has the pid
+ * -EBUSY    the journal is in use, and @keep given, or it is being resized, or another one
+ *           does this: the text has the pid
+ * -EPERM    a leg survives less than the journal was opened for
+ * -EAGAIN   processes died in the moment of its end, again and again
  * -EEXIST   something else is where the leg is to be made
  * or as journal_open().
  */

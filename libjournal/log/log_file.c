@@ -102,6 +102,9 @@ static void file_share(struct log_store *store, struct log_share *share)
 	share->device = log->device;
 	share->sync_free = log->sync_free;
 	use_share(log, share); /* nobody writes yet */
+	/* of what was there before: only a leg of a mirrored log can have had that.  Its
+	 * numbers go on, so that a flush that was begun then is none of what is written now */
+	atomic_store(&log->flush->failed, 0);
 }
 
 static void file_close(struct log_store *store)

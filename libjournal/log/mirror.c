@@ -7,9 +7,15 @@
  *     one says, durably, that it is alone (mirror_leave.c): whoever opens the log later
  *     knows that the failed one is old.
  *  3. Both fail, or the second cannot be told: so does the write (P16).
+ *  4. While one is brought up to date (mirror_fill.c) it is written after the other one:
+ *     so the copier, who finds a block as it was on the other one after he has copied it,
+ *     knows that what is on its way there will come to this one after him.
+ *  5. After the write the word is looked at again.  If it says by now that another leg is
+ *     to be written, it is written again: who made it say so reads what was written
+ *     before, and must not count on what comes later.
  *
- * A process that has not noticed yet goes on to write to both: what it acknowledges is on
- * both, or it meets the same failure.
+ * A process that has not noticed yet that one was left goes on to write to both: what it
+ * acknowledges is on both, or it meets the same failure.
  */
 #include "log/mirror.h"
 
@@ -61,7 +67,7 @@ static void part_run(void *context)
 
 static void parts_run(struct mirror *m, struct part part[LEGS])
 {
-	if (m->leg[0]->ops->waits && m->leg[1]->ops->waits) {
+	if (part[0].leg->ops->waits && part[1].leg->ops->waits) {
 		log_pair_run(&m->pair, part_run, &part[0], &part[1]);
 		return;
 	}
@@ -81,19 +87,44 @@ static int refuse(struct log_io *io, unsigned int count, int error)
 /* ---- writing ------------------------------------------------------------------- */
 
 /* Return: 0 it counts as done: both did it, or one, and the other one is left */
-static int parts_end(struct mirror *m, const struct part part[LEGS])
+static int parts_end(struct mirror *m, uint64_t word, const struct part part[LEGS])
 {
 	if (part[0].error && part[1].error)
 		return part[0].error;
 	if (part[0].error)
-		return mirror_leave(m, 0, part[0].error);
-	return part[1].error ? mirror_leave(m, 1, part[1].error) : 0;
+		return mirror_leave(m, word, 0, part[0].error);
+	return part[1].error ? mirror_leave(m, word, 1, part[1].error) : 0;
+}
+
+/* The one that is good, then the one that is being brought up to date. */
+static int parts_after(struct mirror *m, uint64_t word, struct part part[LEGS])
+{
+	unsigned int good = word_out(word) == 1;
+
+	part_run(&part[good]);
+	if (part[good].error)
+		return part[good].error;
+	if (word_fill(word) == FILL_UNMARKED)
+		return mirror_mark_again(m, word);
+	if (word_fill(word) == FILL_NONE)
+		return 0;
+	part_run(&part[!good]);
+	return part[!good].error ? mirror_give_up(m, word, part[!good].error) : 0;
+}
+
+/* What was done by @before is enough by @after: all that is written now was written. */
+static bool word_suffices(uint64_t before, uint64_t after)
+{
+	if (word_gen(after) == word_gen(before))
+		return true;
+	return word_gen(after) == word_gen(before) + 1 && word_fill(after) != FILL_UNMARKED &&
+	       !(word_written(after) & ~word_written(before));
 }
 
 /* how its writes became durable: as those of a leg in use did */
 static void take_counters(struct mirror *m)
 {
-	const struct log_counters *leg = &m->leg[mirror_in_use(m) == 2]->counters;
+	const struct log_counters *leg = &mirror_store(m, mirror_in_use(m) == 2)->counters;
 	struct log_counters *own = &m->store.counters;
 
 	atomic_store_explicit(&own->flushes, leg->flushes, memory_order_relaxed);
@@ -112,30 +143,43 @@ static const struct log_store *mirror_counter(const struct log_store *store, siz
 		       counter == offsetof(struct log_counters, unsynced) ||
 		       counter == offsetof(struct log_counters, async);
 
-	return store->shared_counters && durable ? m->leg[mirror_in_use(m) == 2] : NULL;
+	return store->shared_counters && durable ? mirror_store(m, mirror_in_use(m) == 2) : NULL;
+}
+
+static int by_word(struct mirror *m, uint64_t word, struct log_io *io, unsigned int count,
+		   bool durable)
+{
+	struct part part[LEGS];
+	unsigned int i;
+
+	for (i = 0; i < LEGS; i++) {
+		if (word_written(word) >> i & 1 && !mirror_met(m, i))
+			mirror_meet(m, i);
+		part[i].leg = mirror_store(m, i);
+		part[i].write = true;
+		part[i].durable = durable;
+		part_fill(m, &part[i], io, count);
+	}
+	if (word_out(word))
+		return parts_after(m, word, part);
+	parts_run(m, part);
+	return parts_end(m, word, part);
 }
 
 /* @count 0: a flush */
 static int both(struct mirror *m, struct log_io *io, unsigned int count, bool durable)
 {
-	unsigned int in_use = mirror_in_use(m), i;
-	struct part part[LEGS];
+	uint64_t before, word = mirror_word(m);
 	int error;
 
-	for (i = 0; i < LEGS; i++) {
-		part[i].leg = m->leg[i];
-		part[i].write = true;
-		part[i].durable = durable;
-		part_fill(m, &part[i], io, count);
-	}
-	if (in_use == LEGS_ALL) {
-		parts_run(m, part);
-		error = parts_end(m, part);
-	} else {
-		i = in_use == 2;
-		part_run(&part[i]);
-		error = part[i].error;
-	}
+	do {
+		before = word;
+		error = by_word(m, before, io, count, durable);
+		/* the writes before the look; the copier changes the word before he reads */
+		atomic_thread_fence(memory_order_seq_cst);
+		word = mirror_word(m);
+		/* by another word, what failed may be none of what counts */
+	} while (error ? word_gen(word) != word_gen(before) : !word_suffices(before, word));
 	return refuse(io, count, error); /* or each is done */
 }
 
@@ -170,9 +214,14 @@ static int mirror_flush(struct log_store *store)
 
 /* ---- reading ------------------------------------------------------------------- */
 
-unsigned int mirror_readable(const struct mirror *m)
+unsigned int mirror_readable(struct mirror *m)
 {
-	return mirror_in_use(m) & m->there;
+	unsigned int i, in_use = mirror_in_use(m);
+
+	for (i = 0; i < LEGS; i++)
+		if (in_use >> i & 1 && !mirror_met(m, i))
+			mirror_meet(m, i);
+	return in_use & atomic_load(&m->there);
 }
 
 unsigned int mirror_pick(struct mirror *m, unsigned int from)
@@ -192,7 +241,7 @@ unsigned int mirror_pick(struct mirror *m, unsigned int from)
 int mirror_leg_read(struct mirror *m, unsigned int leg, struct log_io *io, unsigned int count)
 {
 	unsigned int i, done, n;
-	struct part part = { .leg = m->leg[leg] };
+	struct part part = { .leg = mirror_store(m, leg) };
 	int error = 0;
 
 	atomic_fetch_add_explicit(&m->under_way[leg], count, memory_order_relaxed);
@@ -212,7 +261,8 @@ int mirror_leg_read(struct mirror *m, unsigned int leg, struct log_io *io, unsig
 static void read_halves(struct mirror *m, struct log_io *io, unsigned int count)
 {
 	unsigned int first = mirror_pick(m, LEGS_ALL), half = count / 2, i;
-	struct part part[LEGS] = { { .leg = m->leg[0] }, { .leg = m->leg[1] } };
+	struct part part[LEGS] = { { .leg = mirror_store(m, 0) },
+				   { .leg = mirror_store(m, 1) } };
 
 	part_fill(m, &part[first], io, half);
 	part_fill(m, &part[!first], io + half, count - half);
@@ -232,7 +282,7 @@ static void read_again(struct mirror *m, unsigned int readable, struct log_io *i
 			(void)mirror_leg_read(m, leg, io, 1);
 }
 
-static int read_some(struct mirror *m, struct log_io *io, unsigned int count)
+static int read_by_word(struct mirror *m, struct log_io *io, unsigned int count)
 {
 	unsigned int readable = mirror_readable(m), i;
 	int error = 0;
@@ -248,6 +298,19 @@ static int read_some(struct mirror *m, struct log_io *io, unsigned int count)
 			read_again(m, readable, &io[i]);
 		error = error ? error : io[i].result;
 	}
+	return error;
+}
+
+static int read_some(struct mirror *m, struct log_io *io, unsigned int count)
+{
+	uint32_t gen;
+	int error;
+
+	/* one that was left meanwhile may have been old when it was read */
+	do {
+		gen = word_gen(mirror_word(m));
+		error = read_by_word(m, io, count);
+	} while (word_gen(mirror_word(m)) != gen);
 	return error;
 }
 
@@ -277,6 +340,7 @@ static void mirror_share(struct log_store *store, struct log_share *share)
 	/* nobody writes yet */
 	memcpy(&share->legs, m->legs, sizeof(share->legs));
 	m->legs = &share->legs;
+	m->share = share;
 	share->pair = m->meta.pair;
 	store->shared_counters = share->counters;
 	for (i = 0; i < LEGS; i++)
@@ -287,24 +351,34 @@ static void *mirror_buffer(struct log_store *store)
 {
 	struct mirror *m = mirror_of(store);
 
-	return log_store_buffer(m->leg[m->lender]);
+	return log_store_buffer(m->pool);
 }
 
 static void mirror_buffer_done(struct log_store *store, void *buffer)
 {
 	struct mirror *m = mirror_of(store);
 
-	log_store_buffer_done(m->leg[m->lender], buffer);
+	log_store_buffer_done(m->pool, buffer);
 }
 
 static void mirror_close(struct log_store *store)
 {
 	struct mirror *m = mirror_of(store);
+	struct mirror_old *old;
 	unsigned int i;
 
 	log_pair_end(&m->pair);
-	for (i = 0; i < LEGS; i++)
+	for (i = 0; i < LEGS; i++) {
 		log_store_close(m->leg[i]);
+		free(m->path[i]);
+	}
+	while ((old = m->old)) {
+		m->old = old->next;
+		log_store_close(old->leg);
+		free(old->path);
+		free(old);
+	}
+	pthread_mutex_destroy(&m->meet);
 	free(m);
 }
 

@@ -3,7 +3,7 @@
  * Leaving a leg.  Of several processes each does all of it, and waits for nobody, who may
  * be stopped in the middle (P18):
  *
- *  1. Claim: which leg is left, and when; by one compare-and-swap, once and for all.  Two
+ *  1. Claim: which leg is left; by one compare-and-swap, once and for all.  Two
  *     that meet different failures must not each call the other one's leg good: both legs
  *     would say that they are alone.  Who comes second has no leg left.
  *  2. The head of the other leg says so, durably, both copies.  Whoever writes it writes
@@ -11,6 +11,12 @@
  *  3. The leg is out of use.
  *
  * A crash before 2 is complete: nothing was acknowledged that is on one leg only.
+ *
+ * One that is being brought up to date is given up likewise.  While it is copied to, the
+ * mark is still there.  In the end the copier writes heads that say that both are good
+ * (FILL_ENDING); so he is first kept from going on, then the mark is written again, with
+ * more events than his.  He may be stopped with such a write before him: it is one, of one
+ * copy, and the other copy has the mark.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -64,46 +70,129 @@ int mirror_head_read(struct log_store *store, const char *path, struct leg_meta 
 	return error == -ENODATA ? -EUCLEAN : error;
 }
 
-static uint64_t claim_of(unsigned int leg)
+/* When: the first who asks for this gen of the word says it for all. */
+static uint64_t left_at(struct mirror *m, uint32_t gen)
 {
+	uint64_t before = atomic_load(&m->legs->left_at), mine;
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec << 8 | (leg + 1);
+	mine = (uint64_t)gen << 32 | ((uint64_t)now.tv_sec & UINT32_MAX);
+	while (before >> 32 < gen)
+		if (atomic_compare_exchange_strong(&m->legs->left_at, &before, mine))
+			return mine & UINT32_MAX;
+	return before & UINT32_MAX;
+}
+
+uint64_t mirror_left_ns(const struct mirror *m)
+{
+	return (atomic_load(&m->legs->left_at) & UINT32_MAX) * 1000000000u;
+}
+
+/* The leg that is not @leg is alone: of the word's @gen. */
+static int mark(struct mirror *m, unsigned int leg, uint32_t gen)
+{
+	struct leg_meta meta = m->meta;
+
+	meta.bytes = log_store_bytes(&m->store);
+	meta.events = atomic_load(&m->legs->events) + gen;
+	meta.left_ns = left_at(m, gen) * 1000000000u;
+	meta.good = LEGS_ALL & ~(1u << leg);
+	return mirror_head_write(mirror_store(m, !leg), &meta, !leg);
 }
 
 static void leave_say(struct mirror *m, unsigned int leg, int error)
 {
+	const struct log_store *store = mirror_store(m, leg);
 	char reason[64];
 
-	if (m->legs->why[leg][0]) /* why it was not there */
-		return;
-	(void)snprintf(m->legs->why[leg], sizeof(m->legs->why[leg]), "writing has failed: %s",
-		       strerror_r(-error, reason, sizeof(reason)));
+	if (store->gone)
+		(void)snprintf(m->legs->why[leg], sizeof(m->legs->why[leg]), "%.159s",
+			       store->evidence);
+	else
+		(void)snprintf(m->legs->why[leg], sizeof(m->legs->why[leg]),
+			       "writing has failed: %s",
+			       strerror_r(-error, reason, sizeof(reason)));
 }
 
-int mirror_leave(struct mirror *m, unsigned int leg, int error)
+int mirror_leave(struct mirror *m, uint64_t word, unsigned int leg, int error)
 {
-	struct log_legs *legs = m->legs;
-	uint64_t claim = claim_of(leg), before = 0;
-	struct leg_meta meta = m->meta;
+	_Atomic uint64_t *legs = &m->legs->word;
+	uint64_t now = mirror_word(m), claimed;
 
 	JASSERT(error < 0 && !m->store.read_only);
-	if (atomic_compare_exchange_strong(&legs->left, &before, claim))
+	do {
+		if (word_gen(now) != word_gen(word))
+			return 0;
+		claimed = now | (uint64_t)(leg + 1) << 2;
+	} while (!word_claim(now) && !atomic_compare_exchange_weak(legs, &now, claimed));
+	if (!word_claim(now)) {
 		leave_say(m, leg, error);
-	else
-		claim = before;
-	if ((claim & 0xff) != leg + 1)
+		now = claimed;
+	}
+	if (word_claim(now) != leg + 1)
 		return error; /* the other one is, or was, being left */
-	if (!(mirror_in_use(m) >> leg & 1))
-		return 0;
-	meta.events = atomic_load(&legs->events) + 1;
-	meta.left_ns = (claim >> 8) * 1000000000u;
-	meta.good = LEGS_ALL & ~(1u << leg);
-	error = mirror_head_write(m->leg[!leg], &meta, !leg);
+	error = mark(m, leg, word_gen(now) + 1);
 	if (error)
 		return error;
-	/* release: the mark is durable before anybody relies on the other leg alone */
-	atomic_fetch_or_explicit(&legs->out, 1u << leg, memory_order_release);
+	/* The mark is durable before anybody relies on the other leg alone.  If it is another
+	 * word by now, somebody else has done all of this. */
+	(void)atomic_compare_exchange_strong(legs, &now,
+					     word_make(word_gen(now) + 1, FILL_NONE, leg + 1,
+						       1u << leg));
 	return 0;
+}
+
+/* ---- one that is being brought up to date ------------------------------------------ */
+
+int mirror_mark_again(struct mirror *m, uint64_t word)
+{
+	int error = mark(m, word_out(word) == 2, word_gen(word));
+
+	if (!error)
+		(void)atomic_compare_exchange_strong(&m->legs->word, &word,
+						     word_next(word, FILL_NONE));
+	return error;
+}
+
+int mirror_give_up(struct mirror *m, uint64_t word, int error)
+{
+	_Atomic uint64_t *legs = &m->legs->word;
+	uint64_t now = mirror_word(m), next;
+	int none = 0;
+
+	for (;;) {
+		if (word_gen(now) != word_gen(word))
+			return 0;
+		next = word_next(now, word_fill(now) == FILL_ENDING ? FILL_UNMARKED : FILL_NONE);
+		/* before: who copies finds the word changed, and asks why */
+		if (error && atomic_compare_exchange_strong(&m->legs->failed, &none, error))
+			leave_say(m, word_out(now) == 2, error);
+		if (atomic_compare_exchange_strong(legs, &now, next))
+			break;
+	}
+	return word_fill(next) == FILL_UNMARKED ? mirror_mark_again(m, next) : 0;
+}
+
+/*
+ * He may have died between the two legs, and whoever takes over serves what is on the one:
+ * so the copier has to look at all of it once more.  In the end he has looked: it is
+ * begun anew.
+ */
+void mirror_died(struct log_store *store, bool copier)
+{
+	struct mirror *m = mirror_of(store);
+	uint64_t now = mirror_word(m);
+
+	while (word_fill(now) == FILL_COPYING && !copier) {
+		uint32_t dead = word_dead(now) + (word_dead(now) < WORD_DEAD_MAX);
+
+		if (atomic_compare_exchange_weak(&m->legs->word, &now, word_with_dead(now, dead)))
+			return;
+	}
+	/* what fails is the good leg's: whoever writes next finds it */
+	if (word_fill(now) == FILL_UNMARKED)
+		(void)mirror_mark_again(m, now);
+	else if (word_fill(now) != FILL_NONE)
+		(void)mirror_give_up(m, now, 0);
 }

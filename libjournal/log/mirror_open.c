@@ -67,7 +67,7 @@ void mirror_settle(struct mirror *m)
 	for (i = 0; i < LEGS; i++) {
 		if (!log_store_can_share(m->leg[i]))
 			m->ops.share = NULL;
-		if (!(m->there >> i & 1))
+		if (!mirror_has(m, i))
 			continue;
 		/* what survives on one only is gone with the other one's disk */
 		if (m->leg[i]->class < store->class)
@@ -83,17 +83,23 @@ static struct mirror *mirror_new(const struct log_legs_of *of, unsigned int flag
 	struct mirror *m = calloc(1, sizeof(*m));
 	unsigned int i;
 
-	if (!m)
+	if (!m || pthread_mutex_init(&m->meet, NULL)) {
+		free(m);
 		return NULL;
+	}
 	m->ops = mirror_ops;
 	m->store.ops = &m->ops;
 	m->store.copies = &mirror_copies_ops;
 	m->store.read_only = flags & LOG_RDONLY;
 	m->legs = &m->own;
+	m->flags = flags & (LOG_RDONLY | LOG_NO_URING);
 	m->of = *of;
 	for (i = 0; i < LEGS; i++)
-		(void)snprintf(m->path[i], sizeof(m->path[i]), "%s", of->path[i]);
-	return m;
+		m->path[i] = strdup(of->path[i]);
+	if (m->path[0] && m->path[1])
+		return m;
+	mirror_ops.close(&m->store);
+	return NULL;
 }
 
 /* ---- two that are there ------------------------------------------------------------ */
@@ -121,6 +127,13 @@ static int leg_open(struct mirror *m, unsigned int i, unsigned int flags, struct
 	return error;
 }
 
+/* It goes on as it was left. */
+static void found_out(struct mirror *m, unsigned int out)
+{
+	m->own.word = word_make(0, FILL_NONE, out, out); /* the leg's number + 1 is its bit */
+	m->own.left_at = out ? m->meta.left_ns / 1000000000u & UINT32_MAX : 0;
+}
+
 static int found_both(struct mirror *m, const struct found *found, struct message *message)
 {
 	uint32_t out = legs_judge(found->meta), left = m->of.left ? 1u << (m->of.left - 1) : 0;
@@ -136,11 +149,8 @@ static int found_both(struct mirror *m, const struct found *found, struct messag
 		return message_set(message, -ENOTUNIQ, "%s, %s: each has gone on without the other "
 				   "one: which of them is to count must be said (jnl mirror "
 				   "--keep)", m->path[0], m->path[1]);
-	m->own.out = out;
 	m->meta = found->meta[out == 1];
-	m->meta.good = LEGS_ALL & ~out;
-	if (out)
-		m->own.left = m->meta.left_ns / 1000000000u << 8 | (out == 1 ? 1 : 2);
+	found_out(m, out);
 	if (out)
 		(void)snprintf(m->own.why[out == 2], sizeof(m->own.why[0]),
 			       "it is out of date: the other one went on without it");
@@ -159,10 +169,8 @@ static int found_one(struct mirror *m, unsigned int i, const struct found *found
 		return message_set(message, -EUCLEAN, "%s: is out of date, and the other leg is "
 				   "not to be had: %.200s", m->path[i], found->why[other].text);
 	m->own.events = m->meta.events;
-	if (!(m->meta.good >> other & 1) || m->of.left) {
-		m->own.out = 1u << other;
-		m->own.left = m->meta.left_ns / 1000000000u << 8 | (other + 1);
-	}
+	if (!(m->meta.good >> other & 1) || m->of.left)
+		found_out(m, 1u << other);
 	return mirror_without(m, other, found->error[other], found->why[other].text) ? -ENOMEM :
 										       0;
 }
@@ -175,7 +183,7 @@ static int mirror_find(struct mirror *m, unsigned int flags, struct message *mes
 	for (i = 0; i < LEGS; i++) {
 		found.error[i] = leg_open(m, i, flags, &found);
 		if (!found.error[i])
-			m->there |= 1u << i;
+			atomic_fetch_or(&m->there, 1u << i);
 		else if (!leg_is_gone(found.error[i]))
 			return message_set(message, found.error[i], "%s", found.why[i].text);
 	}
@@ -215,7 +223,7 @@ static int legs_make(struct mirror *m, unsigned int flags, const struct journal_
 		error = m->of.open(m->of.path[halves.leg], flags, m->meta.bytes + LEG_HEAD_BYTES,
 				   &half, &m->leg[halves.leg], message);
 		if (!error)
-			m->there |= 1u << halves.leg;
+			atomic_fetch_or(&m->there, 1u << halves.leg);
 	}
 	return error;
 }
@@ -251,7 +259,7 @@ static void mirror_unmake(struct mirror *m)
 	unsigned int i;
 
 	for (i = 0; i < LEGS; i++)
-		if (m->there >> i & 1 && !stat(m->of.path[i], &st) && S_ISREG(st.st_mode))
+		if (mirror_has(m, i) && !stat(m->of.path[i], &st) && S_ISREG(st.st_mode))
 			(void)unlink(m->of.path[i]);
 }
 
@@ -276,7 +284,7 @@ int log_mirror_open(const struct log_legs_of *of, unsigned int flags, uint64_t b
 		return error;
 	}
 	mirror_settle(m);
-	m->lender = m->there == 2;
+	m->pool = m->leg[m->there == 2];
 	/* they count the use of the log, not its making or opening */
 	for (i = 0; i < LEGS; i++)
 		memset(&m->leg[i]->counters, 0, sizeof(m->leg[i]->counters));
@@ -290,16 +298,19 @@ int log_mirror_open(const struct log_legs_of *of, unsigned int flags, uint64_t b
 static int leg_join(struct mirror *m, unsigned int i, unsigned int flags,
 		    struct log_share *share, struct message *message)
 {
+	uint32_t fills = atomic_load_explicit(&m->legs->fills[i], memory_order_acquire);
 	struct message why = { "" };
 	int error;
 
-	if (share[1 + i].gone) {
-		error = -(int)share[1 + i].gone;
-		return mirror_without(m, i, error, share[1 + i].evidence);
-	}
-	error = m->of.join(m->of.path[i], flags, &share[1 + i], &m->leg[i], &why);
+	/* one that is opened anew meanwhile is another one then: mirror_meet() */
+	atomic_store(&m->met[i], fills);
+	share += mirror_share_of(i, fills);
+	if (share->gone)
+		return mirror_without(m, i, -(int)share->gone, share->evidence);
+	error = m->of.join(share->path[0] ? share->path : m->of.path[i], flags, share,
+			   &m->leg[i], &why);
 	if (!error) {
-		m->there |= 1u << i;
+		atomic_fetch_or(&m->there, 1u << i);
 		return 0;
 	}
 	if (!leg_is_gone(error))
@@ -317,6 +328,7 @@ int log_mirror_join(const struct log_legs_of *of, unsigned int flags, struct log
 	if (!m)
 		return message_errno(message, -ENOMEM, "%s", of->path[0]);
 	m->legs = &share->legs;
+	m->share = share;
 	memcpy(m->meta.uuid, of->uuid, sizeof(m->meta.uuid));
 	m->meta.pair = share->pair;
 	m->meta.bytes = share->bytes;
@@ -332,7 +344,7 @@ int log_mirror_join(const struct log_legs_of *of, unsigned int flags, struct log
 		return error;
 	}
 	mirror_settle(m);
-	m->lender = m->there == 2;
+	m->pool = m->leg[m->there == 2];
 	log_store_check(&m->store);
 	*store = &m->store;
 	return 0;
@@ -353,7 +365,7 @@ static int choose_write(struct mirror *m, const struct found *found, unsigned in
 	for (i = 0; i < LEGS && !error; i++) {
 		unsigned int leg = i ? keep : !keep;
 
-		if (m->there >> leg & 1)
+		if (mirror_has(m, leg))
 			error = mirror_head_write(m->leg[leg], &meta, leg);
 	}
 	return error ? message_errno(message, error, "%s: superblock of a leg", m->path[keep]) : 0;
@@ -371,7 +383,7 @@ int log_mirror_choose(const struct log_legs_of *of, unsigned int keep, struct me
 	for (i = 0; i < LEGS; i++) {
 		found.error[i] = leg_open(m, i, 0, &found);
 		if (!found.error[i])
-			m->there |= 1u << i;
+			atomic_fetch_or(&m->there, 1u << i);
 	}
 	error = found.error[keep];
 	if (error)

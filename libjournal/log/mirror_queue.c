@@ -21,6 +21,7 @@ struct mirrored {
 
 /**
  * @leg:  NULL: was not readable at open
+ * @met:  log_legs.fills by then: one that was opened anew since is another one
  * @fd:   readable when either's is; -1: to be asked
  * @last: which leg was asked last for what is done
  */
@@ -28,6 +29,7 @@ struct mirror_queue {
 	struct log_queue queue; /* first */
 	struct mirror *mirror;
 	struct log_queue *leg[LEGS];
+	uint32_t met[LEGS];
 	int fd;
 	unsigned int last;
 	struct mirrored *free;
@@ -41,11 +43,18 @@ static struct mirror_queue *queue_of(struct log_queue *queue)
 
 static unsigned int queue_readable(const struct mirror_queue *q)
 {
-	unsigned int have = (q->leg[0] ? 1u : 0) | (q->leg[1] ? 2u : 0);
-	unsigned int readable = mirror_readable(q->mirror) & have;
+	unsigned int readable = mirror_readable(q->mirror), have = 0, as_it_was = 0, i;
 
-	/* one that was left meanwhile has what it had */
-	return readable ? readable : have;
+	for (i = 0; i < LEGS; i++) {
+		if (!q->leg[i])
+			continue;
+		have |= 1u << i;
+		if (q->met[i] == atomic_load(&q->mirror->met[i]))
+			as_it_was |= 1u << i;
+	}
+	/* one that was left meanwhile has what it had: it does not verify, and is looked up
+	 * again by who reads one */
+	return readable & as_it_was ? readable & as_it_was : have;
 }
 
 static unsigned int queue_pick(const struct mirror_queue *q)
@@ -190,9 +199,13 @@ static int queue_make(struct mirror_queue *q, unsigned int depth, const struct i
 		q->all[i].next = q->free;
 		q->free = &q->all[i];
 	}
-	for (i = 0; i < LEGS && !error; i++)
-		if (q->mirror->there >> i & 1)
-			error = log_queue_open(q->mirror->leg[i], depth, arena, &q->leg[i]);
+	for (i = 0; i < LEGS && !error; i++) {
+		/* before the store: if that is a newer one, it is not used */
+		q->met[i] = atomic_load(&q->mirror->met[i]);
+		if (mirror_has(q->mirror, i))
+			error = log_queue_open(mirror_store(q->mirror, i), depth, arena,
+					       &q->leg[i]);
+	}
 	return error ? error : queue_make_fd(q);
 }
 

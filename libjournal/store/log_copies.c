@@ -38,9 +38,17 @@ void log_copies_look(const struct log_store *store, unsigned int leg, struct log
 	store->copies->look(store, leg, copy);
 }
 
-int log_copies_renew(struct log_store *store, const struct journal_progress *progress,
+int log_copies_renew(struct log_store *store, const struct log_renew *how,
 		     struct message *message)
 {
+	static const struct log_renew as_it_comes;
+
 	JASSERT(!store->read_only);
-	return store->copies ? store->copies->renew(store, progress, message) : 0;
+	return store->copies ? store->copies->renew(store, how ? how : &as_it_comes, message) : 0;
+}
+
+void log_copies_died(struct log_store *store, bool copier)
+{
+	if (store->copies)
+		store->copies->died(store, copier);
 }

@@ -63,19 +63,22 @@ struct log_copies_ops;
 
 /**
  * struct log_legs - of a log that lies on two: which of them are in use (log_copies.h)
- * @left: which one was left: seconds since 1970 << 8 | its number + 1; 0: none.  Set
- *        before that is durable, and never again
- * @out:  a bit for each that is out of date: not read, not written.  Set after that is
- *        durable on the other one
- * @events: what the next change is above
+ * @word:   which are read and written: log/mirror_word.h
+ * @left_at: when one was left: gen of the word by then << 32 | seconds since 1970; the
+ *          first who says it for that gen says it for all
+ * @events: what the heads had at open; at a later gen they have that much more
+ * @fills:  how often each was opened anew by all, to be brought up to date
+ * @failed: negative errno of whoever could not write the one that is being copied to
  * @damaged, @repaired: copies that did not verify, the other one did; of these, those
  *        that were written anew.  @offset, @repaired_ns: the last one
  * @why:  for people, of whoever left it
  */
 struct log_legs {
-	_Atomic uint64_t left;
+	_Atomic uint64_t word;
+	_Atomic uint64_t left_at;
 	_Atomic uint64_t events;
-	_Atomic uint32_t out;
+	_Atomic uint32_t fills[2];
+	_Atomic int failed;
 	_Atomic uint64_t damaged[2], repaired[2], offset[2], repaired_ns[2];
 	char why[2][160];
 };
@@ -84,9 +87,13 @@ struct log_legs {
  * struct log_share - what one process found, and the flush that all combine
  * @flush: the log's own; zeroed, it is ready
  * @legs:  the log's own, too
+ * @path:  of a leg that was opened anew; empty: as journal.conf has it
  * Lies in memory that others map.  Who joins does not look at the medium again.
  */
-#define LOG_SHARES 3u /* one for a log; two more for the legs that it may lie on */
+/* One for a log; and for the legs that it may lie on, two, by turns with two and two more
+ * when one of them is opened anew: by whoever has yet to see that the flush of the one
+ * before is still counted where it was. */
+#define LOG_SHARES 7u
 
 struct log_share {
 	uint32_t class;
@@ -95,6 +102,7 @@ struct log_share {
 	uint32_t direct, device, sync_free;
 	uint32_t gone; /* errno: it is not there (log_gone.h) */
 	uint64_t pair; /* of two legs (format/leg.h) */
+	char path[4096];
 	char evidence[256];
 	char routine[64];
 	_Atomic uint64_t flush[8];

@@ -112,6 +112,7 @@ static const char *info_leg_state(const struct journal_leg *leg)
 {
 	return leg->state == JOURNAL_LEG_GOOD	 ? "good" :
 	       leg->state == JOURNAL_LEG_MISSING ? "missing" :
+	       leg->state == JOURNAL_LEG_COPYING ? "being copied to" :
 						   "out of date";
 }
 

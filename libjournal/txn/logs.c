@@ -72,6 +72,14 @@ bool logs_left(const struct journal *j)
 	return false;
 }
 
+/* what DIR says already */
+static uint64_t logs_left_at_open(const struct journal *j, uint32_t log)
+{
+	uint64_t left = j->logs[log] ? log_copies_left(j->logs[log]) : 0;
+
+	return (left & 3) == j->conf.left[log] ? left : 0;
+}
+
 void logs_begin(struct journal *j)
 {
 	uint32_t log;
@@ -79,7 +87,7 @@ void logs_begin(struct journal *j)
 	for (log = 0; log < logs_end(j); log++) {
 		atomic_store(&j->shared->log_failed[log], j->logs[log] ? j->logs[log]->failed :
 									 -ENODEV);
-		atomic_store(&j->shared->log_left[log], j->conf.left[log]);
+		atomic_store(&j->shared->log_left[log], logs_left_at_open(j, log));
 	}
 }
 
@@ -113,17 +121,17 @@ int logs_fail(struct journal *j, uint32_t log, int error)
 
 /* In DIR, too: should the good leg be missing at an open, the other one does not know
  * that it is old.  Where that cannot be written, the good one's head has to do. */
-static void logs_write_left(struct journal *j, uint32_t log, uint32_t left)
+static void logs_write_left(struct journal *j, uint32_t log, uint64_t left)
 {
-	(void)left_say(j->dir, j->conf.uuid, log, left);
+	(void)left_say(j->dir, j->conf.uuid, log, (uint32_t)left & 3);
 	atomic_store(&j->shared->log_left[log], left);
 }
 
 /* A leg of a mirrored log may have been left by what was written: before anybody relies
  * on the other one alone.  Each who meets it does so, and waits for nobody. */
-static int logs_note_left(struct journal *j, uint32_t log)
+int logs_note_left(struct journal *j, uint32_t log)
 {
-	uint32_t left = log_copies_left(j->logs[log]);
+	uint64_t left = log_copies_left(j->logs[log]);
 
 	if (left && left != atomic_load_explicit(&j->shared->log_left[log], memory_order_relaxed))
 		logs_write_left(j, log, left);

@@ -73,6 +73,9 @@ static inline bool logs_gone(const struct journal *j, uint32_t log)
 int logs_write(struct journal *j, uint32_t log, struct log_io *io, uint32_t count, bool durable);
 int logs_flush(struct journal *j, uint32_t log);
 
+/* a leg of a mirrored log may have been left: DIR says so.  Return: 0 */
+int logs_note_left(struct journal *j, uint32_t log);
+
 #define LOG_OUT_UNDECIDED "its log has failed while it was written: recovery decides"
 
 /* @error, told as what a user's call returns when it could not go elsewhere */

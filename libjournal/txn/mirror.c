@@ -14,7 +14,9 @@
 #include "txn/like.h"
 #include "txn/log_open.h"
 #include "txn/logs.h"
+#include "txn/mirror.h"
 #include "txn/open_impl.h"
+#include "txn/resize.h"
 
 /* ---- how it stands --------------------------------------------------------------- */
 
@@ -47,6 +49,7 @@ static void leg_fill(const struct journal *j, uint32_t log, unsigned int number,
 	memset(leg, 0, sizeof(*leg));
 	leg_medium(j, &copy, &leg->medium);
 	leg->state = !copy.store ? JOURNAL_LEG_MISSING :
+		     copy.copying ? JOURNAL_LEG_COPYING :
 		     copy.out	 ? JOURNAL_LEG_OUT :
 				   JOURNAL_LEG_GOOD;
 	leg->left_time_ns = copy.left_ns;
@@ -94,62 +97,67 @@ static void mirroring_found(void *context, const struct journal_finding *finding
 		m->options->found(m->options->context, finding);
 }
 
-/* Who may use one leg may use the other one, too. */
-static int mirroring_permissions(struct mirroring *m, const char *like, const char *path)
+/* one log of it */
+struct mirroring_log {
+	struct journal *j;
+	uint32_t log;
+};
+
+/* Who may use one leg may use the other one, too: before they are to write it. */
+static int mirroring_made(void *context, const char *path, const char *like,
+			  struct message *message)
 {
 	struct stat from, to;
 	int error;
 
+	(void)context;
 	if (stat(like, &from) || stat(path, &to) || !S_ISREG(from.st_mode) ||
 	    !S_ISREG(to.st_mode))
 		return 0;
 	error = like_file(path, &from);
-	return error ? message_errno(m->message, error, "%s: group and mode", path) : 0;
+	return error ? message_errno(message, error, "%s: group and mode", path) : 0;
 }
 
-/* Its head says that it has all: there is nothing to add. */
-static int mirroring_forget(struct mirroring *m, struct journal *j, uint32_t log)
+/* Its head will say that it has all: there is nothing to add. */
+static int mirroring_whole(void *context, struct message *message)
 {
-	int error = left_forget(j->dir, j->conf.uuid, log, 0);
+	const struct mirroring_log *of = context;
+	int error = left_forget(of->j->dir, of->j->conf.uuid, of->log, 0);
 
-	if (error)
-		return message_errno(m->message, error, "%s: that a leg was left", j->dir);
-	atomic_store(&j->shared->log_left[log], 0);
-	return 0;
+	return error ? message_errno(message, error, "%s: that a leg was left", of->j->dir) : 0;
 }
 
 static int mirroring_log(struct mirroring *m, struct journal *j, uint32_t log)
 {
+	struct mirroring_log of = { .j = j, .log = log };
+	const struct log_renew how = {
+		.progress = m->options->progress,
+		.block_bytes = j->block_bytes,
+		.class = j->conf.assume_log ? JOURNAL_CLASS_UNSET : j->require,
+		.made = mirroring_made, .whole = mirroring_whole, .context = &of,
+	};
 	struct log_copy copy[2];
 	unsigned int leg;
 	int error;
 
 	for (leg = 0; leg < 2; leg++)
 		log_copies_look(j->logs[log], leg, &copy[leg]);
-	error = log_copies_renew(j->logs[log], &m->options->progress, m->message);
-	if (!error && atomic_load(&j->shared->log_left[log]))
-		error = mirroring_forget(m, j, log);
-	for (leg = 0; leg < 2 && !error; leg++) {
-		if (copy[leg].store && !copy[leg].out)
-			continue;
-		if (!copy[leg].store)
-			error = mirroring_permissions(m, copy[!leg].path, copy[leg].path);
-		if (!error)
+	error = log_copies_renew(j->logs[log], &how, m->message);
+	/* given up in the end, it is said again that it was left */
+	(void)logs_note_left(j, log);
+	for (leg = 0; leg < 2 && !error; leg++)
+		if (!copy[leg].store || copy[leg].out)
 			found_remark(j, 0, "%s: is up to date: all of the log was copied from %s",
-				     copy[leg].path, copy[!leg].path);
-	}
+				     leg ? j->conf.mirrors[log] : j->conf.logs[log],
+				     copy[!leg].path);
 	return error;
 }
 
-static int mirroring_open(struct mirroring *m, struct journal *j, const char *dir)
+static int mirroring_logs(struct mirroring *m, struct journal *j, const char *dir)
 {
-	const struct journal_open_options o = { 0 };
 	uint32_t log, mirrored = 0;
-	int error = journal_open_impl(j, dir, &o);
+	int error = 0;
 
-	if (error)
-		return message_set(m->message, error, "%s", journal_error(j));
-	j->opened = true;
 	for (log = 0; log < logs_end(j) && !error; log++)
 		if (!logs_removed(j, log) && logs_at(j, log)->copies) {
 			mirrored++;
@@ -200,13 +208,13 @@ static int mirroring_choose(struct mirroring *m, const char *dir)
 	return error;
 }
 
-static int mirroring(struct mirroring *m, const char *dir)
+/* Nobody else has it open: both copies of all that lives are looked at, too. */
+static int mirroring_alone(struct mirroring *m, const char *dir)
 {
+	const struct journal_open_options o = { 0 };
 	struct journal *j;
-	int error = m->options->keep ? mirroring_choose(m, dir) : 0, closed;
+	int error, closed;
 
-	if (error)
-		return error;
 	if (posix_memalign((void **)&j, 128, sizeof(*j)))
 		return message_set(m->message, -ENOMEM, "%s: no memory", dir);
 	memset(j, 0, sizeof(*j));
@@ -214,14 +222,72 @@ static int mirroring(struct mirroring *m, const char *dir)
 	j->scrub = true;
 	j->found = mirroring_found;
 	j->found_context = m;
-	error = mirroring_open(m, j, dir);
+	error = journal_open_impl(j, dir, &o);
+	j->opened = !error;
+	if (error)
+		(void)message_set(m->message, error, "%s", journal_error(j));
+	else
+		error = mirroring_logs(m, j, dir);
 	closed = journal_close(j);
 	if (closed && !error)
 		error = message_errno(m->message, closed, "%s: closing", dir);
+	return error;
+}
+
+/* Others have it open, and go on. */
+static int mirroring_live(struct mirroring *m, const char *dir)
+{
+	const struct journal_open_options o = { 0 };
+	struct journal *j;
+	int error = journal_open(dir, &o, &j), closed;
+
+	if (error) {
+		(void)message_set(m->message, error, "%s", journal_error(j));
+	} else {
+		j->found = mirroring_found;
+		j->found_context = m;
+		error = resize_take(j);
+		if (error)
+			(void)message_set(m->message, error, "%s", journal_error(j));
+	}
+	if (!error) {
+		atomic_store(&j->shared->resize_phase, RESIZE_MIRRORS);
+		error = mirroring_logs(m, j, dir);
+		atomic_store(&j->shared->resize_phase, RESIZE_NONE);
+		resize_drop(j);
+	}
+	closed = journal_close(j);
+	if (closed && !error)
+		error = message_errno(m->message, closed, "%s: closing", dir);
+	return error;
+}
+
+static int mirroring(struct mirroring *m, const char *dir)
+{
+	int error = m->options->keep ? mirroring_choose(m, dir) : 0;
+
+	if (error)
+		return error;
+	error = mirroring_alone(m, dir);
+	if (error == -EBUSY)
+		error = mirroring_live(m, dir);
 	if (!error && m->damage)
 		error = message_set(m->message, -EUCLEAN, "%s: damage that no copy can repair",
 				    dir);
 	return error;
+}
+
+/* Who may have written has died, and is taken over from now on: before any of that.  The
+ * number that he had is still his. */
+void mirror_takeover(struct journal *j, uint32_t member)
+{
+	bool copier = atomic_load(&j->shared->resizer) == member &&
+		      atomic_load(&j->shared->resize_phase) == RESIZE_MIRRORS;
+	uint32_t log;
+
+	for (log = 0; log < logs_end(j); log++)
+		if (!logs_removed(j, log) && logs_at(j, log)->copies)
+			log_copies_died(logs_at(j, log), copier);
 }
 
 int journal_mirror(const char *dir, const struct journal_mirror_options *options, char *message,

@@ -13,7 +13,7 @@
 
 /* ---- one at a time ------------------------------------------------------------------ */
 
-static int resize_take(struct journal *j)
+int resize_take(struct journal *j)
 {
 	uint32_t nobody = 0, who;
 
@@ -22,8 +22,15 @@ static int resize_take(struct journal *j)
 	if (atomic_compare_exchange_strong(&j->shared->resizer, &nobody, j->member))
 		return 0;
 	who = nobody - 1;
-	return journal_say(j, -EBUSY, "%s: resize by pid %d is under way", j->dir,
+	return journal_say(j, -EBUSY, "%s: %s by pid %d is under way", j->dir,
+			   atomic_load(&j->shared->resize_phase) == RESIZE_MIRRORS ?
+				   "jnl mirror" : "resize",
 			   who < MEMBERS ? atomic_load(&j->members[who].pid) : 0);
+}
+
+void resize_drop(struct journal *j)
+{
+	atomic_store(&j->shared->resizer, 0);
 }
 
 /* ---- what is wanted ------------------------------------------------------------------ */
@@ -227,7 +234,7 @@ int journal_resize(struct journal *j, const struct journal_resize_options *optio
 	error = resize_take(j);
 	if (!error) {
 		error = resize_locked(r);
-		atomic_store(&j->shared->resizer, 0);
+		resize_drop(j);
 	}
 	if (resized)
 		*resized = r->done;

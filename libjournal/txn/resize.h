@@ -21,6 +21,7 @@ enum resize_phase {
 	RESIZE_NONE,
 	RESIZE_EMPTIES, /* killed now, what is to go stays */
 	RESIZE_COUNTS,  /* journal.conf is replaced just now: nobody knows but the disk */
+	RESIZE_MIRRORS, /* a leg of a mirrored log is brought up to date: mirror.c */
 };
 
 struct resize {
@@ -33,6 +34,12 @@ struct resize {
 	uint32_t each;         /* segments of each log, once all is done */
 	struct log_store *added; /* a new log, until the mapping has it */
 };
+
+/* ---- resize.c ---- */
+
+/* One at a time: this, or bringing a leg up to date.  Return: 0 or -EBUSY with the text */
+int resize_take(struct journal *j);
+void resize_drop(struct journal *j);
 
 /* ---- resize_shrink.c ---- */
 

@@ -380,7 +380,9 @@ void resize_takeover(struct journal *j, uint32_t member)
 {
 	if (atomic_load(&j->shared->resizer) != member)
 		return;
-	if (atomic_load(&j->shared->resize_phase) != RESIZE_COUNTS)
+	if (atomic_load(&j->shared->resize_phase) == RESIZE_MIRRORS)
+		atomic_store(&j->shared->resize_phase, RESIZE_NONE);
+	else if (atomic_load(&j->shared->resize_phase) != RESIZE_COUNTS)
 		shrink_undo(j);
 	atomic_store(&j->shared->resizer, 0);
 }

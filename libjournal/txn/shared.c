@@ -20,7 +20,7 @@
 #define PART_ALIGN 4096u
 
 /* changes with any change of what is shared: processes of two versions never join */
-#define SHARED_MAGIC (0x4c4a534800000007ull ^ sizeof(struct shared) << 8)
+#define SHARED_MAGIC (0x4c4a534800000008ull ^ sizeof(struct shared) << 8)
 
 static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part)
 {

@@ -321,7 +321,7 @@ struct shared {
 
 	_Atomic int failed __attribute__((aligned(128))); /* sticky, of what all need (P16) */
 	_Atomic int log_failed[JOURNAL_LOGS_MAX]; /* sticky, of one of several logs: logs.c */
-	_Atomic uint32_t log_left[JOURNAL_LOGS_MAX]; /* as DIR has it: left.h */
+	_Atomic uint64_t log_left[JOURNAL_LOGS_MAX]; /* DIR says so: log_copies_left() */
 	_Atomic uint64_t health;     /* of NVRAM: health_word(); only ever goes up */
 	_Atomic uint64_t health_ns;  /* since when it is so, CLOCK_REALTIME */
 	_Atomic uint64_t replay_seq; /* of the stand-in's next checkpoint */

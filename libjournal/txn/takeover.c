@@ -3,6 +3,8 @@
  * Taking over.  Each step may be done twice, or be begun by one and ended by the
  * next: the taker may die, too.  tests/model/p7.pml and p7_lines.pml.
  *
+ *  0. who copies to a leg of a mirrored log is told: log_copies_died().  What is done after
+ *     it is on both legs, or will be copied;
  *  1. lanes: takeover_lane.c;
  *  2. lines of its own: what it had begun will never be committed; retired durably,
  *     for the log may hold it whole;
@@ -26,6 +28,7 @@
 #include "txn/holds.h"
 #include "txn/line.h"
 #include "txn/member.h"
+#include "txn/mirror.h"
 #include "txn/resize.h"
 #include "txn/slots.h"
 #include "txn/takeover_impl.h"
@@ -251,8 +254,11 @@ static void takeover_jobs(struct journal *j, uint32_t number)
 
 static int takeover_all(struct journal *j, uint32_t number)
 {
-	int lanes = takeover_lanes(j, number), error = lanes == -EAGAIN ? 0 : lanes;
+	int lanes, error;
 
+	mirror_takeover(j, number + 1);
+	lanes = takeover_lanes(j, number);
+	error = lanes == -EAGAIN ? 0 : lanes;
 	if (!error)
 		error = takeover_own(j, number);
 	if (!error)

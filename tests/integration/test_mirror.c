@@ -289,16 +289,20 @@ static void a_leg_that_goes_is_left_for_all(enum bed_medium medium)
 	assert_int_equal(leg_of(&other, 1).state, JOURNAL_LEG_MISSING);
 	assert_true(leg_of(&bed, 1).left_time_ns && leg_of(&bed, 1).why[0]);
 	assert_int_equal(bed_info(&other).legs_out, 1);
-	bed_close(&other);
-	assert_int_equal(journal_mirror(bed.dir, NULL, message, sizeof(message)), -EBUSY);
-	bed_close(&bed);
+	assert_int_equal(journal_mirror(bed.dir, NULL, message, sizeof(message)), -ENOENT);
+	assert_int_equal(bed_put(&bed, &model, BYTES, 79, JOURNAL_PATH_SYNCED, NULL), 0);
 	assert_int_equal(rename(away, bed.mirrors[0]), 0);
+	/* both have the journal open */
 	assert_int_equal(journal_mirror(bed.dir, NULL, message, sizeof(message)), 0);
-	bed_open(&bed, NULL);
 	assert_int_equal(leg_of(&bed, 1).state, JOURNAL_LEG_GOOD);
 	assert_int_equal(bed_info(&bed).legs_out, 0);
+	assert_int_equal(bed_put(&bed, &model, BYTES, 80, JOURNAL_PATH_SYNCED, NULL), 0);
+	assert_int_equal(bed_put(&other, &model, BYTES, 81, JOURNAL_PATH_SYNCED, NULL), 0);
+	bed_close(&other);
 	(void)place_of(1, 77);
 	(void)place_of(1, 78);
+	(void)place_of(1, 80);
+	(void)place_of(1, 81);
 	bed_remove(&bed);
 	model_free(&model);
 }

@@ -23,6 +23,7 @@ all_there() # all_there DIR: of messages 1 to 5
 	local n=0 id
 	while read -r id; do
 		n=$((n + 1))
+		[ -e "$1.$n" ] || continue
 		"$JNL" cat "$1" "$id" | cmp - "$1.$n" || wrong "$id is not as it was"
 	done <"$1.ids"
 }
@@ -146,6 +147,48 @@ a_new_disk()
 	expect 1 "$JNL" mirror "$d"
 	says "File exists"
 	[ "$(cat "$d.c/other")" = "somebody's" ]
+}
+
+put_line() # put_line DIR TEXT: by the writer behind fd 3; waits for its id
+{
+	local i n
+	n=$(wc -l <"$1.ids")
+	echo "$2" >&3
+	for ((i = 0; i < 500; i++)); do
+		[ "$(wc -l <"$1.ids")" -gt "$n" ] && break
+		sleep 0.02
+	done
+}
+
+beside_a_writer() # he has the journal open all the time
+{
+	local d=$scratch/beside writer
+	mirrored "$d" file
+	mv "$d.b" "$d.away"
+	mkfifo "$d.in"
+	"$JNL" put --as lines "$d" "$d.in" >>"$d.ids" &
+	writer=$!
+	exec 3>"$d.in"
+	put_line "$d" "while it is away"
+	[ "$(state_of "$d" 1)" = missing ] || wrong "$("$JNL" info "$d")"
+	expect 1 "$JNL" mirror "$d"
+	says "No such file"
+	# another disk in its place
+	mkdir "$d.c"
+	sed -i "s:^mirror = .*:mirror = $d.c/log:" "$d/journal.conf"
+	expect 0 "$JNL" mirror "$d"
+	grep -q "^mirror: $d.c/log: is up to date" "$out" || wrong "$(cat "$out")"
+	[ "$(state_of "$d" 1)" = good ] || wrong "$("$JNL" info "$d")"
+	[ -z "$(find "$d" -name 'left-*')" ] || wrong "$(ls "$d")"
+	put_line "$d" "while it is back"
+	grep -aq "while it is back" "$d.c/log" || wrong "it is not written"
+	exec 3>&-
+	wait "$writer"
+	cmp -i 8192 "$d.c/log" "$d".a/*
+	expect 0 "$JNL" check "$d"
+	rm -r "$d.a"
+	[ "$("$JNL" ls "$d" | wc -l)" = 7 ] || wrong "$("$JNL" ls "$d")"
+	all_there "$d"
 }
 
 each_went_on_alone()
@@ -283,6 +326,7 @@ for kind in $markers; do
 done
 it "both copies are damaged" both_are_damaged
 it "a new disk" a_new_disk
+it "a new disk beside a writer" beside_a_writer
 it "each went on alone" each_went_on_alone
 it "no leg is a log" no_leg_is_a_log
 it "made and destroyed" made_and_destroyed

@@ -179,16 +179,15 @@ static void two_processes_leave_one_leg_at_most(void **state)
 	log_store_share(first, share);
 	assert_int_equal(log_mirror_join(&p->of, 0, share, &second, &p->message), 0);
 	/* what one leaves is left for the other one, too */
-	share[0].legs.left = 99u << 8 | 1;
-	share[0].legs.out = 1;
+	share[0].legs.word = word_make(1, FILL_NONE, 1, 1);
 	assert_int_equal(second->copies->good(second), 2);
-	share[0].legs.out = 0; /* claimed, and not yet marked: by who is stopped */
+	/* claimed, and not yet marked: by who is stopped */
+	share[0].legs.word = word_make(0, FILL_NONE, 1, 0);
 	log_store_fail(mirror_of(first)->leg[0], -EIO);
 	assert_int_equal(mirror_place_put(p, 2, 2), 0); /* whoever comes marks it himself */
 	assert_int_equal(mirror_place_says(p, 1), 2);
 	/* a second one whose other leg fails has none left */
-	share[0].legs.out = 0;
-	share[0].legs.left = 99u << 8 | 2;
+	share[0].legs.word = word_make(2, FILL_NONE, 2, 0);
 	p->store = second;
 	log_store_fail(mirror_of(second)->leg[0], -EIO);
 	assert_int_equal(mirror_place_put(p, 3, 3), -EIO);
