@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib_clock.h"
 #include "lib_dir.h"
@@ -221,7 +222,8 @@ static int last_tenth(struct aged *old, struct aged *new, uint64_t bytes, struct
 	return 0;
 }
 
-static int age(struct aged *a, struct aged *new, struct bench_env *env, const char *marker,
+/* @second: the marker medium of the new one; NULL: embedded */
+static int age(struct aged *a, struct aged *new, struct bench_env *env, const char *second,
 	       struct result *r, struct message *why)
 {
 	uint64_t tenth = env->options.log_bytes / 10 * from_environment("AGING_TIMES", 10);
@@ -234,7 +236,7 @@ static int age(struct aged *a, struct aged *new, struct bench_env *env, const ch
 	r->first_cpu = (double)tenth / (cpu_seconds() - began);
 	(void)put_bytes(a, tenth * 8);
 	if (!a->error)
-		a->error = aged_make(new, env, "new", marker, why);
+		a->error = aged_make(new, env, "new", second, why);
 	/* once round: what is written for the first time costs pages, here and there */
 	if (!a->error)
 		(void)put_bytes(new, env->options.log_bytes);
@@ -282,14 +284,15 @@ static void one(struct bench_env *env, struct json_object *rows, enum mix mix, b
 	const char *name = names[mix][nvram], *marker = nvram ? env->marker : NULL;
 	struct message why = { "" };
 	struct result r = { 0 };
-	char dir[2100];
+	char dir[2100], second[2100];
 	int error;
 
+	(void)snprintf(second, sizeof(second), "%s.new", env->marker);
 	if (env->options.only && !strstr(env->options.only, name))
 		return;
 	error = aged_make(&a, env, "aged", marker, &why);
 	if (!error)
-		error = age(&a, &new, env, marker, &r, &why);
+		error = age(&a, &new, env, nvram ? second : NULL, &r, &why);
 	if (error)
 		fprintf(stderr, "bench: %s: left out: %s (%s)\n", name,
 			why.text[0] ? why.text : a.j ? journal_error(a.j) : "", strerror(-error));
@@ -301,6 +304,8 @@ static void one(struct bench_env *env, struct json_object *rows, enum mix mix, b
 	dir_remove(dir);
 	path_join(dir, sizeof(dir), env->dir, "new");
 	dir_remove(dir);
+	if (nvram)
+		(void)unlink(strchr(second, ':') + 1);
 }
 
 static void measure(struct bench_env *env, struct json_object *rows)
