@@ -168,7 +168,7 @@ struct journal_format_options {
  * -EINVAL    an option does not make sense: the text names it
  * -EPERM     a medium's class is below @require: the text has the evidence
  * -ENOSPC    the log or marker medium does not fit
- * -EBUSY     the journal is in use
+ * -EBUSY     the journal is in use; or the marker medium, or a log device, is, by a journal
  * -ENOTSUP   no backend for the URI, or its library is not installed
  * or what the system said (-EACCES, -ENOENT, -EROFS, -EIO, -ENOMEM ...).
  */

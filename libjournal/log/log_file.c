@@ -15,6 +15,7 @@
 
 #include "log/log.h"
 #include "util/assert.h"
+#include "util/in_use.h"
 #include "util/math.h"
 
 #define LOG_UNIT 4096u /* sizes of logs are multiples of it */
@@ -143,6 +144,19 @@ static int open_new(struct request *request, int *fd)
 	return 0;
 }
 
+/* A device is one journal's at a time; files have its uuid in their names. */
+static int settle_use(const struct request *request, int fd)
+{
+	bool claims = request->flags & LOG_CREATE && !(request->flags & LOG_OURS);
+	int error;
+
+	if (request->flags & LOG_RDONLY)
+		return 0;
+	error = claims ? in_use_claim(fd) : in_use_mark(fd);
+	return error ? message_set(request->message, error, "%s: in use by a journal",
+				   request->path) : 0;
+}
+
 static int open_old(struct request *request, int *fd, bool device)
 {
 	int access = request->flags & LOG_RDONLY ? O_RDONLY : O_RDWR;
@@ -153,7 +167,9 @@ static int open_old(struct request *request, int *fd, bool device)
 	*fd = open(request->path, access | O_CLOEXEC);
 	if (*fd < 0)
 		return message_errno(request->message, -errno, "%s", request->path);
-	if (device || !(request->flags & LOG_CREATE))
+	if (device)
+		return settle_use(request, *fd);
+	if (!(request->flags & LOG_CREATE))
 		return 0;
 	if (ftruncate(*fd, 0))
 		return message_errno(request->message, -errno, "%s", request->path);
@@ -333,6 +349,8 @@ static int join(struct log_file *log, const char *path, unsigned int flags,
 	if (log->fd < 0)
 		return message_errno(message, -errno, "%s", path);
 	log->device = share->device;
+	if (log->device && !log->store.read_only && in_use_mark(log->fd))
+		return message_set(message, -EBUSY, "%s: in use by another journal", path);
 	log->direct = share->direct;
 	log->sync_free = share->sync_free;
 	log->store.bytes = share->bytes;

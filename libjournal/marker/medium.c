@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "util/in_use.h"
 #include "util/math.h"
 
 int medium_read(int fd, void *data, uint64_t bytes, uint64_t offset)
@@ -131,6 +132,18 @@ static int open_fd(struct medium *m, unsigned int flags)
 	return m->fd < 0 ? -errno : 0;
 }
 
+/* One journal's at a time: else --force would take it from under another one. */
+static int settle_use(const struct medium *m, unsigned int flags, struct message *message)
+{
+	bool claims = flags & MARKER_CREATE && !m->made && !(flags & MARKER_OURS);
+	int error;
+
+	if (flags & MARKER_RDONLY)
+		return 0;
+	error = claims ? in_use_claim(m->fd) : in_use_mark(m->fd);
+	return error ? message_set(message, error, "%s: in use by a journal", m->path) : 0;
+}
+
 int medium_open(const char *path, unsigned int flags, struct medium *medium,
 		struct message *message)
 {
@@ -144,6 +157,8 @@ int medium_open(const char *path, unsigned int flags, struct medium *medium,
 	if (error)
 		return message_errno(message, error, "%s", path);
 	error = find_bytes(medium, message);
+	if (!error)
+		error = settle_use(medium, flags, message);
 	if (!error && (flags & MARKER_CREATE) && !(flags & MARKER_FORCE) && !medium->device)
 		error = check_blank(medium, message);
 	if (error)

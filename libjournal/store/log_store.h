@@ -163,6 +163,7 @@ struct log_store {
 #define LOG_CREATE   0x2u /* make it, @bytes large, zero-filled and durable */
 #define LOG_FORCE    0x4u /* with LOG_CREATE: over existing content */
 #define LOG_NO_URING 0x8u /* the pwrite path */
+#define LOG_OURS     0x10u /* with LOG_CREATE: others may have it open, it is the caller's */
 
 /**
  * log_store_opener - what backends.c knows of a backend

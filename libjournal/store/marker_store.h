@@ -146,6 +146,7 @@ struct marker_store {
 #define MARKER_RDONLY 0x1u
 #define MARKER_CREATE 0x2u /* make it, @bytes large; or take it over, erased to all ones */
 #define MARKER_FORCE  0x4u /* with MARKER_CREATE: whatever is there is lost */
+#define MARKER_OURS   0x10u /* with MARKER_CREATE: others may have it open, it is the caller's */
 #define MARKER_VACANT 0x8u /* to join: no medium yet, the map is memory until replace() */
 
 /**
@@ -157,7 +158,8 @@ struct marker_store {
  * With MARKER_CREATE the map reads all ones afterwards, durably.  Without
  * MARKER_FORCE it refuses with -EEXIST a medium whose first 4 KiB are neither
  * all zeros nor all ones; a file that is not there is made (mode 0600), and
- * removed again if the open fails later.
+ * removed again if the open fails later.  A file or device that somebody has open to
+ * write is refused with -EBUSY, also with MARKER_FORCE.
  * For file:, a missing or never checkpointed medium opened without
  * MARKER_CREATE is -ENOENT; all checkpoints damaged is -EUCLEAN; @bytes then
  * comes from the medium.

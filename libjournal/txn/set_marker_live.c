@@ -202,8 +202,8 @@ static void live_clear(struct set_marker *s, struct journal *j, const char *befo
 		(void)message_set(s->message, 0, "%s: moved to %s; %s is removed, and not "
 				  "overwritten: a transaction is open there", j->dir,
 				  s->make.conf.marker, path);
-	else if (!backend_open_marker(before, MARKER_CREATE | MARKER_FORCE, j->marker->bytes,
-				      &store, s->message))
+	else if (!backend_open_marker(before, MARKER_CREATE | MARKER_FORCE | MARKER_OURS,
+				      j->marker->bytes, &store, s->message))
 		marker_store_close(store);
 	if (unlink(path))
 		(void)message_errno(s->message, -errno, "%s: moved to %s; what was before could "

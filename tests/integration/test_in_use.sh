@@ -54,6 +54,48 @@ a_second_writer_joins() # a_second_writer_joins KIND
 	expect 0 "$JNL" check "$j"
 }
 
+# another journal is not made of what one has in use, whatever is forced
+nobody_elses() # nobody_elses PATH OPTION...
+{
+	expect 1 "$JNL" format "$scratch/other" --size 16M --require process "${@:2}"
+	says "$1: "
+	expect 1 "$JNL" format "$scratch/other" --size 16M --require process --force "${@:2}"
+	says "$1: in use by a journal"
+	[ ! -e "$scratch/other/journal.conf" ] || wrong "it was made"
+}
+
+its_marker_medium_is_its_own() # its_marker_medium_is_its_own KIND
+{
+	local j=$scratch/m.$1 option path
+	option=$(marker_option "$1" mine)
+	[ -n "$option" ] || option="--marker file:$scratch/mine"
+	path=${option#*:}
+	# shellcheck disable=SC2086
+	journal "$j" $option
+	writer_starts "$j"
+	told 1 first
+	nobody_elses "$path" $option
+	told 2 second
+	writer_ends
+	expect 0 "$JNL" check "$j"
+	[ "$("$JNL" ls "$j" | wc -l)" = 2 ] || wrong "$("$JNL" ls "$j")"
+	# nobody has it any more
+	expect 0 "$JNL" format "$scratch/other" --size 16M --require process --force \
+		$option
+	rm -r "$scratch/other"
+}
+
+its_log_device_is_its_own()
+{
+	journal "$scratch/d" --log "$device"
+	writer_starts "$scratch/d"
+	told 1 first
+	nobody_elses "$device" --log "$device"
+	told 2 second
+	writer_ends
+	expect 0 "$JNL" check "$scratch/d"
+}
+
 readers_read_beside_it() # readers_read_beside_it KIND
 {
 	local j=$scratch/r.$1
@@ -142,6 +184,7 @@ a_killed_writer_leaves_no_lock()
 for kind in $markers; do
 	if why=$(have_marker $kind); then
 		it "a second writer joins, $kind" a_second_writer_joins $kind
+		it "its marker medium is its own, $kind" its_marker_medium_is_its_own $kind
 		it "readers read beside it, $kind" readers_read_beside_it $kind
 		if [ $kind = pmem ] && [ "$(basename "$BUILD")" = wrapped ]; then
 			skip "readers beside a busy one, $kind" \
@@ -153,5 +196,12 @@ for kind in $markers; do
 		skip "in use, $kind" "$why"
 	fi
 done
+truncate -s 24M "$scratch/disk"
+if device=$(losetup -f --show "$scratch/disk" 2>"$err"); then
+	it "its log device is its own" its_log_device_is_its_own
+	losetup -d "$device"
+else
+	skip "its log device is its own" "no loop device: $(cat "$err")"
+fi
 it "a killed writer leaves no lock" a_killed_writer_leaves_no_lock
 done_testing
