@@ -89,6 +89,7 @@ static int renew_open(struct renew *r, const char *path, struct log_store **stor
 	struct mirror *m = r->m;
 	struct message why = { "" };
 	struct leg_meta meta;
+	unsigned int flags;
 	int error = m->of.open(path, m->flags, 0, NULL, store, &why);
 
 	if (!error) {
@@ -100,9 +101,9 @@ static int renew_open(struct renew *r, const char *path, struct log_store **stor
 		log_store_close(*store);
 	}
 	*store = NULL;
-	return m->of.open(path, m->flags | LOG_CREATE | (mirror_is_blank(path) ? LOG_FORCE : 0),
-			  log_store_bytes(&m->store) + LEG_HEAD_BYTES, &r->how->progress, store,
-			  r->message);
+	flags = m->flags | LOG_CREATE | LOG_OURS | (mirror_is_blank(path) ? LOG_FORCE : 0);
+	return m->of.open(path, flags, log_store_bytes(&m->store) + LEG_HEAD_BYTES,
+			  &r->how->progress, store, r->message);
 }
 
 static int renew_fits(struct renew *r, const char *path, const struct log_store *store)
