@@ -14,6 +14,9 @@
  *
  *  jnl-aged-small  256 bytes to 4 KiB
  *  jnl-aged-mail   2 to 64 KiB, one in 200 of 1 MiB, one in 4,000 of 8 MiB
+ *
+ * With the markers in a file, -file, UNDER_WAY are under way at a time, as of that many
+ * who wait; and -lone: one waits for each, so that each fills a block of the disk.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -34,6 +37,7 @@
 #define SLICES    24u /* of the last tenth */
 #define LARGEST   (8u << 20)
 #define RETIRED   256u /* at a time */
+#define UNDER_WAY 64u
 
 enum mix { SMALL, MAIL };
 
@@ -45,6 +49,8 @@ struct young {
 struct aged {
 	struct journal *j;
 	enum mix mix;
+	struct journal_async *async; /* NULL: one at a time */
+	uint32_t under_way;
 	uint64_t random, put, live, full;
 	struct young *queue;
 	size_t first, count, room;
@@ -95,6 +101,41 @@ static int keep(struct aged *a, uint64_t id, uint32_t bytes)
 	return 0;
 }
 
+static int put_done(struct aged *a, const struct journal_receipt *receipt, uint32_t bytes)
+{
+	a->survives = receipt->survives;
+	a->put += bytes;
+	a->live += bytes;
+	return a->full && !(draw(a) % IMMORTAL) ? 0 : keep(a, receipt->id, bytes);
+}
+
+/* until so many are under way */
+static int await(struct aged *a, uint32_t most)
+{
+	struct journal_completion done;
+	int error = 0;
+
+	while (a->under_way > most && !error) {
+		error = journal_async_next(a->async, -1, &done);
+		if (!error) {
+			a->under_way--;
+			error = done.error ? done.error :
+					     put_done(a, &done.receipt, (uint32_t)done.cookie);
+		}
+	}
+	return error;
+}
+
+static int submit(struct aged *a, struct journal_txn *txn, uint32_t bytes)
+{
+	int error = journal_submit(a->async, txn, bytes);
+
+	if (error)
+		return error;
+	a->under_way++;
+	return await(a, UNDER_WAY - 1);
+}
+
 /* @path: AUTO, or SYNCED: into the log at once */
 static int put_one(struct aged *a, enum journal_path path)
 {
@@ -111,13 +152,10 @@ static int put_one(struct aged *a, enum journal_path path)
 		journal_abort(txn);
 		return error;
 	}
+	if (a->async && a->full)
+		return submit(a, txn, bytes);
 	error = journal_commit(txn, &receipt);
-	if (error)
-		return error;
-	a->survives = receipt.survives;
-	a->put += bytes;
-	a->live += bytes;
-	return a->full && !(draw(a) % IMMORTAL) ? 0 : keep(a, receipt.id, bytes);
+	return error ? error : put_done(a, &receipt, bytes);
 }
 
 static int retire_down_to(struct aged *a, uint64_t bytes)
@@ -149,6 +187,8 @@ static double put_bytes(struct aged *a, uint64_t bytes)
 		if (!a->error)
 			a->error = put_one(a, JOURNAL_PATH_AUTO);
 	}
+	if (!a->error)
+		a->error = await(a, 0);
 	return a->error ? -1 : (double)(clock_ns() - begin) / 1e9;
 }
 
@@ -161,7 +201,7 @@ static double cpu_seconds(void)
 }
 
 static int aged_make(struct aged *a, struct bench_env *env, const char *name, const char *marker,
-		     struct message *why)
+		     bool lone, struct message *why)
 {
 	char dir[2100];
 	int error;
@@ -169,6 +209,8 @@ static int aged_make(struct aged *a, struct bench_env *env, const char *name, co
 	path_join(dir, sizeof(dir), env->dir, name);
 	error = env_make_journal(dir, marker, env->options.log_bytes, env->options.marker_bytes,
 				 &a->j, why);
+	if (!error && !marker && !lone)
+		error = journal_async_open(a->j, UNDER_WAY, &a->async);
 	while (!error)
 		error = put_one(a, JOURNAL_PATH_SYNCED);
 	if (error != -ENOSPC)
@@ -179,6 +221,8 @@ static int aged_make(struct aged *a, struct bench_env *env, const char *name, co
 
 static void aged_free(struct aged *a)
 {
+	if (a->async)
+		(void)journal_async_close(a->async);
 	(void)journal_close(a->j);
 	free(a->queue);
 }
@@ -224,7 +268,7 @@ static int last_tenth(struct aged *old, struct aged *new, uint64_t bytes, struct
 
 /* @second: the marker medium of the new one; NULL: embedded */
 static int age(struct aged *a, struct aged *new, struct bench_env *env, const char *second,
-	       struct result *r, struct message *why)
+	       bool lone, struct result *r, struct message *why)
 {
 	uint64_t tenth = env->options.log_bytes / 10 * from_environment("AGING_TIMES", 10);
 	struct journal_info before, after;
@@ -236,7 +280,7 @@ static int age(struct aged *a, struct aged *new, struct bench_env *env, const ch
 	r->first_cpu = (double)tenth / (cpu_seconds() - began);
 	(void)put_bytes(a, tenth * 8);
 	if (!a->error)
-		a->error = aged_make(new, env, "new", second, why);
+		a->error = aged_make(new, env, "new", second, lone, why);
 	/* once round: what is written for the first time costs pages, here and there */
 	if (!a->error)
 		(void)put_bytes(new, env->options.log_bytes);
@@ -274,25 +318,48 @@ static void tell(struct json_object *rows, const char *method, const struct resu
 	       r->last_cpu / r->first_cpu, r->amplification, r->moved, r->cleaned);
 }
 
-static void one(struct bench_env *env, struct json_object *rows, enum mix mix, bool nvram,
+static const struct kind {
+	const char *name;
+	enum mix mix;
+	bool nvram, lone;
+} kinds[] = {
+	{ "jnl-aged-small-lone", SMALL, false, true },
+	{ "jnl-aged-small-file", SMALL, false, false },
+	{ "jnl-aged-small", SMALL, true, false },
+	{ "jnl-aged-mail-file", MAIL, false, false },
+	{ "jnl-aged-mail", MAIL, true, false },
+};
+
+static bool wanted(const struct bench_env *env, const char *name)
+{
+	const char *only = env->options.only;
+	size_t length = strlen(name);
+
+	for (; only; only = strchr(only, ',') ? strchr(only, ',') + 1 : NULL)
+		if (!strncmp(only, name, length) && (!only[length] || only[length] == ','))
+			return true;
+	return !env->options.only;
+}
+
+static void one(struct bench_env *env, struct json_object *rows, const struct kind *kind,
 		const uint8_t *payload)
 {
-	static const char *const names[2][2] = { { "jnl-aged-small-file", "jnl-aged-small" },
-						 { "jnl-aged-mail-file", "jnl-aged-mail" } };
+	bool nvram = kind->nvram;
+	enum mix mix = kind->mix;
 	struct aged a = { .mix = mix, .random = 1, .payload = payload };
 	struct aged new = { .mix = mix, .random = 2, .payload = payload };
-	const char *name = names[mix][nvram], *marker = nvram ? env->marker : NULL;
+	const char *name = kind->name, *marker = nvram ? env->marker : NULL;
 	struct message why = { "" };
 	struct result r = { 0 };
 	char dir[2100], second[2100];
 	int error;
 
 	(void)snprintf(second, sizeof(second), "%s.new", env->marker);
-	if (env->options.only && !strstr(env->options.only, name))
+	if (!wanted(env, name))
 		return;
-	error = aged_make(&a, env, "aged", marker, &why);
+	error = aged_make(&a, env, "aged", marker, kind->lone, &why);
 	if (!error)
-		error = age(&a, &new, env, nvram ? second : NULL, &r, &why);
+		error = age(&a, &new, env, nvram ? second : NULL, kind->lone, &r, &why);
 	if (error)
 		fprintf(stderr, "bench: %s: left out: %s (%s)\n", name,
 			why.text[0] ? why.text : a.j ? journal_error(a.j) : "", strerror(-error));
@@ -318,10 +385,8 @@ static void measure(struct bench_env *env, struct json_object *rows)
 	env->options.log_bytes = from_environment("AGING_MIB", 256) << 20;
 	for (at = 0; at < LARGEST; at += BENCH_PAYLOAD_MAX)
 		memcpy(payload + at, env->payload, BENCH_PAYLOAD_MAX);
-	one(env, rows, SMALL, false, payload);
-	one(env, rows, SMALL, true, payload);
-	one(env, rows, MAIL, false, payload);
-	one(env, rows, MAIL, true, payload);
+	for (at = 0; at < sizeof(kinds) / sizeof(kinds[0]); at++)
+		one(env, rows, &kinds[at], payload);
 	free(payload);
 }
 
