@@ -59,8 +59,9 @@ int leg_super_decode(const struct leg_super *super, uint64_t medium_bytes, bool 
 		*why = "what the leg's superblock says makes no sense";
 		return -EUCLEAN;
 	}
-	if (meta->bytes + LEG_HEAD_BYTES > medium_bytes) {
-		*why = "the medium is shorter than its superblock says";
+	/* what is wanted of it by now is for the log's own superblocks, or journal.conf */
+	if (medium_bytes <= LEG_HEAD_BYTES) {
+		*why = "the medium is too short for a leg";
 		return -EUCLEAN;
 	}
 	return 0;

@@ -35,7 +35,7 @@ struct leg_super {
 	__le64 incompat;
 	uint8_t uuid[16]; /* of the journal */
 	__le64 pair;      /* the same on both legs of a log, and on no other */
-	__le64 bytes;     /* of the log */
+	__le64 bytes;     /* of the log, as it was formatted */
 	__le64 events;    /* one more each time @good changes */
 	__le64 left_ns;   /* when the one that is not in @good was left */
 	__le32 leg;       /* number of this leg */

@@ -20,6 +20,8 @@ extern "C" {
  * @bytes:    of all logs together, as at format; 0: as many for each log as it has
  * @add:      directories or block devices that each get a log
  * @add_count: entries in @add
+ * @add_mirrors: for each of them, where its second leg is to be, or NULL; NULL: none is
+ *            mirrored
  * @remove:   logs that are to go: as journal_info() names them, or their directories
  * @remove_count: entries in @remove
  * @force:    new logs may write over other content
@@ -32,6 +34,7 @@ struct journal_resize_options {
 	uint64_t bytes;
 	const char *const *add;
 	size_t add_count;
+	const char *const *add_mirrors;
 	const char *const *remove;
 	size_t remove_count;
 	int force;
@@ -67,6 +70,8 @@ struct journal_resized {
  * are emptied, each log becomes shorter.  Each of them counts from one moment on, in
  * which journal.conf is replaced.  What is to go is emptied first: nothing new comes
  * into it, what lives there is moved, as the cleaner does.
+ * Of a mirrored log both legs become longer or shorter; one that is not in use does when it
+ * is brought up to date (journal_mirror()).
  * Durable: each step, at its moment.  After an error or a crash in the middle the journal
  * has the size and the logs of before or after one of the steps; what was made for
  * nothing, and files that are too long, go at the next call.
@@ -84,7 +89,6 @@ struct journal_resized {
  * -ENOENT   there is no such log to remove
  * -EPERM    the new log survives less than the journal requires
  * -E2BIG    more than can be added while the journal is in use: the text has the limit
- * -ENOTSUP  a log is mirrored
  * -EROFS    the journal is open read-only
  * -EIO      a medium has failed
  * or what the system said.

@@ -342,6 +342,7 @@ static void mirror_share(struct log_store *store, struct log_share *share)
 	m->legs = &share->legs;
 	m->share = share;
 	share->pair = m->meta.pair;
+	share->pair_bytes = m->meta.bytes;
 	store->shared_counters = share->counters;
 	for (i = 0; i < LEGS; i++)
 		log_store_share(m->leg[i], &share[1 + i]);

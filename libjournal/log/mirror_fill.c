@@ -128,7 +128,6 @@ static int renew_begin(struct renew *r, struct log_store *store)
 	struct leg_meta meta = m->meta;
 	int error;
 
-	meta.bytes = log_store_bytes(&m->store);
 	meta.events = atomic_load(&m->legs->events) + word_gen(r->word) + 1;
 	meta.good = 1u << r->from;
 	meta.left_ns = mirror_left_ns(m);
@@ -143,6 +142,7 @@ static int renew_where(struct renew *r)
 	const char *path = m->of.path[r->to];
 	struct log_store *store = mirror_store(m, r->to), *opened = NULL;
 	bool there = mirror_has(m, r->to) && mirror_met(m, r->to) && !store->failed &&
+		     store->bytes >= log_store_bytes(&m->store) + LEG_HEAD_BYTES &&
 		     !strcmp(path, mirror_path(m, r->to));
 	int error = there ? 0 : renew_open(r, path, &opened);
 
@@ -321,7 +321,6 @@ static int renew_heads(struct renew *r)
 	struct leg_meta meta = m->meta;
 	int error;
 
-	meta.bytes = log_store_bytes(&m->store);
 	meta.events = atomic_load(&m->legs->events) + word_gen(r->word);
 	meta.good = LEGS_ALL;
 	meta.left_ns = 0;

@@ -94,7 +94,6 @@ static int mark(struct mirror *m, unsigned int leg, uint32_t gen)
 {
 	struct leg_meta meta = m->meta;
 
-	meta.bytes = log_store_bytes(&m->store);
 	meta.events = atomic_load(&m->legs->events) + gen;
 	meta.left_ns = left_at(m, gen) * 1000000000u;
 	meta.good = LEGS_ALL & ~(1u << leg);

@@ -67,7 +67,7 @@ static void meet_now(struct mirror *m, unsigned int leg, uint32_t fills)
 	struct log_store *store;
 	int error = open_it(m, leg, share, &store, &why);
 
-	if (error && log_store_gone(error, why.text, m->meta.bytes + LEG_HEAD_BYTES,
+	if (error && log_store_gone(error, why.text, log_store_bytes(&m->store) + LEG_HEAD_BYTES,
 				    m->store.block_bytes, m->store.read_only, &store))
 		return; /* the next time */
 	if (take(m, leg, store, share->path)) {

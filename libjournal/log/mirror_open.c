@@ -61,7 +61,6 @@ void mirror_settle(struct mirror *m)
 	struct log_store *store = &m->store;
 	unsigned int i;
 
-	store->bytes = m->meta.bytes;
 	store->block_bytes = 512;
 	store->class = JOURNAL_CLASS_POWER;
 	for (i = 0; i < LEGS; i++) {
@@ -76,6 +75,19 @@ void mirror_settle(struct mirror *m)
 			store->block_bytes = m->leg[i]->block_bytes;
 	}
 	settle_text(m);
+}
+
+/* As far as what is used of it goes: it may be longer by now than it was formatted, or
+ * shorter (txn/resize.h). */
+static void settle_bytes(struct mirror *m)
+{
+	unsigned int i, legs = mirror_in_use(m) & atomic_load(&m->there);
+
+	m->store.bytes = UINT64_MAX;
+	for (i = 0; i < LEGS; i++)
+		if (legs >> i & 1)
+			m->store.bytes = min_u64(m->store.bytes,
+						 m->leg[i]->bytes - LEG_HEAD_BYTES);
 }
 
 static struct mirror *mirror_new(const struct log_legs_of *of, unsigned int flags)
@@ -283,6 +295,7 @@ int log_mirror_open(const struct log_legs_of *of, unsigned int flags, uint64_t b
 		mirror_ops.close(&m->store);
 		return error;
 	}
+	settle_bytes(m);
 	mirror_settle(m);
 	m->pool = m->leg[m->there == 2];
 	/* they count the use of the log, not its making or opening */
@@ -331,7 +344,7 @@ int log_mirror_join(const struct log_legs_of *of, unsigned int flags, struct log
 	m->share = share;
 	memcpy(m->meta.uuid, of->uuid, sizeof(m->meta.uuid));
 	m->meta.pair = share->pair;
-	m->meta.bytes = share->bytes;
+	m->meta.bytes = share->pair_bytes;
 	m->store.shared_counters = share->counters;
 	for (i = 0; i < LEGS && !error; i++)
 		error = leg_join(m, i, flags, share, message);
@@ -343,6 +356,7 @@ int log_mirror_join(const struct log_legs_of *of, unsigned int flags, struct log
 		mirror_ops.close(&m->store);
 		return error;
 	}
+	settle_bytes(m);
 	mirror_settle(m);
 	m->pool = m->leg[m->there == 2];
 	log_store_check(&m->store);

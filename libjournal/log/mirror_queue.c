@@ -80,6 +80,8 @@ static void queue_submit(struct log_queue *queue, struct log_io *io)
 	log_count(queue->store, reads, 1);
 	log_count(queue->store, bytes_read, io->bytes);
 	atomic_fetch_add_explicit(&q->mirror->under_way[read->leg], 1, memory_order_relaxed);
+	log_store_longer(q->leg[read->leg]->store,
+			 log_store_bytes(queue->store) + LEG_HEAD_BYTES);
 	log_queue_submit(q->leg[read->leg], &read->io);
 }
 

@@ -101,7 +101,7 @@ struct log_share {
 	uint64_t bytes;
 	uint32_t direct, device, sync_free;
 	uint32_t gone; /* errno: it is not there (log_gone.h) */
-	uint64_t pair; /* of two legs (format/leg.h) */
+	uint64_t pair, pair_bytes; /* of two legs (format/leg.h) */
 	char path[4096];
 	char evidence[256];
 	char routine[64];

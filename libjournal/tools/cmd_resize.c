@@ -13,7 +13,7 @@
 #include "progress.h"
 #include "words.h"
 
-enum resize_key { RESIZE_SIZE = 0x100, RESIZE_ADD, RESIZE_REMOVE, RESIZE_FORCE };
+enum resize_key { RESIZE_SIZE = 0x100, RESIZE_ADD, RESIZE_MIRROR, RESIZE_REMOVE, RESIZE_FORCE };
 
 /* no more than there may be in all */
 struct resize_paths {
@@ -25,7 +25,7 @@ struct resize_paths {
 struct resize_command {
 	const char *dir;
 	struct journal_resize_options options;
-	struct resize_paths add, remove;
+	struct resize_paths add, mirror, remove;
 };
 
 static const struct argp_option resize_options[] = {
@@ -35,6 +35,8 @@ static const struct argp_option resize_options[] = {
 	{ "add-log", RESIZE_ADD, "PATH", 0,
 	  "one log more, in this directory or on this block device; may be given several times",
 	  0 },
+	{ "mirror", RESIZE_MIRROR, "PATH", 0,
+	  "the log of the --add-log before is mirrored: its second leg, on another disk", 0 },
 	{ "remove-log", RESIZE_REMOVE, "PATH", 0,
 	  "empty and remove the log in this directory, or of this name; may be given several "
 	  "times", 0 },
@@ -88,6 +90,12 @@ static error_t resize_parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case RESIZE_ADD:
 		resize_path(state, "--add-log", value, &command->add);
+		return 0;
+	case RESIZE_MIRROR:
+		if (!command->add.count || command->mirror.count >= command->add.count)
+			arguments_refuse(state, "--mirror %s: no --add-log before it", value);
+		command->mirror.count = command->add.count - 1;
+		resize_path(state, "--mirror", value, &command->mirror);
 		return 0;
 	case RESIZE_REMOVE:
 		resize_path(state, "--remove-log", value, &command->remove);
@@ -168,6 +176,7 @@ int cmd_resize(int argc, char **argv)
 	arguments_parse(&resize_argp, argc, argv, command);
 	command->options.add = command->add.all;
 	command->options.add_count = command->add.count;
+	command->options.add_mirrors = command->mirror.all;
 	command->options.remove = command->remove.all;
 	command->options.remove_count = command->remove.count;
 	journal = jnl_open(command->dir, 0);

@@ -13,6 +13,13 @@
 #include "txn/segment.h"
 #include "txn/times.h"
 
+static void logs_name(struct journal *j, uint32_t log, const struct conf *conf)
+{
+	(void)snprintf(j->conf.logs[log], sizeof(j->conf.logs[log]), "%s", conf->logs[log]);
+	(void)snprintf(j->conf.mirrors[log], sizeof(j->conf.mirrors[log]), "%s",
+		       conf->mirrors[log]);
+}
+
 /* Not by the path that we read when we opened: it may not have been there then. */
 static int logs_open(struct journal *j, uint32_t log, struct log_store **store)
 {
@@ -28,8 +35,7 @@ static int logs_open(struct journal *j, uint32_t log, struct log_store **store)
 				 j->shared->common.logs[log], store, &why);
 	/* for people: nobody knows it by another name yet */
 	if (!error)
-		(void)snprintf(j->conf.logs[log], sizeof(j->conf.logs[log]), "%s",
-			       conf->logs[log]);
+		logs_name(j, log, conf);
 	free(conf);
 	if (!error)
 		return 0;

@@ -142,7 +142,13 @@ static int mirroring_log(struct mirroring *m, struct journal *j, uint32_t log)
 
 	for (leg = 0; leg < 2; leg++)
 		log_copies_look(j->logs[log], leg, &copy[leg]);
-	error = log_copies_renew(j->logs[log], &how, m->message);
+	/* it may have been away when the log became longer */
+	error = copy[0].out || copy[1].out || !copy[0].store || !copy[1].store ?
+			resize_leg(j, log, (!copy[0].store || copy[0].out) ? j->conf.logs[log] :
+									    j->conf.mirrors[log],
+				   m->message) : 0;
+	if (!error)
+		error = log_copies_renew(j->logs[log], &how, m->message);
 	/* given up in the end, it is said again that it was left */
 	(void)logs_note_left(j, log);
 	for (leg = 0; leg < 2 && !error; leg++)

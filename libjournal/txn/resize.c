@@ -127,7 +127,7 @@ static int resize_steps(struct resize *r)
 	int error = r->each > resize_now(r) ? resize_grow(r, r->each) : 0;
 
 	for (i = 0; i < o->add_count && !error; i++)
-		error = resize_add_log(r, o->add[i]);
+		error = resize_add_log(r, o->add[i], o->add_mirrors ? o->add_mirrors[i] : NULL);
 	/* with those that came */
 	logs = keep | (conf_logs(&r->conf) & ~before);
 	if (!error && (logs != conf_logs(&r->conf) || r->each < resize_now(r)))
@@ -162,25 +162,11 @@ static void resize_runs(struct resize *r)
 		log_run_of(&r->j->log_geometry[log], &runs->of[runs->count++]);
 }
 
-/* Both legs would have to become longer, or to go, at one point. */
-static int resize_not_mirrored(struct resize *r)
-{
-	uint32_t log;
-
-	for (log = 0; log < r->conf.log_count; log++)
-		if (r->conf.mirrors[log][0])
-			return journal_say(r->j, -ENOTSUP, "%s: is mirrored: such a journal keeps "
-					   "its size", r->conf.logs[log]);
-	return 0;
-}
-
 static int resize_locked(struct resize *r)
 {
 	struct journal *j = r->j;
 	int error = conf_read(j->dir, &r->conf, journal_message(j));
 
-	if (!error)
-		error = resize_not_mirrored(r);
 	if (error)
 		return error;
 	resize_runs(r);

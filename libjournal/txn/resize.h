@@ -66,15 +66,34 @@ int resize_grow(struct resize *r, uint32_t each);
 /* Files that are longer than what is used of them become that long. */
 int resize_trim(struct resize *r);
 
+/* ---- resize_legs.c: of a log that is mirrored, both legs ---- */
+
+/**
+ * resize_parts() - what a log lies on
+ * @parts: receives the path of each, and what lies before the log there
+ * Of one that is mirrored, those legs that are in use: one that is not is made as long as the
+ * other one when it is brought up to date.
+ * Return: how many
+ */
+struct resize_part {
+	char path[PATH_MAX];
+	uint64_t before;
+};
+unsigned int resize_parts(const struct resize *r, uint32_t log, struct resize_part parts[2]);
+/* a leg of @log that is out of date is as long as the other one; @log: of @conf, mirrored */
+int resize_leg(struct journal *j, uint32_t log, const char *path, struct message *message);
+
 /* ---- resize_log.c: another log ---- */
 
-int resize_add_log(struct resize *r, const char *path);
+/* @mirror: of its second leg; NULL: it has none */
+int resize_add_log(struct resize *r, const char *path, const char *mirror);
 /* the place of the log that @path names; Return: 0 or -ENOENT with the text */
 int resize_find_log(struct resize *r, const char *path, uint32_t *log);
 /* whether who was killed has left a log there that is not journal.conf's any more: it goes */
 bool resize_was_log(struct resize *r, const char *path);
-/* what is left of a log that is not journal.conf's any more */
+/* what is left of a log that is not journal.conf's any more; of @log of @before, all */
 void resize_remove_file(struct resize *r, const char *path);
+void resize_remove_log(struct resize *r, const struct conf *before, uint32_t log);
 
 /* ---- resize_shrink.c: less ---- */
 

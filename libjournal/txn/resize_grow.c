@@ -99,6 +99,27 @@ static int grow_plan(const struct resize *r, uint32_t each, struct log_runs *nex
 
 /* ---- zeros ------------------------------------------------------------------------- */
 
+/* each leg of a mirrored log; to what a new one is to have, or as much as is used */
+static int grow_parts(struct resize *r, uint32_t log, const struct log_runs *next,
+		      struct message *message)
+{
+	struct resize_part parts[2];
+	unsigned int i, count = resize_parts(r, log, parts);
+	uint64_t from = log_runs_bytes(&r->conf.runs, &r->g, log), before;
+	int error = 0;
+
+	for (i = 0; i < count && !error; i++) {
+		before = parts[i].before;
+		if (!next)
+			error = backend_trim_log(parts[i].path, before + from, message);
+		else
+			error = backend_extend_log(parts[i].path, before + from,
+						   before + log_runs_bytes(next, &r->g, log),
+						   &r->options->progress, message);
+	}
+	return error;
+}
+
 int resize_trim(struct resize *r)
 {
 	struct message message = { "" };
@@ -107,9 +128,7 @@ int resize_trim(struct resize *r)
 
 	for (log = 0; log < r->conf.log_count && !error; log++)
 		if (conf_has_log(&r->conf, log) && !logs_out(r->j, log))
-			error = backend_trim_log(r->conf.logs[log],
-						 log_runs_bytes(&r->conf.runs, &r->g, log),
-						 &message);
+			error = grow_parts(r, log, NULL, &message);
 	return error ? journal_say(r->j, error, "%s", message.text) : 0;
 }
 
@@ -130,10 +149,7 @@ static int grow_extend(struct resize *r, const struct log_runs *next)
 
 	for (log = 0; log < r->conf.log_count && !error; log++)
 		if (conf_has_log(&r->conf, log))
-			error = backend_extend_log(r->conf.logs[log],
-						   log_runs_bytes(&r->conf.runs, &r->g, log),
-						   log_runs_bytes(next, &r->g, log),
-						   &r->options->progress, &message);
+			error = grow_parts(r, log, next, &message);
 	return error ? journal_say(r->j, error, "%s", message.text) : 0;
 }
 

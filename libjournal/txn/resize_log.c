@@ -16,7 +16,9 @@
 #include "backends.h"
 #include "format/features.h"
 #include "txn/clock.h"
+#include "txn/left.h"
 #include "txn/like.h"
+#include "txn/log_open.h"
 #include "txn/logs.h"
 #include "txn/media.h"
 #include "txn/remove.h"
@@ -32,17 +34,32 @@ static int log_is_new(struct resize *r, const char *path, const struct stat *st)
 	struct stat other;
 	uint32_t log;
 
-	for (log = 0; log < r->conf.log_count; log++)
-		if (conf_has_log(&r->conf, log) && !stat(r->conf.logs[log], &other) &&
-		    S_ISBLK(other.st_mode) && other.st_rdev == st->st_rdev)
+	const char *leg;
+	uint32_t i;
+
+	for (i = 0; i < 2 * r->conf.log_count; i++) {
+		log = i / 2;
+		leg = i % 2 ? r->conf.mirrors[log] : r->conf.logs[log];
+		if (leg[0] && !stat(leg, &other) && S_ISBLK(other.st_mode) &&
+		    other.st_rdev == st->st_rdev)
 			return journal_say(r->j, -EBUSY, "%s: is a log of this journal already",
 					   path);
+	}
 	return 0;
 }
 
-static int log_name(struct resize *r, const char *path, uint32_t log, char out[PATH_MAX],
-		    bool *device)
+/* where a log, or one leg of it, is to be */
+struct log_place {
+	const char *given; /* a directory, or a device; NULL: there is none */
+	char *path;        /* in r->conf */
+	bool device, was_there;
+};
+
+static int log_name(struct resize *r, uint32_t log, struct log_place *place, const char *suffix)
 {
+	const char *path = place->given;
+	bool *device = &place->device;
+	char *out = place->path;
 	char real[PATH_MAX], uuid[37];
 	struct stat st;
 	int used, error;
@@ -58,7 +75,8 @@ static int log_name(struct resize *r, const char *path, uint32_t log, char out[P
 		return error;
 	uuid_print(r->j->conf.uuid, uuid);
 	used = *device ? snprintf(out, PATH_MAX, "%s", real) :
-			 snprintf(out, PATH_MAX, "%s/journal-%s-%u.log", real, uuid, log + 1);
+			 snprintf(out, PATH_MAX, "%s/journal-%s-%u%s.log", real, uuid, log + 1,
+				  suffix);
 	return used < PATH_MAX ? 0 : journal_say(r->j, -ENAMETOOLONG, "%s: path too long", path);
 }
 
@@ -123,6 +141,9 @@ static int log_supers(struct resize *r, uint32_t log)
 	g.logs = log + 1;
 	g.created_ns = clock_ns();
 	g.incompat |= FORMAT_INCOMPAT_RUNS;
+	g.incompat &= ~FORMAT_INCOMPAT_MIRRORED;
+	if (log_is_mirrored(&r->conf, log))
+		g.incompat |= FORMAT_INCOMPAT_MIRRORED;
 	for (i = 0; i < LOG_SUPERS; i++)
 		log_super_encode(&g, (struct log_super *)io.buffer + i);
 	error = log_store_write(r->added, &io, 1, true);
@@ -130,16 +151,22 @@ static int log_supers(struct resize *r, uint32_t log)
 	return error;
 }
 
-static int log_make(struct resize *r, uint32_t log, bool device)
+static int log_make(struct resize *r, uint32_t log, struct log_place places[2])
 {
 	const char *path = r->conf.logs[log];
 	struct message *message = journal_message(r->j);
-	uint32_t each = log_runs_in(&r->conf.runs, log);
+	uint32_t each = log_runs_in(&r->conf.runs, log), i;
 	int error;
 
-	if (!device && log_is_left(r, path))
-		(void)unlink(path);
-	error = backend_open_log(path, LOG_CREATE | (r->options->force ? LOG_FORCE : 0) |
+	for (i = 0; i < 2; i++) {
+		if (!places[i].given || places[i].device)
+			continue;
+		if (log_is_left(r, places[i].path))
+			(void)unlink(places[i].path);
+		/* it is not ours to remove, if this comes to nothing */
+		places[i].was_there = !access(places[i].path, F_OK);
+	}
+	error = log_open(&r->conf, log, LOG_CREATE | (r->options->force ? LOG_FORCE : 0) |
 					       (r->j->open_flags & JOURNAL_NO_URING ?
 							LOG_NO_URING : 0),
 				 resize_bytes_for(r, each), &r->options->progress, &r->added,
@@ -149,7 +176,9 @@ static int log_make(struct resize *r, uint32_t log, bool device)
 	error = log_fits(r, path);
 	if (error)
 		return error;
-	error = log_like(r, path);
+	for (i = 0; i < 2 && !error; i++)
+		if (places[i].given)
+			error = log_like(r, places[i].path);
 	if (!error)
 		error = log_supers(r, log);
 	return error ? message_errno(message, error, "%s", path) : 0;
@@ -179,7 +208,7 @@ static int log_plan(struct resize *r, uint32_t log)
 	};
 	runs->count++;
 	for (; r->conf.log_count <= log; r->conf.log_count++)
-		r->conf.logs[r->conf.log_count][0] = '\0';
+		r->conf.logs[r->conf.log_count][0] = r->conf.mirrors[r->conf.log_count][0] = '\0';
 	return 0;
 }
 
@@ -200,26 +229,45 @@ static int log_point(struct resize *r, uint32_t log)
 	return error ? error : resize_point(r);
 }
 
-static void log_undo(struct resize *r, const struct conf *before, const char *made)
+static void log_undo(struct resize *r, const struct conf *before,
+		     const struct log_place places[2])
 {
+	unsigned int i;
+
 	if (r->added)
 		log_store_close(r->added);
 	r->added = NULL;
-	if (made && remove_is_log(made, r->j->conf.uuid))
-		(void)unlink(made);
+	for (i = 0; i < 2; i++)
+		if (places[i].given && !places[i].device && !places[i].was_there &&
+		    remove_is_log(places[i].path, r->j->conf.uuid))
+			(void)unlink(places[i].path);
 	r->conf = *before;
 }
 
-static int log_add(struct resize *r, const char *path, const struct conf *before)
+static int log_names(struct resize *r, uint32_t log, struct log_place places[2])
+{
+	int error;
+
+	places[0].path = r->conf.logs[log];
+	places[1].path = r->conf.mirrors[log];
+	error = log_name(r, log, &places[0], "");
+	if (!error && places[1].given)
+		error = log_name(r, log, &places[1], "-mirror");
+	if (!error && !strcmp(places[0].path, places[1].path))
+		error = journal_say(r->j, -EINVAL, "%s: a log cannot be its own mirror",
+				    places[0].path);
+	return error;
+}
+
+static int log_add(struct resize *r, struct log_place places[2], const struct conf *before)
 {
 	uint32_t log = (uint32_t)max_u64(r->conf.log_count, logs_end(r->j));
-	bool device = false;
 	int error = log_plan(r, log);
 
 	if (!error)
-		error = log_name(r, path, log, r->conf.logs[log], &device);
+		error = log_names(r, log, places);
 	if (!error)
-		error = log_make(r, log, device);
+		error = log_make(r, log, places);
 	if (!error)
 		error = log_point(r, log);
 	if (!error)
@@ -227,19 +275,20 @@ static int log_add(struct resize *r, const char *path, const struct conf *before
 	if (!error) /* once more: others may have sealed some meanwhile */
 		return resize_digests(r);
 	if (error != -EINPROGRESS && log >= logs_end(r->j))
-		log_undo(r, before, device || error == -EEXIST ? NULL : r->conf.logs[log]);
+		log_undo(r, before, places);
 	return error == -EINPROGRESS ? -EIO : error;
 }
 
-int resize_add_log(struct resize *r, const char *path)
+int resize_add_log(struct resize *r, const char *path, const char *mirror)
 {
+	struct log_place places[2] = { { .given = path }, { .given = mirror } };
 	struct conf *before = malloc(sizeof(*before));
 	int error;
 
 	if (!before)
 		return journal_say(r->j, -ENOMEM, "no memory");
 	*before = r->conf;
-	error = log_add(r, path, before);
+	error = log_add(r, places, before);
 	free(before);
 	return error;
 }
@@ -259,7 +308,9 @@ static bool log_is_at(const char *log, const char *path)
 int resize_find_log(struct resize *r, const char *path, uint32_t *log)
 {
 	for (*log = 0; *log < r->conf.log_count; ++*log)
-		if (conf_has_log(&r->conf, *log) && log_is_at(r->conf.logs[*log], path))
+		if (conf_has_log(&r->conf, *log) &&
+		    (log_is_at(r->conf.logs[*log], path) ||
+		     (r->conf.mirrors[*log][0] && log_is_at(r->conf.mirrors[*log], path))))
 			return 0;
 	return journal_say(r->j, -ENOENT, "%s: the journal has no log there", path);
 }
@@ -275,18 +326,37 @@ void resize_remove_file(struct resize *r, const char *path)
 	(void)remove_file(path);
 }
 
+void resize_remove_log(struct resize *r, const struct conf *before, uint32_t log)
+{
+	resize_remove_file(r, before->logs[log]);
+	if (!before->mirrors[log][0])
+		return;
+	resize_remove_file(r, before->mirrors[log]);
+	/* its number may be another log's one day */
+	(void)left_forget(r->j->dir, r->j->conf.uuid, log, 0);
+}
+
+/* or may be it */
+static bool log_is_that(const char *path, const struct stat *st)
+{
+	struct stat other;
+
+	return stat(path, &other) ||
+	       (other.st_dev == st->st_dev && other.st_ino == st->st_ino);
+}
+
 /* No log of journal.conf's, by whatever name. */
 static bool log_is_left_there(const struct resize *r, const char *path)
 {
-	struct stat st, other;
+	struct stat st;
 	uint32_t log;
 
 	if (!remove_is_log(path, r->j->conf.uuid) || stat(path, &st))
 		return false;
 	for (log = 0; log < r->conf.log_count; log++)
 		if (conf_has_log(&r->conf, log) &&
-		    (stat(r->conf.logs[log], &other) ||
-		     (other.st_dev == st.st_dev && other.st_ino == st.st_ino)))
+		    (log_is_that(r->conf.logs[log], &st) ||
+		     (r->conf.mirrors[log][0] && log_is_that(r->conf.mirrors[log], &st))))
 			return false;
 	return true;
 }
@@ -299,8 +369,9 @@ bool resize_was_log(struct resize *r, const char *path)
 	bool was = false;
 
 	uuid_print(r->j->conf.uuid, uuid);
-	for (i = 0; i <= JOURNAL_LOGS_MAX; i++) {
-		used = i ? snprintf(name, sizeof(name), "%s/journal-%s-%u.log", path, uuid, i) :
+	for (i = 0; i <= 2 * JOURNAL_LOGS_MAX; i++) {
+		used = i ? snprintf(name, sizeof(name), "%s/journal-%s-%u%s.log", path, uuid,
+				    (i + 1) / 2, i % 2 ? "" : "-mirror") :
 			   snprintf(name, sizeof(name), "%s", path);
 		if (used >= (int)sizeof(name) || !log_is_left_there(r, name))
 			continue;

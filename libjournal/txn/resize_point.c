@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends.h"
 #include "txn/health.h"
+#include "txn/log_open.h"
 #include "txn/logs.h"
 #include "txn/resize.h"
 #include "txn/segment.h"
@@ -32,6 +32,7 @@ static int point_prepare(struct resize *r, struct conf *now, struct message *mes
 	if (error)
 		return error;
 	memcpy(now->logs, r->conf.logs, sizeof(now->logs));
+	memcpy(now->mirrors, r->conf.mirrors, sizeof(now->mirrors));
 	now->log_count = r->conf.log_count;
 	now->runs = r->conf.runs;
 	return conf_prepare(r->j->dir, now, CONF_RESIZED, message);
@@ -129,8 +130,8 @@ static int settle_open(struct resize *r, uint32_t log)
 	int error = 0;
 
 	if (!store)
-		error = backend_open_log(r->conf.logs[log], j->open_flags & JOURNAL_NO_URING ?
-					 LOG_NO_URING : 0, 0, NULL, &store, journal_message(j));
+		error = log_open(&r->conf, log, j->open_flags & JOURNAL_NO_URING ?
+				 LOG_NO_URING : 0, 0, NULL, &store, journal_message(j));
 	if (error)
 		return error;
 	r->added = NULL;
@@ -138,6 +139,8 @@ static int settle_open(struct resize *r, uint32_t log)
 		log_store_share(store, j->shared->common.logs[log]);
 	j->log_geometry[log] = j->shared->common.log_geometry[log] = r->g;
 	(void)snprintf(j->conf.logs[log], sizeof(j->conf.logs[log]), "%s", r->conf.logs[log]);
+	(void)snprintf(j->conf.mirrors[log], sizeof(j->conf.mirrors[log]), "%s",
+		       r->conf.mirrors[log]);
 	__atomic_store_n(&j->logs[log], store, __ATOMIC_RELEASE);
 	return 0;
 }

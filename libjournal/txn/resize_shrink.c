@@ -300,7 +300,7 @@ static void shrink_conf(struct resize *r, uint32_t logs, const struct log_runs *
 
 	for (log = 0; log < r->conf.log_count; log++)
 		if (!(logs >> log & 1))
-			r->conf.logs[log][0] = '\0';
+			r->conf.logs[log][0] = r->conf.mirrors[log][0] = '\0';
 	while (!conf_has_log(&r->conf, r->conf.log_count - 1))
 		r->conf.log_count--;
 	r->conf.runs = *next;
@@ -313,7 +313,7 @@ static int shrink_files(struct resize *r, const struct conf *before)
 
 	for (log = 0; log < before->log_count; log++)
 		if (conf_has_log(before, log) && !conf_has_log(&r->conf, log))
-			resize_remove_file(r, before->logs[log]);
+			resize_remove_log(r, before, log);
 	return resize_trim(r);
 }
 

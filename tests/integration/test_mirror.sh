@@ -232,10 +232,77 @@ no_leg_is_a_log()
 	journal "$scratch/plain"
 	expect 1 "$JNL" mirror "$scratch/plain"
 	says "no log is mirrored"
-	mirrored "$d.small" file
-	expect 1 "$JNL" resize "$d.small" --size 32M
-	says "is mirrored: such a journal keeps its size"
-	expect 0 "$JNL" check "$d.small"
+}
+
+bytes_of() # bytes_of FILE...
+{
+	stat -c %s "$@" | sort -u
+}
+
+resized() # resized KIND: longer, shorter, while a leg is away, with other logs
+{
+	local d=$scratch/resized.$1 long n
+	mirrored "$d" "$1"
+	expect 0 "$JNL" resize "$d" --size 64M
+	[ "$(bytes_of "$d".a/* "$d".b/* | wc -l)" = 1 ] || wrong "$(ls -l "$d".?)"
+	[ "$(bytes_of "$d".a/*)" -gt 60000000 ] || wrong "$(ls -l "$d".a)"
+	expect 0 "$JNL" check "$d"
+	all_there "$d"
+	# so that there is something in what is new
+	for n in 1 2 3 4 5 6 7 8; do
+		head -c 6000000 /dev/zero | "$JNL" put "$d" >>"$d.big"
+	done
+	alike "$d"
+	expect 1 "$JNL" resize "$d" --size 20M
+	"$JNL" retire "$d" - <"$d.big" >/dev/null
+	expect 0 "$JNL" resize "$d" --size 20M
+	[ "$(bytes_of "$d".a/* "$d".b/* | wc -l)" = 1 ] || wrong "$(ls -l "$d".?)"
+	[ "$(bytes_of "$d".a/*)" -lt 21000000 ] || wrong "$(ls -l "$d".a)"
+	expect 0 "$JNL" check "$d"
+	all_there "$d"
+	# one leg is away, and has to become longer when it is back
+	mv "$d.b" "$d.away"
+	expect 0 "$JNL" resize "$d" --size 40M
+	mv "$d.away" "$d.b"
+	expect 3 "$JNL" check "$d"
+	all_there "$d"
+	long=$(bytes_of "$d".a/*)
+	[ "$(bytes_of "$d".b/*)" -lt "$long" ] || wrong "$(ls -l "$d".?)"
+	expect 0 "$JNL" mirror "$d"
+	[ "$(bytes_of "$d".b/*)" = "$long" ] || wrong "$(ls -l "$d".?)"
+	alike "$d"
+	expect 0 "$JNL" check "$d"
+	mv "$d.a" "$d.away"
+	all_there "$d"
+	mv "$d.away" "$d.a"
+}
+
+other_logs()
+{
+	local d=$scratch/others n
+	mirrored "$d" file
+	mkdir "$d.c" "$d.d" "$d.e"
+	expect 2 "$JNL" resize "$d" --mirror "$d.d" --add-log "$d.c"
+	expect 1 "$JNL" resize "$d" --add-log "$d.c" --mirror "$d.nowhere"
+	[ -z "$(find "$d.c" -type f)" ] || wrong "something is left"
+	expect 0 "$JNL" resize "$d" --add-log "$d.c" --mirror "$d.d" --add-log "$d.e"
+	[ "$("$JNL" info --json "$d" | jq '[.logs[] | .legs | length]' -c)" = "[2,2,0]" ] ||
+		wrong "$("$JNL" info "$d")"
+	expect 0 "$JNL" check "$d"
+	for n in 1 2 3; do
+		"$JNL" put "$d" "$d.$n" >/dev/null
+	done
+	# the first one goes, both legs of it
+	expect 0 "$JNL" resize "$d" --remove-log "$d.b" --remove-log "$d.e"
+	[ -z "$(find "$d.a" "$d.b" "$d.e" -type f)" ] || wrong "something is left"
+	all_there "$d"
+	expect 0 "$JNL" check "$d"
+	cmp -i 8192 "$d".c/* "$d".d/*
+	rm "$d".c/*
+	all_there "$d"
+	expect 0 "$JNL" mirror "$d"
+	expect 0 "$JNL" check "$d"
+	[ "$("$JNL" ls "$d" | wc -l)" = 8 ] || wrong "$("$JNL" ls "$d")"
 }
 
 made_and_destroyed()
@@ -322,8 +389,10 @@ for kind in $markers; do
 	it "$kind: a damaged copy on the second leg" a_damaged_copy "$kind" b
 	it "$kind: the first leg is missing" a_leg_is_missing "$kind" a b 0
 	it "$kind: the second leg is missing" a_leg_is_missing "$kind" b a 1
+	it "$kind: longer and shorter" resized "$kind"
 	it "$kind: neighbours, each good on another leg" neighbours "$kind"
 done
+it "other logs" other_logs
 it "both copies are damaged" both_are_damaged
 it "a new disk" a_new_disk
 it "a new disk beside a writer" beside_a_writer

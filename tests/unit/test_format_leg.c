@@ -31,7 +31,9 @@ static void what_is_written_is_read(void **state)
 	assert_memory_equal(back.uuid, meta.uuid, sizeof(meta.uuid));
 	assert_true(back.pair == 77 && back.bytes == 65536 && back.events == 9 &&
 		    back.left_ns == 5 && back.leg == 1 && back.good == 2);
-	assert_int_equal(leg_super_decode(&super, MEDIUM - 1, false, &back, &why), -EUCLEAN);
+	/* it may be shorter by now than it was formatted, but not without a log */
+	assert_int_equal(leg_super_decode(&super, MEDIUM - 1, false, &back, &why), 0);
+	assert_int_equal(leg_super_decode(&super, LEG_HEAD_BYTES, false, &back, &why), -EUCLEAN);
 }
 
 static void every_flipped_bit_is_noticed(void **state)
