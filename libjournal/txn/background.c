@@ -182,6 +182,19 @@ static void background_round(struct background_thread *t)
 		doze(b, MOMENT_NS);
 }
 
+/* The program's signals are for its own threads. */
+int background_thread(pthread_t *thread, void *(*run)(void *context), void *context)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(thread, NULL, run, context);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -error;
+}
+
 static void *background_run(void *context)
 {
 	struct background_thread *t = context;
@@ -204,16 +217,11 @@ static void background_start(struct journal *j)
 	struct background *b = &j->background;
 	uint32_t i, bytes = (uint32_t)max_u64(min_u64(BYTES_MOST, j->segment_bytes),
 						      LOG_BUFFER_BYTES);
-	sigset_t all, before;
 
 	b->started = true;
-	/* the program's signals are for its own threads */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (i = 0; i < b->threads; i++)
 		b->of[i].runs = !stream_buffers_large(&b->of[i].stream, bytes) &&
-				!pthread_create(&b->of[i].thread, NULL, background_run, &b->of[i]);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+				!background_thread(&b->of[i].thread, background_run, &b->of[i]);
 }
 
 static void background_wake(struct journal *j)
@@ -238,11 +246,16 @@ static void slow_down(uint32_t percent)
 	(void)nanosleep(&sleep, NULL);
 }
 
+bool background_worth(const struct journal *j)
+{
+	return stage_bytes(j) >= STAGE_LEAST;
+}
+
 void background_look(struct journal *j)
 {
 	uint32_t percent;
 
-	if (stage_bytes(j) < STAGE_LEAST)
+	if (!background_worth(j))
 		return;
 	percent = stage_percent(j);
 	if (percent >= BEGINS_AT &&
@@ -279,7 +292,8 @@ int background_make(struct journal *j)
 	if (pthread_condattr_init(&attributes))
 		return -ENOMEM;
 	error = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) ||
-		pthread_mutex_init(&b->lock, NULL) || pthread_cond_init(&b->wake, &attributes);
+		pthread_mutex_init(&b->lock, NULL) || pthread_cond_init(&b->wake, &attributes) ||
+		pthread_cond_init(&b->age.wake, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
 	/* of each disk one that writes and one that copies */
 	b->threads = (uint32_t)max_u64(min_u64(2 * streams_count(j), BACKGROUND_THREADS_MAX),
@@ -301,6 +315,7 @@ void background_stop(struct journal *j)
 	b->stopping = true;
 	pthread_cond_broadcast(&b->wake);
 	pthread_mutex_unlock(&b->lock);
+	background_age_stop(j);
 	for (i = 0; i < b->threads; i++)
 		if (b->of[i].runs)
 			pthread_join(b->of[i].thread, NULL);

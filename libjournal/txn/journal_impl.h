@@ -124,9 +124,16 @@ struct journal;
 struct background {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	bool started, stopping;
+	bool started;
+	_Atomic bool stopping;
 	uint32_t threads;
 	_Atomic bool due; /* much is staged */
+	struct {
+		pthread_cond_t wake;
+		pthread_t thread;
+		_Atomic bool begun;
+		bool runs;
+	} age; /* background_age.c */
 	struct background_thread {
 		struct journal *j;
 		pthread_t thread;

@@ -11,13 +11,12 @@
 #include "txn/clean.h"
 #include "txn/clean_lines.h"
 #include "txn/clock.h"
-#include "txn/destage.h"
 #include "txn/health.h"
-#include "txn/lane.h"
 #include "txn/returning.h"
 #include "txn/segment.h"
 #include "txn/stream.h"
 #include "txn/takeover.h"
+#include "txn/unstage.h"
 
 #define FILL_PERCENT  50u
 #define AGE_NS        1000000000ull
@@ -34,106 +33,18 @@ struct maintain {
 
 /* ---- the stage ------------------------------------------------------------------ */
 
-/* When it was committed.  0, and so long ago: its line went on, it is retired. */
-static uint64_t staged_time(const struct journal *j, const struct staged *staged)
-{
-	uint32_t line = index_find(j, id_number(staged->id));
-
-	if (line == NO_LINE)
-		return 0;
-	return atomic_load_explicit(&j->slots[(size_t)line * SLOTS_PER_LINE +
-					      id_slot(staged->id)].time_ns,
-				    memory_order_relaxed);
-}
-
-/* Bytes of the records at the tail that are older than @age_ns, up to @most. */
-static uint64_t lane_older(const struct journal *j, const struct lane *lane, uint64_t age_ns,
-			   uint64_t most)
-{
-	/* Later than any commit in the lane: we hold it.  So a time that is still to
-	 * come was set before the clock was put back, and is old (unsigned). */
-	uint64_t now = clock_ns(), bytes = 0;
-	const struct staged *staged;
-	uint32_t at;
-
-	for (at = lane->s->queue_tail; at != lane->s->queue_head && bytes < most; at++) {
-		staged = &lane->queue[at & lane->queue_mask];
-		if (staged->count && now - staged_time(j, staged) <= age_ns)
-			break;
-		bytes += (uint64_t)staged->units * STAGE_ALIGN;
-	}
-	return bytes;
-}
-
-/* How much is to go.  Once some is, half as old or half as much goes with it: fewer
- * and larger writes. */
-static uint64_t lane_due(const struct maintain *m, const struct lane *lane)
-{
-	uint64_t used = lane->s->head - lane->s->tail, most = lane->ring_bytes / 4;
-	uint64_t level = lane->ring_bytes / 100 * m->fill_percent;
-
-	if (used > level)
-		return min_u64(used - level / 2, most);
-	if (!lane_older(m->j, lane, m->age_ns, 1))
-		return 0;
-	return lane_older(m->j, lane, m->age_ns / 2, most);
-}
-
-static uint64_t lane_counted(const struct lane *lane, uint32_t from)
-{
-	uint64_t transactions = 0;
-
-	for (; from != lane->s->queue_tail; from++)
-		transactions += lane->queue[from & lane->queue_mask].count;
-	return transactions;
-}
-
-static int lane_empty(struct journal *j, struct lane *lane, uint64_t want)
-{
-	uint64_t tail = lane->s->tail;
-	int error = lane_reclaim(j, lane, want);
-
-	if (error || lane->s->tail - tail >= want)
-		return error;
-	/* not with what is set aside for when there is nothing else */
-	return reserve_broken(j) ? -ENOSPC : destage(j, lane, want - (lane->s->tail - tail), false);
-}
-
-/* Context: the lane's holder. */
-static void maintain_lane(struct maintain *m, struct lane *lane)
-{
-	uint32_t from = lane->s->queue_tail;
-	uint64_t tail = lane->s->tail, want = lane_due(m, lane);
-	int error;
-
-	if (!want)
-		return;
-	error = lane_empty(m->j, lane, want);
-	m->done.unstaged += lane_counted(lane, from);
-	m->done.stage_bytes += lane->s->tail - tail;
-	if (error)
-		m->done.lanes_stuck++;
-	else if (lane_due(m, lane))
-		m->done.more = 1;
-	if (error == -ENOMEM)
-		m->error = error;
-}
-
 static void maintain_stage(struct maintain *m)
 {
-	struct journal *j = m->j;
-	uint32_t i;
+	struct unstaging u = { .j = m->j, .fill_percent = m->fill_percent, .age_ns = m->age_ns };
 
-	for (i = 0; i < j->lane_count && j->geometry.ring_bytes && health_bits_durable(j) &&
-		    !journal_failed(j);
-	     i++) {
-		if (!lane_try(j, &j->lanes[i])) {
-			m->done.lanes_leased++;
-			continue;
-		}
-		maintain_lane(m, &j->lanes[i]);
-		lane_return(&j->lanes[i]);
-	}
+	unstage_all(&u);
+	m->done.unstaged = u.transactions;
+	m->done.stage_bytes = u.bytes;
+	m->done.lanes_stuck = u.stuck;
+	m->done.lanes_leased = u.leased;
+	if (u.more)
+		m->done.more = 1;
+	m->error = u.error;
 }
 
 /* ---- the log -------------------------------------------------------------------- */

@@ -359,6 +359,7 @@ struct shared {
 	_Atomic uint64_t log_bytes[JOURNAL_LOGS_MAX]; /* as far as a log is in use */
 
 	_Atomic uint64_t swept_ns; /* when the dead were looked for */
+	_Atomic uint64_t aged_ns;  /* when what is staged for long was looked for */
 	_Atomic uint64_t checkpointer __attribute__((aligned(128))); /* turn << 32 | who */
 	_Atomic uint32_t resizer, resize_phase; /* who; resize.h */
 	/* destaging in the background: turn << 32 | who, and that he goes on */

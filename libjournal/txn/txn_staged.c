@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "txn/background.h"
 #include "txn/clock.h"
 #include "txn/health.h"
 #include "txn/lane.h"
@@ -27,8 +28,10 @@ static struct journal_txn *lane_txn(struct journal *j, struct lane *lane)
 {
 	struct journal_txn *txn = lane->spare;
 
-	if (!txn)
+	if (!txn) {
+		background_staged(j);
 		return txn_alloc(j);
+	}
 	lane->spare = NULL;
 	return txn;
 }

@@ -114,6 +114,37 @@ static void closed_meanwhile(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* ---- what is old --------------------------------------------------------------------- */
+
+/* However little it is, and nobody asks for it. */
+static void what_is_old_goes(enum bed_medium medium)
+{
+	struct model model;
+	struct bed bed;
+	uint64_t i, id;
+
+	bed_make(&bed, medium, LOG_BYTES, MARKER_BYTES);
+	model_make(&model);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(put(bed.j, i, &id), 0);
+		model_add(&model, id, BYTES, i);
+	}
+	assert_int_equal(journal_retire(bed.j, id), 0);
+	model_retire(&model, id);
+	assert_int_equal(bed_info(&bed).destaged, 0);
+	for (i = 0; bed_info(&bed).destaged < 2; i++) {
+		assert_true(i < 6000); /* a minute, at least: a guard */
+		usleep(10000);
+	}
+	model_verify(&model, bed.j);
+	assert_int_equal(bed_info(&bed).staged_live, 0);
+	model_verify_reopened(&model, &bed);
+	/* one that was retired in time is not among them */
+	assert_int_equal(bed_info(&bed).destaged, 0);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
 /* ---- what is retired soon ----------------------------------------------------------- */
 
 static void retired_soon_is_never_written(enum bed_medium medium)
@@ -250,6 +281,7 @@ int main(void)
 		{ "more_than_the_stage_holds", more_than_the_stage_holds,
 		  1u << BED_SIM | 1u << BED_PMEM },
 		{ "closed_meanwhile", closed_meanwhile, 1u << BED_PMEM },
+		{ "what_is_old_goes", what_is_old_goes, 1u << BED_PMEM },
 		{ "retired_soon_is_never_written", retired_soon_is_never_written,
 		  1u << BED_SIM | 1u << BED_PMEM },
 		{ "p18_who_destages_is_stopped", p18_who_destages_is_stopped, 1u << BED_PMEM },
