@@ -150,7 +150,8 @@ struct gather {
  * have their place in it.  So all are of one segment, and of one log. */
 static int gather_add(struct gather *g, struct async_entry *entry)
 {
-	int error = txn_direct_begin(entry->txn, !g->count, &g->extent[g->count]);
+	const struct extent *first = g->count ? g->extent : NULL;
+	int error = txn_direct_begin(entry->txn, first, &g->extent[g->count]);
 
 	if (!error)
 		g->entry[g->count++] = entry;
@@ -168,7 +169,7 @@ static int gather_write(struct gather *g)
 	error = logs_write(g->j, segment_log(g->j, g->extent[0].segment->number), io, g->count,
 			   true);
 	for (i = 0; i < g->count; i++) {
-		extent_end(g->j);
+		extent_end(&g->extent[i]);
 		/* nothing refers to it yet */
 		if (error == LOG_OUT)
 			holds_end(g->j, g->extent[i].segment,

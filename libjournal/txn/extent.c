@@ -4,60 +4,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "txn/extents.h"
 #include "txn/head.h"
 #include "txn/holds.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
 #include "util/crc32c.h"
 
-int extents_make(struct journal *j)
-{
-	return pthread_mutex_init(&j->extents.lock, NULL) ||
-			       pthread_cond_init(&j->extents.idle, NULL) ?
-		       -ENOMEM :
-		       0;
-}
-
 uint32_t extent_payload_max(const struct journal *j)
 {
 	return (uint32_t)min_u64(LOG_BUFFER_BYTES, round_down(segment_room(j),
 							      j->block_bytes)) -
 	       LOG_RECORD_BYTES;
-}
-
-/* Nothing is being written: others may write where we did. */
-static void extents_rest(struct extents *x)
-{
-	if (!x->head || x->inflight || x->rolling)
-		return;
-	head_return(x->head);
-	x->head = NULL;
-}
-
-/* Get a head, or go on in a fresh segment once the writes in the old one are done. */
-static int extents_roll(struct journal *j)
-{
-	struct extents *x = &j->extents;
-	struct head *head = x->head;
-	int error = 0;
-
-	x->rolling = true;
-	while (x->inflight)
-		pthread_cond_wait(&x->idle, &x->lock);
-	pthread_mutex_unlock(&x->lock);
-	if (head)
-		error = head_roll(j, head, HEAD_EXTENTS, false);
-	else
-		error = head_lease(j, HEAD_EXTENTS, &head);
-	if (!error && !head_segment(j, head))
-		error = head_roll(j, head, HEAD_EXTENTS, false);
-	pthread_mutex_lock(&x->lock);
-	x->head = head;
-	x->rolling = false;
-	if (error)
-		extents_rest(x);
-	pthread_cond_broadcast(&x->idle);
-	return error;
 }
 
 static uint32_t extent_size_flags(const struct log_meta *meta)
@@ -75,10 +33,10 @@ static bool extent_fits(const struct journal *j, const struct head *head,
 }
 
 /* Take a place for @bytes; the segment will not be sealed before it is written. */
-static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t bytes,
+static int extent_place(struct extents *x, const struct log_meta *meta, uint32_t bytes,
 			const struct segment *again, bool wait, struct extent *extent)
 {
-	struct extents *x = &j->extents;
+	struct journal *j = x->j;
 	int error = 0;
 
 	pthread_mutex_lock(&x->lock);
@@ -88,12 +46,17 @@ static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t
 		else if (x->rolling)
 			pthread_cond_wait(&x->idle, &x->lock);
 		else
-			error = extents_roll(j);
+			error = extents_roll(x);
+		/* no log has a segment left: one that is open may have room */
+		if (error == -ENOSPC && !x->head && !x->rolling &&
+		    head_lease_room(j, HEAD_EXTENTS, bytes, meta->count, &x->head))
+			error = 0;
 	}
 	if (!error)
 		error = notes_add(&x->head->notes, meta, x->head->s->end / 32,
 				  extent_size_flags(meta));
 	if (!error) {
+		extent->extents = x;
 		extent->segment = head_segment(j, x->head);
 		extent->offset = x->head->s->end;
 		x->head->s->end += bytes;
@@ -103,13 +66,16 @@ static int extent_place(struct journal *j, const struct log_meta *meta, uint32_t
 		extents_rest(x);
 	}
 	pthread_mutex_unlock(&x->lock);
+	if (error)
+		extents_unpick(x, bytes);
 	return error;
 }
 
-void extent_end(struct journal *j)
+void extent_end(struct extent *extent)
 {
-	struct extents *x = &j->extents;
+	struct extents *x = extent->extents;
 
+	extents_unpick(x, extent->io.bytes);
 	pthread_mutex_lock(&x->lock);
 	if (!--x->inflight) {
 		extents_rest(x);
@@ -132,11 +98,17 @@ static void extent_encode(const struct journal *j, const struct log_meta *given,
 }
 
 int extent_begin(struct journal *j, const struct log_meta *meta, uint8_t *buffer,
-		 const struct segment *again, bool wait, struct extent *extent)
+		 const struct segment *again, const struct extent *beside, struct extent *extent)
 {
 	uint32_t bytes = (uint32_t)round_up(LOG_RECORD_BYTES + meta->bytes, j->block_bytes);
-	int error = extent_place(j, meta, bytes, again, wait, extent);
+	struct extents *x = beside ? beside->extents : NULL;
+	int error;
 
+	if (x)
+		atomic_fetch_add_explicit(&x->under_way, bytes, memory_order_relaxed);
+	else
+		x = extents_pick(j, bytes, again);
+	error = extent_place(x, meta, bytes, again, !beside, extent);
 	if (error)
 		return error;
 	extent_encode(j, meta, extent->segment, extent->offset, buffer, bytes);
@@ -154,14 +126,14 @@ static int extent_write_once(struct journal *j, const struct log_meta *meta, uin
 			     struct segment **segment, uint32_t *offset)
 {
 	struct extent extent;
-	int error = extent_begin(j, meta, buffer, again, true, &extent);
+	int error = extent_begin(j, meta, buffer, again, NULL, &extent);
 
 	if (error)
 		return error;
 	*segment = extent.segment;
 	*offset = extent.offset;
 	error = logs_write(j, segment_log(j, extent.segment->number), &extent.io, 1, durable);
-	extent_end(j);
+	extent_end(&extent);
 	return error;
 }
 

@@ -8,8 +8,6 @@
 
 #include "txn/journal_impl.h"
 
-int extents_make(struct journal *j);
-
 /* the largest payload of one extent */
 uint32_t extent_payload_max(const struct journal *j);
 
@@ -29,6 +27,7 @@ int extent_write(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 
 /* one that has its place, and is yet to be written to it */
 struct extent {
+	struct extents *extents;
 	struct log_io io;
 	struct segment *segment;
 	uint32_t offset;
@@ -36,13 +35,14 @@ struct extent {
 
 /**
  * extent_begin() - its place, and the bytes of it ready at extent.io
- * @wait: for a fresh segment if need be; else -EAGAIN.  Who has begun some that are
- *        not ended must not wait: the old segment waits for those.
+ * @beside: one that has begun and is not ended: in the same segment, if there is room; else
+ *          -EAGAIN.  Who has begun some that are not ended must not wait for a fresh
+ *          segment: the old one waits for those.  NULL: wherever, waiting if need be
  * Return: 0; -EAGAIN, -ENOSPC, -ENOMEM: nothing happened; or the sticky failure.
  */
 int extent_begin(struct journal *j, const struct log_meta *meta, uint8_t *buffer,
-		 const struct segment *again, bool wait, struct extent *extent);
+		 const struct segment *again, const struct extent *beside, struct extent *extent);
 /* it was written, or failed to be */
-void extent_end(struct journal *j);
+void extent_end(struct extent *extent);
 
 #endif

@@ -143,6 +143,24 @@ int head_lease(struct journal *j, enum head_kind kind, struct head **head)
 	return head_lease_on(j, kind, NO_LOG, head);
 }
 
+bool head_lease_room(struct journal *j, enum head_kind kind, uint64_t bytes, uint32_t entries,
+		     struct head **head)
+{
+	uint32_t i;
+
+	for (i = 0; i < HEADS; i++) {
+		*head = &j->heads[i];
+		if (!head_try(j, *head, kind, true))
+			continue;
+		if (!segment_is_out(j, head_segment(j, *head)) &&
+		    segment_fits(j, *head, (*head)->s->end, bytes, entries))
+			return true;
+		head_return(*head);
+	}
+	*head = NULL;
+	return false;
+}
+
 void head_return(struct head *head)
 {
 	JASSERT(!head->seconds && !head->left);

@@ -33,6 +33,10 @@ int head_lease(struct journal *j, enum head_kind kind, struct head **head);
 /* The same, with its segment on @log, or where there is none, the next one; NO_LOG: on
  * whichever. */
 int head_lease_on(struct journal *j, enum head_kind kind, uint32_t log, struct head **head);
+/* one that is open and nobody's at the moment, with room for a record of @bytes that has
+ * @entries in the table; Return: whether there is one */
+bool head_lease_room(struct journal *j, enum head_kind kind, uint64_t bytes, uint32_t entries,
+		     struct head **head);
 void head_return(struct head *head);
 
 /**

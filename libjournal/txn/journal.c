@@ -13,6 +13,7 @@
 #include "txn/checkpoint.h"
 #include "txn/entry.h"
 #include "txn/extent.h"
+#include "txn/extents.h"
 #include "txn/found.h"
 #include "txn/head.h"
 #include "txn/health.h"

@@ -145,9 +145,12 @@ struct background {
 	_Atomic uint32_t next; /* lane */
 };
 
-/* ---- extents: extent.c ---- */
+/* ---- extents: extents.c, extent.c ---- */
 
 struct extents {
+	struct journal *j;
+	uint32_t index, log;        /* as a stream's */
+	_Atomic uint64_t under_way; /* bytes: for who chooses between them */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	struct head *head; /* while something is being written */
@@ -258,7 +261,8 @@ struct journal {
 	struct stream streams[JOURNAL_LOGS_MAX]; /* of what is committed: streams.c */
 	_Atomic uint32_t stream_turn;
 	struct stream moved; /* the cleaner's */
-	struct extents extents;
+	struct extents extents[JOURNAL_LOGS_MAX];
+	_Atomic uint32_t extents_turn;
 	_Atomic uint64_t ahead_seq; /* use of a segment before which it was cleaned ahead */
 	/* the cleaner's jobs, as they were last seen, and since when */
 	struct {

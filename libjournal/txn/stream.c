@@ -227,12 +227,12 @@ static int stream_roll(struct stream *s, bool reserved)
 	s->rolling = true;
 	pthread_mutex_unlock(&s->lock);
 	if (s->log == NO_LOG)
-		s->log = streams_log(s);
+		s->log = streams_log_next(j, s->index, s->log);
 	if (!head)
 		error = head_lease_on(j, s->kind, s->log, &head);
 	if (!error && (rolls || !head_segment(j, head))) {
 		rolls = true;
-		head->log = s->log = streams_log(s);
+		head->log = s->log = streams_log_next(j, s->index, s->log);
 		head->seconds = logs_end(j) > 1 ? &s->seconds : NULL;
 		error = head_roll(j, head, s->kind, reserved);
 	}

@@ -18,17 +18,16 @@ uint32_t streams_count(const struct journal *j)
 	return (uint32_t)max_u64(min_u64(logs, heads_wanted(j) / HEADS_OF_EACH), 1);
 }
 
-uint32_t streams_log(const struct stream *s)
+uint32_t streams_log_next(const struct journal *j, uint32_t index, uint32_t log)
 {
-	const struct journal *j = s->j;
 	uint32_t count = streams_count(j), logs = logs_end(j);
 
-	if (count == 1 || s->index == NO_LOG)
+	if (count == 1 || index == NO_LOG)
 		return NO_LOG;
-	if (count == logs || s->log == NO_LOG)
-		return s->index % logs;
+	if (count == logs || log == NO_LOG)
+		return index % logs;
 	/* fewer than there are logs: each goes round all of them */
-	return (s->log + count) % logs;
+	return (log + count) % logs;
 }
 
 int streams_make(struct journal *j)

@@ -21,8 +21,9 @@ void streams_free(struct journal *j);
 /* so many are in use; it changes with the logs (resize.h) */
 uint32_t streams_count(const struct journal *j);
 
-/* the log that the next segment of @s is to be on; NO_LOG: any */
-uint32_t streams_log(const struct stream *s);
+/* the log that the next segment of the one of @index is to be on, whose last one was to be on
+ * @log, or NO_LOG; NO_LOG: any */
+uint32_t streams_log_next(const struct journal *j, uint32_t index, uint32_t log);
 
 /* The one to put a record into.  Who gets it appends to it (stream_append()) next. */
 struct stream *streams_pick(struct journal *j);

@@ -292,7 +292,8 @@ static int txn_direct_prepare(struct journal_txn *txn)
 	return 0;
 }
 
-int txn_direct_begin(struct journal_txn *txn, bool wait, struct extent *extent)
+int txn_direct_begin(struct journal_txn *txn, const struct extent *beside,
+		     struct extent *extent)
 {
 	struct log_meta meta;
 	int error = txn_take_slots(txn);
@@ -302,7 +303,7 @@ int txn_direct_begin(struct journal_txn *txn, bool wait, struct extent *extent)
 	JASSERT(!txn->extent_count && !txn->prepared);
 	txn_finish(txn);
 	txn_final_meta(txn, LOG_EXTENT, &meta);
-	return extent_begin(txn->j, &meta, txn->base, NULL, wait, extent);
+	return extent_begin(txn->j, &meta, txn->base, NULL, beside, extent);
 }
 
 void txn_direct_end(struct journal_txn *txn, const struct extent *extent)

@@ -86,7 +86,8 @@ void txn_buffered_abort(struct journal_txn *txn);
  * durable.
  */
 bool txn_is_direct(const struct journal_txn *txn);
-int txn_direct_begin(struct journal_txn *txn, bool wait, struct extent *extent);
+int txn_direct_begin(struct journal_txn *txn, const struct extent *beside,
+		     struct extent *extent);
 void txn_direct_end(struct journal_txn *txn, const struct extent *extent);
 void txn_direct_bits(struct journal_txn *txn);
 /* its bit is where it counts, whatever has become of NVRAM since it was cleared: P14 */

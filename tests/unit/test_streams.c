@@ -121,6 +121,7 @@ struct writer {
 	struct bed *bed;
 	struct model *model;
 	uint64_t seed, retire;
+	enum journal_path path;
 	int error;
 };
 
@@ -131,7 +132,7 @@ static void *put_on(void *context)
 	uint64_t i;
 
 	for (i = 0; !w->error && i < 5; i++)
-		w->error = bed_put(w->bed, w->model, BYTES, w->seed + i, JOURNAL_PATH_SYNCED, NULL);
+		w->error = bed_put(w->bed, w->model, BYTES, w->seed + i, w->path, NULL);
 	gate_open();
 	return NULL;
 }
@@ -148,7 +149,8 @@ static void run(struct writer *w, uint32_t count, void *(*body)(void *))
 	}
 }
 
-static void threads_write_all_logs_at_once(enum bed_medium medium, uint32_t logs)
+static void threads_write_all_logs_at_once(enum bed_medium medium, uint32_t logs,
+					   enum journal_path path)
 {
 	struct writer w[THREADS] = { 0 };
 	struct model model;
@@ -158,7 +160,8 @@ static void threads_write_all_logs_at_once(enum bed_medium medium, uint32_t logs
 	bed_make_logs(&bed, medium, logs, logs * LOG_BYTES, 1u << 20);
 	model_make(&model);
 	for (i = 0; i < THREADS; i++)
-		w[i] = (struct writer){ .bed = &bed, .model = &model, .seed = 100 * i };
+		w[i] = (struct writer){ .bed = &bed, .model = &model, .seed = 100 * i,
+					.path = path };
 	gate_close((1u << logs) - 1, BYTES);
 	run(w, THREADS, put_on);
 	assert_true(gate_met() >= 2);
@@ -169,12 +172,18 @@ static void threads_write_all_logs_at_once(enum bed_medium medium, uint32_t logs
 
 static void two_logs_are_written_at_once(enum bed_medium medium)
 {
-	threads_write_all_logs_at_once(medium, 2);
+	threads_write_all_logs_at_once(medium, 2, JOURNAL_PATH_SYNCED);
 }
 
 static void three_logs_are_written_at_once(enum bed_medium medium)
 {
-	threads_write_all_logs_at_once(medium, 3);
+	threads_write_all_logs_at_once(medium, 3, JOURNAL_PATH_SYNCED);
+}
+
+/* extents, too */
+static void direct_ones_are_written_at_once(enum bed_medium medium)
+{
+	threads_write_all_logs_at_once(medium, 3, JOURNAL_PATH_DIRECT);
 }
 
 /* ---- retires ------------------------------------------------------------------------- */
@@ -216,7 +225,7 @@ static void retires_are_written_at_once(enum bed_medium medium)
 /* ---- one thread ---------------------------------------------------------------------- */
 
 /* One at a time, they take turns: the logs fill together. */
-static void one_thread_takes_turns(enum bed_medium medium)
+static void one_thread_takes_turns_by(enum bed_medium medium, enum journal_path path)
 {
 	struct model model;
 	struct bed bed;
@@ -226,8 +235,48 @@ static void one_thread_takes_turns(enum bed_medium medium)
 	model_make(&model);
 	gate_close(0, 0);
 	for (i = 0; i < 100; i++)
-		assert_int_equal(bed_put(&bed, &model, BYTES, i, JOURNAL_PATH_SYNCED, NULL), 0);
+		assert_int_equal(bed_put(&bed, &model, BYTES, i, path, NULL), 0);
 	assert_true(gate.bytes[0] > 40 * BYTES && gate.bytes[1] > 40 * BYTES);
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
+static void one_thread_takes_turns(enum bed_medium medium)
+{
+	one_thread_takes_turns_by(medium, JOURNAL_PATH_SYNCED);
+}
+
+static void one_thread_takes_turns_directly(enum bed_medium medium)
+{
+	one_thread_takes_turns_by(medium, JOURNAL_PATH_DIRECT);
+}
+
+/* The pieces of a large transaction lie together, and one flush makes them durable; the next
+ * one's are on the other log.  Some are retired, and all segments are let go of. */
+static void a_large_one_is_on_one_log(enum bed_medium medium)
+{
+	struct journal_receipt receipt;
+	uint64_t bytes[2], large = 5 << 20;
+	struct model model;
+	struct bed bed;
+	uint32_t i;
+
+	bed_make_logs(&bed, medium, 2, 4 * LOG_BYTES, 1u << 20);
+	model_make(&model);
+	for (i = 0; i < 4; i++) {
+		gate_close(0, 0);
+		assert_int_equal(bed_put(&bed, &model, large, i, JOURNAL_PATH_DIRECT, &receipt), 0);
+		bytes[i % 2] = gate.bytes[0];
+		/* on the other one headers and summaries, if at all */
+		assert_true(gate.bytes[0] > large ? gate.bytes[1] < large / 10 :
+			    gate.bytes[1] > large && gate.bytes[0] < large / 10);
+		if (i < 2)
+			continue;
+		assert_int_equal(journal_retire(bed.j, receipt.id), 0);
+		model_retire(&model, receipt.id);
+	}
+	assert_true((bytes[0] > large) != (bytes[1] > large));
 	model_verify_reopened(&model, &bed);
 	model_free(&model);
 	bed_remove(&bed);
@@ -382,6 +431,37 @@ static void p8_one_stream_takes_the_reserve(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* One log's open segment fills sooner than the other's: with none left for it, what comes
+ * goes into the other's, to the last. */
+static void direct_ones_fill_what_is_open(enum bed_medium medium)
+{
+	struct model model;
+	struct bed bed;
+	uint32_t i, open = 0;
+	int error = 0;
+
+	bed_make_logs(&bed, medium, 2, 2 * LOG_BYTES, 1u << 20);
+	model_make(&model);
+	for (i = 0; !error; i++)
+		error = bed_put(&bed, &model, i % 2 ? BYTES : 8 * BYTES, i, JOURNAL_PATH_DIRECT,
+				NULL);
+	for (error = 0; !error; i++)
+		error = bed_put(&bed, &model, BYTES, i, JOURNAL_PATH_DIRECT, NULL);
+	assert_int_equal(error, -ENOSPC);
+	for (i = 0; i < HEADS; i++) {
+		if (!head_segment(bed.j, &bed.j->heads[i]) ||
+		    bed.j->heads[i].s->kind != HEAD_EXTENTS)
+			continue;
+		open++;
+		assert_false(segment_fits(bed.j, &bed.j->heads[i], bed.j->heads[i].s->end,
+					  BYTES + LOG_RECORD_BYTES, 1));
+	}
+	assert_true(open >= 2);
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
@@ -389,6 +469,13 @@ int main(void)
 		  1u << BED_FILE | 1u << BED_SIM },
 		{ "three_logs_are_written_at_once", three_logs_are_written_at_once,
 		  1u << BED_FILE },
+		{ "direct_ones_are_written_at_once", direct_ones_are_written_at_once,
+		  1u << BED_SIM },
+		{ "one_thread_takes_turns_directly", one_thread_takes_turns_directly,
+		  1u << BED_SIM },
+		{ "direct_ones_fill_what_is_open", direct_ones_fill_what_is_open,
+		  1u << BED_SIM },
+		{ "a_large_one_is_on_one_log", a_large_one_is_on_one_log, 1u << BED_SIM },
 		{ "retires_are_written_at_once", retires_are_written_at_once, 1u << BED_FILE },
 		{ "one_thread_takes_turns", one_thread_takes_turns, 1u << BED_FILE },
 		{ "many_under_way_are_written_at_once", many_under_way_are_written_at_once,
