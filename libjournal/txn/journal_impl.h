@@ -86,6 +86,18 @@ struct batch {
 	uint32_t used;
 };
 
+/* who waits for a batch, with several logs: stream_gather.c */
+struct gathering {
+	pthread_cond_t all;
+	uint32_t here;     /* wait for the batch that fills */
+	uint32_t expected; /* as many are waited for, until then; 0: nobody */
+	uint64_t until_ns;
+	uint32_t skips, skips_next;    /* how often it is left, for they did not come */
+	bool waits;                    /* somebody does */
+	_Atomic uint32_t seats;        /* of those who are expected */
+	_Atomic uint32_t writing_for;  /* wait for the batch that is being written */
+};
+
 struct stream {
 	struct journal *j;
 	enum head_kind kind;
@@ -107,7 +119,9 @@ struct stream {
 	uint64_t lost[2 * JOURNAL_LOGS_MAX];
 	uint32_t lost_count;
 	int error;
-	struct seconds seconds; /* where there are several logs */
+	/* where there are several logs */
+	struct seconds seconds;
+	struct gathering gather;
 	/* for who chooses between streams: streams.c */
 	_Atomic uint64_t busy_ns;  /* since when a write is under way, or soon will be; 0: none */
 	_Atomic uint64_t takes_ns; /* a write, about */

@@ -14,6 +14,7 @@
 #include "txn/reserve.h"
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
+#include "txn/stream_gather.h"
 #include "txn/streams.h"
 #include "util/crc32c.h"
 
@@ -32,7 +33,7 @@ int stream_make(struct stream *s, struct journal *j, enum head_kind kind)
 	s->ticket = 1;
 	s->batch_bytes = LOG_BUFFER_BYTES;
 	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done, NULL) ||
-	    pthread_mutex_init(&s->destage_lock, NULL))
+	    pthread_mutex_init(&s->destage_lock, NULL) || gather_make(s))
 		return -ENOMEM;
 	return seconds_make(&s->seconds, j);
 }
@@ -112,15 +113,16 @@ static uint64_t stream_busy(struct stream *s)
 	return now;
 }
 
-/* A write that began at @began has ended; the next one begins as soon as somebody who
- * waits for it is awake. */
-static void stream_took(struct stream *s, uint64_t began)
+/* A write that began at @began has ended, for which @woken have waited; the next one begins as
+ * soon as somebody who waits for it is awake. */
+static void stream_took(struct stream *s, uint64_t began, uint32_t woken)
 {
 	uint64_t before = atomic_load_explicit(&s->takes_ns, memory_order_relaxed), took;
 
 	if (!began)
 		return;
 	took = stream_busy(s) - began;
+	gather_expect(s, woken, began + took, before);
 	atomic_store_explicit(&s->takes_ns, before ? (7 * before + took) / 8 : took,
 			      memory_order_relaxed);
 }
@@ -161,6 +163,7 @@ static void stream_write(struct stream *s)
 	uint64_t last = head->last_record_seq, ticket = s->ticket++;
 	uint32_t notes = head->notes.notes;
 	uint64_t began = stream_busy(s);
+	uint32_t woken = gather_close(s);
 	struct log_io io = {
 		.offset = segment_base(j, segment->number) + head->end,
 		.buffer = batch->buffer,
@@ -193,7 +196,7 @@ static void stream_write(struct stream *s)
 		s->durable_ticket = ticket;
 	}
 	s->writing = false;
-	stream_took(s, began);
+	stream_took(s, began, woken);
 	stream_rest(s);
 	pthread_cond_broadcast(&s->done);
 }
@@ -463,10 +466,12 @@ int stream_wait(struct stream *s, uint64_t first, uint64_t last)
 	int error;
 
 	pthread_mutex_lock(&s->lock);
+	if (last == s->ticket)
+		gather_enter(s);
 	while (!s->error && s->durable_ticket < last) {
-		if (s->writing)
+		if (s->writing || s->gather.waits)
 			pthread_cond_wait(&s->done, &s->lock);
-		else
+		else if (!gather_wait(s))
 			stream_write(s);
 	}
 	/* what was durable before a failure stays so */

@@ -6,6 +6,7 @@
 #include "txn/clock.h"
 #include "txn/head.h"
 #include "txn/logs.h"
+#include "txn/stream_gather.h"
 
 #define HEADS_OF_EACH 2u /* of those that are open without need: other processes, extents */
 
@@ -134,6 +135,11 @@ static struct stream *streams_choose(struct journal *j, uint32_t count, bool *id
 		s = &j->streams[(first + i) % count];
 		*idle = stream_claim(s, now);
 		if (*idle)
+			return s;
+	}
+	for (i = 0; i < count; i++) {
+		s = &j->streams[(first + i) % count];
+		if (gather_seat(s) && stream_usable(s))
 			return s;
 	}
 	return streams_soonest(j, count, first, now);
