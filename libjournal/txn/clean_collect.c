@@ -25,13 +25,6 @@ int clean_read(struct clean *c, uint64_t offset, void *buffer, uint64_t bytes,
 	return copies_read(&copies, &io);
 }
 
-int clean_any_good(struct copies *copies, const struct log_io *io)
-{
-	(void)copies;
-	(void)io;
-	return 0;
-}
-
 static int clean_digest_good(struct copies *copies, const struct log_io *io)
 {
 	const struct journal *j = copies->j;

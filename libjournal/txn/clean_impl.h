@@ -51,8 +51,6 @@ struct copies;
  * segment is sealed, and the cleaner holds it. */
 int clean_read(struct clean *c, uint64_t offset, void *buffer, uint64_t bytes,
 	       int (*good)(struct copies *copies, const struct log_io *io), const void *context);
-/* what is verified piece by piece, when it is looked at */
-int clean_any_good(struct copies *copies, const struct log_io *io);
 /* what lives there.  Return: 0, or -ENOMEM, or its summary is not to be had */
 int clean_collect(struct clean *c);
 

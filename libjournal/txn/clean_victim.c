@@ -91,6 +91,7 @@ static int clean_window(struct clean *c, uint32_t first, const uint8_t **bytes)
 {
 	struct journal *j = c->j;
 	uint64_t from = where_offset(c->all[first].from), end = from + c->all[first].units * 32ull;
+	struct log_io io = { .buffer = c->window };
 	uint64_t to, next;
 	uint32_t i;
 	int error;
@@ -108,8 +109,11 @@ static int clean_window(struct clean *c, uint32_t first, const uint8_t **bytes)
 		c->window_to = 0;
 		if (to - c->window_from > WINDOW_BYTES)
 			return -EBADMSG;
-		error = clean_read(c, c->window_from, c->window, to - c->window_from,
-				   clean_any_good, NULL);
+		io.offset = segment_base(j, c->victim->number) + c->window_from;
+		io.bytes = (uint32_t)(to - c->window_from);
+		/* by whichever leg: each record in it is verified, and looked for on the
+		 * other one, by itself (clean_other_copy()) */
+		error = log_store_read(logs_at(j, segment_log(j, c->victim->number)), &io, 1);
 		if (error)
 			return error;
 		c->window_to = to;

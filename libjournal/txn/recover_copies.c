@@ -62,17 +62,23 @@ static bool sides_agree(const struct sides *s)
 	       !memcmp(s->io[0].buffer, s->io[1].buffer, s->io[0].bytes);
 }
 
-/* What fails is left by the store; with the other one it goes on. */
-static void sides_write(struct sides *s, unsigned int leg)
+/* What fails is left by the store; with the other one it goes on.  If that one cannot say
+ * so, both are in use, and not alike: nobody may be served. */
+static int sides_write(struct sides *s, unsigned int leg)
 {
-	(void)log_copies_repair(s->store, leg, &s->io[leg]);
+	int error = log_copies_repair(s->store, leg, &s->io[leg]);
+
+	if (!error || !log_copies_several(s->store))
+		return 0;
+	return message_errno(journal_message(s->r->j), error, "what is on one leg only cannot be "
+			     "copied to the other, nor that one be left");
 }
 
 /* @leg gets what the other one has. */
-static void sides_copy(struct sides *s, unsigned int leg)
+static int sides_copy(struct sides *s, unsigned int leg)
 {
 	memcpy(s->io[leg].buffer, s->io[!leg].buffer, s->io[leg].bytes);
-	sides_write(s, leg);
+	return sides_write(s, leg);
 }
 
 /* ---- records --------------------------------------------------------------------- */
@@ -108,11 +114,11 @@ static int record_to_other(struct sides *s, const struct scanned *record)
 		return error == -ENOMEM ? error : 0;
 	skip = record->offset % j->block_bytes;
 	memcpy((uint8_t *)s->io[!leg].buffer + skip, (uint8_t *)s->io[leg].buffer + skip, bytes);
-	sides_write(s, !leg);
-	if (durable)
+	error = sides_write(s, !leg);
+	if (durable && !error)
 		copies_tell(j, segment_log(j, number), number, !leg, span.offset, true);
 	sides_done(s);
-	return 0;
+	return error;
 }
 
 int recover_copies_records(struct recovery *r, uint32_t segment)
@@ -156,14 +162,13 @@ static uint64_t digest_seq(const struct sides *s, unsigned int leg)
 }
 
 /* Of the use that counts; what is of another one is no matter. */
-static void sides_settle(struct sides *s, uint64_t (*seq)(const struct sides *, unsigned int))
+static int sides_settle(struct sides *s, uint64_t (*seq)(const struct sides *, unsigned int))
 {
 	uint64_t use = s->r->scans[s->segment].seq, first = seq(s, 0), second = seq(s, 1);
 
-	if (sides_agree(s) || (first != use && second != use) || !use)
-		return;
-	if (first != second)
-		sides_copy(s, first == use);
+	if (sides_agree(s) || (first != use && second != use) || !use || first == second)
+		return 0;
+	return sides_copy(s, first == use);
 }
 
 static int table_settle(struct sides *s)
@@ -184,10 +189,9 @@ static int table_settle(struct sides *s)
 	seed = j->segments.all[s->segment].seed;
 	good[0] = crc32c(seed, s->io[0].buffer, bytes) == get_le32(digest->table_crc);
 	good[1] = crc32c(seed, s->io[1].buffer, bytes) == get_le32(digest->table_crc);
-	if (good[0] != good[1])
-		sides_copy(s, good[0]);
+	error = good[0] != good[1] ? sides_copy(s, good[0]) : 0;
 	sides_done(s);
-	return 0;
+	return error;
 }
 
 static int copies_frame(struct recovery *r, uint32_t segment)
@@ -200,18 +204,19 @@ static int copies_frame(struct recovery *r, uint32_t segment)
 
 	if (error)
 		return error;
-	sides_settle(&s, header_seq);
+	error = sides_settle(&s, header_seq);
 	sides_done(&s);
 	/* the table before the digest that relies on it */
-	error = table_settle(&s);
+	if (!error)
+		error = table_settle(&s);
 	if (!error)
 		error = sides_read(&s, base + j->segment_bytes - j->digest_bytes,
 				   j->digest_bytes);
 	if (error)
 		return error;
-	sides_settle(&s, digest_seq);
+	error = sides_settle(&s, digest_seq);
 	sides_done(&s);
-	return 0;
+	return error;
 }
 
 /*
@@ -281,18 +286,18 @@ static int copies_supers(struct recovery *r, uint32_t log)
 
 	if (error)
 		return error;
-	for (leg = 0; leg < 2 && !sides_agree(&s); leg++)
+	for (leg = 0; leg < 2 && !error && !sides_agree(&s); leg++)
 		/* both of one that has both; an upgrade that was cut off is ended by the next */
 		if (supers_good(r->j, log, s.io[leg].buffer)) {
 			bool damaged = !supers_good(r->j, log, s.io[!leg].buffer);
 
-			sides_copy(&s, !leg);
-			if (damaged)
+			error = sides_copy(&s, !leg);
+			if (damaged && !error)
 				copies_tell(r->j, log, NO_SEGMENT, !leg, 0, true);
 			break;
 		}
 	sides_done(&s);
-	return 0;
+	return error;
 }
 
 int recover_copies(struct recovery *r)

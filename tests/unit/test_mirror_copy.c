@@ -89,6 +89,31 @@ static void copying_may_be_cut_off(void **state)
 	assert_in_range(nth, 5, 50);
 }
 
+static int holds_nothing(void *context, struct message *message)
+{
+	(void)message;
+	assert_int_equal(fault_log_held(mirror_leg[1]), 0);
+	*(bool *)context = true;
+	return 0;
+}
+
+static void all_is_durable_before_it_is_said(void **state)
+{
+	struct mirror_place *p = *state;
+	bool said = false;
+	const struct log_renew how = { .whole = holds_nothing, .context = &said };
+
+	mirror_place_hide(p, 1, false);
+	assert_int_equal(mirror_place_reopen(p, 0), 0);
+	assert_int_equal(mirror_place_put(p, 300, 3), 0);
+	mirror_place_close(p);
+	mirror_place_hide(p, 1, true);
+	assert_int_equal(mirror_place_reopen(p, 0), 0);
+	fault_log_hold(mirror_leg[1]);
+	assert_int_equal(log_copies_renew(p->store, &how, &p->message), 0);
+	assert_true(said);
+}
+
 static void what_is_nowhere_is_made(void **state)
 {
 	struct mirror_place *p = *state;
@@ -119,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		MIRROR_TEST(what_is_out_of_date_is_copied),
 		MIRROR_TEST(copying_may_be_cut_off),
+		MIRROR_TEST(all_is_durable_before_it_is_said),
 		MIRROR_TEST(what_is_nowhere_is_made),
 	};
 
