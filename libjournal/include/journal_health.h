@@ -45,6 +45,7 @@ enum journal_trust {
  * @evacuated_lost: transactions that could not be read any more: COMMITTED_BUT_LOST
  * @stand_in:       1: there is something to go on with, should it be given up
  * @stand_in_not:   why there is not
+ * @legs_out:       legs of mirrored logs that are not in use: journal_legs()
  */
 struct journal_health {
 	enum journal_trust trust;
@@ -54,6 +55,7 @@ struct journal_health {
 	uint64_t evacuated_lost;
 	int stand_in;
 	char stand_in_not[256];
+	uint32_t legs_out;
 };
 
 /**
@@ -67,8 +69,9 @@ int journal_health(struct journal *journal, struct journal_health *health);
 /**
  * journal_health_fd() - a descriptor for poll() that tells of changes
  *
- * It becomes readable when the trust has changed to abandoned, or back to trusted, in
- * whatever process that was noticed; journal_health() makes it quiet again.  It is the
+ * It becomes readable when the trust has changed to abandoned, or back to trusted, or when
+ * a leg of a mirrored log was left, or is good again, in whatever process that was noticed;
+ * it may be readable for nothing.  journal_health() makes it quiet again.  It is the
  * journal's, and closed with it.
  * Return: the descriptor, or negative errno (-ECHILD as ever).
  */

@@ -153,6 +153,10 @@ static void serve_tell_health(struct serve *s, const struct journal_info *info)
 	if (info->legs_out > s->legs_out)
 		jnl_error("%s: a leg of a mirrored log is not in use: see jnl info, jnl mirror",
 			  s->dir);
+	if (info->legs_out < s->legs_out)
+		jnl_error("%s: %s", s->dir, info->legs_out ?
+			  "a leg of a mirrored log is in use again, and not all are" :
+			  "all legs of mirrored logs are in use again");
 	s->legs_out = info->legs_out;
 	s->abandoned = info->abandoned;
 	s->lost = lost;

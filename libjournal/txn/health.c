@@ -10,9 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/log_copies.h"
 #include "txn/checkpoint.h"
 #include "txn/clock.h"
 #include "txn/evacuate.h"
+#include "txn/logs.h"
 #include "txn/returning.h"
 #include "txn/stand_in.h"
 
@@ -339,16 +341,38 @@ int journal_distrust(struct journal *j, const char *why)
 	return health_distrust(j, why && *why ? why : "by order");
 }
 
+/* Return: how many legs mirrored logs have; *@out: of these, those that are not in use */
+static uint32_t health_legs(struct journal *j, uint32_t *out)
+{
+	struct log_copy copy;
+	uint32_t log, legs = 0;
+	unsigned int leg;
+
+	for (log = 0; log < logs_end(j); log++) {
+		if (logs_removed(j, log) || !logs_at(j, log)->copies)
+			continue;
+		for (leg = 0; leg < 2; leg++) {
+			log_copies_look(logs_at(j, log), leg, &copy);
+			if (out)
+				*out += !copy.store || copy.out;
+			legs++;
+		}
+	}
+	return legs;
+}
+
 /* ---- telling ------------------------------------------------------------------------ */
 
-/* Whoever switches replaces journal.conf, whatever process that is. */
+/* Whoever switches replaces journal.conf, whatever process that is; and who leaves a leg of
+ * a mirrored log, or brings it up to date, makes or removes a file there (left.h). */
 static int health_watch_conf(struct journal *j)
 {
+	uint32_t what = IN_MOVED_TO | (health_legs(j, NULL) ? IN_CREATE | IN_DELETE : 0);
 	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;
-	if (inotify_add_watch(fd, j->dir, IN_MOVED_TO) >= 0)
+	if (inotify_add_watch(fd, j->dir, what) >= 0)
 		return fd;
 	close(fd);
 	return -errno;
@@ -403,6 +427,7 @@ int journal_health(struct journal *j, struct journal_health *health)
 	health->trust = health_trust(j);
 	health->since_ns = atomic_load(&s->health_ns);
 	(void)snprintf(health->why, sizeof(health->why), "%.127s", s->health_why);
+	(void)health_legs(j, &health->legs_out);
 	health->evacuated = atomic_load(&s->evacuated);
 	health->evacuated_lost = atomic_load(&s->evacuated_not);
 	health->stand_in = !j->bits_durable || s->common.stand_in_is_there;

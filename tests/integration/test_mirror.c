@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -268,9 +269,18 @@ static void both_copies_are_damaged(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+static uint32_t health_of(struct bed *bed)
+{
+	struct journal_health health;
+
+	assert_int_equal(journal_health(bed->j, &health), 0);
+	return health.legs_out;
+}
+
 /* Two handles, as two processes: what one meets holds for the other. */
 static void a_leg_that_goes_is_left_for_all(enum bed_medium medium)
 {
+	struct pollfd told = { .events = POLLIN };
 	struct bed bed, other;
 	struct model model;
 	char message[512], away[PATH_MAX + 8];
@@ -283,7 +293,11 @@ static void a_leg_that_goes_is_left_for_all(enum bed_medium medium)
 	bed_open(&bed, NULL);
 	other = bed;
 	bed_open(&other, NULL);
+	told.fd = journal_health_fd(bed.j);
+	assert_true(told.fd >= 0);
 	assert_int_equal(bed_put(&other, &model, BYTES, 77, JOURNAL_PATH_SYNCED, NULL), 0);
+	assert_int_equal(health_of(&bed), 1);
+	assert_int_equal(poll(&told, 1, 0), 0);
 	assert_int_equal(bed_put(&bed, &model, BYTES, 78, JOURNAL_PATH_SYNCED, NULL), 0);
 	assert_int_equal(leg_of(&bed, 1).state, JOURNAL_LEG_MISSING);
 	assert_int_equal(leg_of(&other, 1).state, JOURNAL_LEG_MISSING);
@@ -293,7 +307,10 @@ static void a_leg_that_goes_is_left_for_all(enum bed_medium medium)
 	assert_int_equal(bed_put(&bed, &model, BYTES, 79, JOURNAL_PATH_SYNCED, NULL), 0);
 	assert_int_equal(rename(away, bed.mirrors[0]), 0);
 	/* both have the journal open */
+	assert_int_equal(health_of(&bed), 1);
 	assert_int_equal(journal_mirror(bed.dir, NULL, message, sizeof(message)), 0);
+	assert_int_equal(poll(&told, 1, 0), 1);
+	assert_int_equal(health_of(&bed), 0);
 	assert_int_equal(leg_of(&bed, 1).state, JOURNAL_LEG_GOOD);
 	assert_int_equal(bed_info(&bed).legs_out, 0);
 	assert_int_equal(bed_put(&bed, &model, BYTES, 80, JOURNAL_PATH_SYNCED, NULL), 0);

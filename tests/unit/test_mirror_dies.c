@@ -182,11 +182,36 @@ static void the_copier_is_told_of_the_dead(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* By whoever was the first to know. */
+static void that_a_leg_was_left_is_told(enum bed_medium medium)
+{
+	struct pollfd told = { .events = POLLIN };
+	struct journal_health health;
+	struct bed bed, other;
+
+	bed_make_mirrored(&bed, medium);
+	other = bed;
+	bed_open(&other, NULL);
+	told.fd = journal_health_fd(bed.j);
+	assert_int_equal(journal_health(bed.j, &health), 0);
+	assert_int_equal(health.legs_out, 0);
+	assert_int_equal(poll(&told, 1, 0), 0);
+	log_store_fail(mirror_of(other.j->logs[0])->leg[1], -EIO);
+	assert_int_equal(bed_put(&other, NULL, BYTES, 1, JOURNAL_PATH_SYNCED, NULL), 0);
+	assert_int_equal(poll(&told, 1, 0), 1);
+	assert_int_equal(journal_health(bed.j, &health), 0);
+	assert_int_equal(health.legs_out, 1);
+	assert_int_equal(poll(&told, 1, 0), 0);
+	bed_close(&other);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
 		{ "p7_who_takes_over_makes_the_legs_alike", p7_who_takes_over_makes_the_legs_alike,
 		  1u << BED_FILE | 1u << BED_PMEM },
+		{ "that_a_leg_was_left_is_told", that_a_leg_was_left_is_told, 1u << BED_FILE },
 		{ "the_copier_is_told_of_the_dead", the_copier_is_told_of_the_dead,
 		  1u << BED_FILE },
 	};
