@@ -182,6 +182,31 @@ static void p2_recheck(void **state)
 	place_remove(s.p);
 }
 
+/* M has a cell on the line of x while it announces: else that is another's by then, and what
+ * M finds there not claimed is y. */
+static void p2_cell_while_it_announces(void **state)
+{
+	struct scene s;
+	struct actor *m;
+
+	(void)state;
+	scene_make(&s);
+	scene_x(&s);
+	m = actor_make(moves, &s);
+	assert_true(ACTOR_AT(m, moved_add, 1));
+	retires(&s);
+	assert_int_equal(s.retired, 0);
+	puts_y(&s);
+	if (ACTOR_AT(m, stream_wait, 1) && at_fence(&s, m))
+		actor_killed(m);
+	else
+		actor_end(m);
+	power_fails(&s);
+	assert_int_equal(place_state(s.p, s.x), 0);
+	scene_y_lives(&s);
+	place_remove(s.p);
+}
+
 /* M has a cell on its own line: else that is another's when M gives its slot up. */
 static void p2_mover_cell(void **state)
 {
@@ -526,6 +551,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(p2_recheck),
+		cmocka_unit_test(p2_cell_while_it_announces),
 		cmocka_unit_test(p2_mover_cell),
 		cmocka_unit_test(p2_epoch_and_cell_of_the_other_slot),
 		cmocka_unit_test(p2_cell_until_the_bit_is_cleared),
