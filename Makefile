@@ -255,6 +255,7 @@ $(BUILD)/tests/unit/test_interleave_moves: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STE
 	-Wl,--wrap=stream_wait -Wl,--wrap=stream_append
 $(BUILD)/tests/unit/test_interleave_late: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) \
 	-Wl,--wrap=health_unstage -Wl,--wrap=stand_in_enforce
+$(BUILD)/tests/unit/test_resize_digests: TEST_LDFLAGS = $(STEP_LDFLAGS)
 # barriers on all processors are seen
 $(BUILD)/tests/unit/test_crash_barrier: TEST_LDFLAGS = $(CRASH_LDFLAGS) -Wl,--wrap=syscall
 # what is synced is recorded

@@ -7,7 +7,8 @@
  *
  * A hold is counted after it is there, and not any more before somebody else may
  * release it: before a slot names it, and before it is released.  Who is killed between
- * two of these steps leaves one too many until the next recovery, never one too few.
+ * two of these steps leaves one too many until the next recovery (of a large one, those of
+ * its pieces), never one too few.
  */
 #ifndef TXN_HOLDS_H
 #define TXN_HOLDS_H
