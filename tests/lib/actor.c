@@ -10,7 +10,8 @@
 #include "util/assert.h"
 #include "util/math.h"
 
-#define TEXT_MAX (16u << 20)
+#define TEXT_MAX   (16u << 20)
+#define PLACES_MAX 65536u
 
 struct actor {
 	void (*run)(void *context);
@@ -25,16 +26,18 @@ struct actor {
 	bool (*there)(void *context);
 	void *there_context;
 	volatile bool passes;
-	bool counts;
-	uint32_t places, went;
-	uint64_t limit; /* 0: none */
-	bool limited;   /* it stands there */
+	uint64_t limit; /* 0: none; all places on the way there are noted */
 };
 
 extern const char __executable_start, etext;
 
 static _Thread_local struct actor *self;
-static uint8_t passed[TEXT_MAX]; /* how often, of who counts */
+static uint8_t passed[TEXT_MAX]; /* how often, by who notes places */
+static struct {
+	uint64_t place;
+	uint32_t times;
+} places[PLACES_MAX];
+static uint32_t place_count;
 
 /* ---- in its thread ---------------------------------------------------------------- */
 
@@ -42,7 +45,7 @@ static void actor_sets_out(const struct actor *a)
 {
 	if (a->function)
 		step_trap_set(a->function, a->times);
-	else if (a->there || a->counts)
+	else if (a->there || a->limit)
 		step_trap_trace();
 	else
 		step_trap_off();
@@ -61,20 +64,21 @@ static void actor_stands(void)
 	actor_waits(self);
 }
 
-static bool actor_is_new(uint64_t place)
+static void actor_notes(uint64_t place)
 {
-	if (place >= TEXT_MAX || passed[place] == STEP_TIMES)
-		return false;
-	passed[place]++;
-	return true;
+	if (place >= TEXT_MAX || passed[place] == STEP_TIMES || place_count == PLACES_MAX)
+		return;
+	places[place_count].place = place;
+	places[place_count++].times = ++passed[place];
 }
 
 static bool actor_is_there(uint64_t place)
 {
 	if (self->there)
 		return self->there(self->there_context);
-	self->limited = place == self->limit;
-	return self->limited || (actor_is_new(place) && self->went++ == self->places);
+	if (place != self->limit)
+		actor_notes(place);
+	return place == self->limit;
 }
 
 static void actor_stepped(uint64_t place)
@@ -112,7 +116,7 @@ static bool actor_goes_on(struct actor *a)
 	a->stands_at = a->function;
 	a->function = 0;
 	a->there = NULL;
-	a->counts = false;
+	a->limit = 0;
 	return !a->ended;
 }
 
@@ -155,19 +159,21 @@ bool actor_when(struct actor *a, bool (*there)(void *context), void *context)
 	return actor_goes_on(a);
 }
 
-bool actor_on(struct actor *a, uint32_t places, void (*limit)(void))
+uint32_t actor_places(struct actor *a, void (*limit)(void))
 {
 	memset(passed, 0, min_u64(TEXT_MAX, (uint64_t)(&etext - &__executable_start)));
-	a->counts = true;
-	a->places = places;
-	a->went = 0;
+	place_count = 0;
 	a->limit = place_of(limit);
-	return actor_goes_on(a) && !a->limited;
+	JASSERT(actor_goes_on(a) && place_count < PLACES_MAX);
+	return place_count;
 }
 
-uint32_t actor_went(const struct actor *a)
+bool actor_on(struct actor *a, uint32_t place)
 {
-	return a->went;
+	JASSERT(place < place_count);
+	a->function = places[place].place;
+	a->times = places[place].times + (a->stands_at == a->function);
+	return actor_goes_on(a);
 }
 
 void actor_end(struct actor *a)

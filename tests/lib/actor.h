@@ -27,12 +27,12 @@ struct actor *actor_make(void (*run)(void *context), void *context);
 bool actor_at(struct actor *actor, void (*function)(void), uint32_t times);
 /* before the first instruction with @there */
 bool actor_when(struct actor *actor, bool (*there)(void *context), void *context);
-/* @places further: instructions, and each of them twice at the most, however often it is
- * gone through.  Return: false also when it stands before @limit (NULL: none) instead */
-bool actor_on(struct actor *actor, uint32_t places, void (*limit)(void));
+/* before the @place'th place of the last actor_places(), on the same way */
+bool actor_on(struct actor *actor, uint32_t place);
 
-/* the places that it went on by then */
-uint32_t actor_went(const struct actor *actor);
+/* Where it can stand on its way to @limit, to where it goes: before each instruction, the
+ * first STEP_TIMES times (step.h).  Return: how many places that are. */
+uint32_t actor_places(struct actor *actor, void (*limit)(void));
 
 /* For the actor itself: in what is not made for it nobody is to stand. */
 void actor_passes(bool passes);
@@ -43,6 +43,5 @@ void actor_end(struct actor *actor);
 void actor_killed(struct actor *actor);
 
 #define ACTOR_AT(actor, function, times) actor_at(actor, (void (*)(void))(function), times)
-#define ACTOR_ON(actor, places, limit)   actor_on(actor, places, (void (*)(void))(limit))
 
 #endif

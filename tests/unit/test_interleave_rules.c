@@ -7,7 +7,7 @@
  * of them is led by hand to where the rule is all that counts (actor.h), and there the
  * power fails, or y lives.
  *
- * STRIDE: where one stands everywhere, at every so many'th instruction; by default at 250
+ * STRIDE: where one stands everywhere, at every so many'th instruction; by default at 400
  * of them.
  */
 #include <errno.h>
@@ -236,7 +236,7 @@ static void p2_mover_cell(void **state)
 
 /* ---- who retires ---------------------------------------------------------------------------- */
 
-#define PLACES 250u
+#define PLACES 400u
 
 /* How far one may be led at all is found out first. */
 #define NO_PLACE UINT32_MAX
@@ -244,6 +244,15 @@ static void p2_mover_cell(void **state)
 struct places {
 	uint32_t count, stride, met;
 };
+
+/* Return: with NO_PLACE, how many places there are on the way to the first fence */
+static uint32_t led_on(const struct scene *s, struct actor *actor, uint32_t place)
+{
+	if (place == NO_PLACE)
+		return actor_places(actor, (void (*)(void))s->p->j->marker->persist.fence);
+	assert_true(actor_on(actor, place));
+	return 0;
+}
 
 static void places_are(struct places *places, uint32_t count)
 {
@@ -269,21 +278,20 @@ struct sweep {
 };
 
 /* R stands; M comes to its end, so the line where x was is another's, and y in x's slot;
- * R goes on.  Return: how far it went. */
+ * R goes on.  Return: as led_on(). */
 static uint32_t sweep_at(const struct sweep *sweep, struct scene *s, uint32_t place,
 			 struct places *places)
 {
 	struct actor *r, *m;
 	struct slot_place x, y;
-	uint32_t went;
+	uint32_t count;
 
 	sweep->make(s);
 	x = place_of(s, s->x);
 	m = actor_make(moves, s);
 	r = actor_make(retires, s);
 	assert_true(sweep->steer(r, m));
-	(void)ACTOR_ON(r, place, s->p->j->marker->persist.fence);
-	went = actor_went(r);
+	count = led_on(s, r, place);
 	actor_end(m);
 	assert_int_equal(s->first, 0);
 	s->path = sweep->y_path;
@@ -294,7 +302,7 @@ static uint32_t sweep_at(const struct sweep *sweep, struct scene *s, uint32_t pl
 	assert_int_equal(s->retired, 0);
 	x_is_gone_and_y_lives(s, place % FAILS == 0);
 	scene_over(s);
-	return went;
+	return count;
 }
 
 static void sweep_all(const struct sweep *sweep)
@@ -476,7 +484,7 @@ static uint32_t taker_at(struct scene *s, uint32_t place, struct places *places)
 {
 	struct actor *m, *t;
 	struct slot_place x, y;
-	uint32_t went;
+	uint32_t count;
 	int error;
 
 	/* not the lowest line: T's cell is on that, to begin with */
@@ -489,8 +497,7 @@ static uint32_t taker_at(struct scene *s, uint32_t place, struct places *places)
 	actor_killed(m);
 	t = actor_make(takes_over, s);
 	assert_true(ACTOR_AT(t, sched_getcpu, 1)); /* about to take a cell */
-	(void)ACTOR_ON(t, place, s->p->j->marker->persist.fence);
-	went = actor_went(t);
+	count = led_on(s, t, place);
 	line_complete(s->p->j, x.line);
 	puts_y(s);
 	error = s->second;
@@ -505,7 +512,7 @@ static uint32_t taker_at(struct scene *s, uint32_t place, struct places *places)
 	scene_y_lives(s);
 	assert_int_equal(place_live(s->p), 3);
 	scene_over(s);
-	return went;
+	return count;
 }
 
 static void p2_taker_epoch(void **state)

@@ -98,7 +98,7 @@ static void take_away(struct sizing *s)
 	resize(s, &(struct journal_resize_options){ .remove = &s->path, .remove_count = 1 });
 }
 
-/* ---- what is there in the end --------------------------------------------------------------- */
+/* ---- what is there in the end ----------------------------------------------------- */
 
 static void found(void *context, const struct journal_finding *finding)
 {
@@ -117,7 +117,7 @@ static void digests_are_right(struct sizing *s)
 	model_verify(&s->model, s->bed.j);
 }
 
-/* ---- who resizes ------------------------------------------------------------------------------ */
+/* ---- who resizes ----------------------------------------------------- */
 
 static void resizes(void *sizing)
 {
@@ -169,7 +169,7 @@ static void is_late(struct sizing *s, const struct journal_resize_options *optio
 	assert_int_equal(journal_close(s->j), 0);
 }
 
-/* ---- a log comes --------------------------------------------------------------------------------- */
+/* ---- a log comes ----------------------------------------------------- */
 
 /* New segments write theirs over the old ones: there are others before the point. */
 static void copied_before_a_log_comes(enum bed_medium medium)
@@ -210,7 +210,7 @@ static void found_astray(enum bed_medium medium)
 	over(&s);
 }
 
-/* ---- a log goes ------------------------------------------------------------------------------------ */
+/* ---- a log goes ----------------------------------------------------- */
 
 static void copied_before_a_log_goes(enum bed_medium medium)
 {
@@ -237,7 +237,7 @@ static void copied_once_a_log_has_gone(enum bed_medium medium)
 	over(&s);
 }
 
-/* ---- less ------------------------------------------------------------------------------------------ */
+/* ---- less ----------------------------------------------------- */
 
 /* Who takes over cannot know on which side of the point it was: nothing new comes into what
  * was to go. */
@@ -254,7 +254,7 @@ static void left_alone_behind_the_point(enum bed_medium medium)
 	over(&s);
 }
 
-/* ---- numbers that are used again ----------------------------------------------------------------- */
+/* ---- numbers that are used again ----------------------------------------------------- */
 
 static void fill_and_retire(struct sizing *s)
 {
