@@ -17,7 +17,7 @@
 enum bound_kind { AT_MOST, AT_LEAST, BELOW };
 
 struct figure {
-	const char *method; /* NAME, or NAME@DEPTH where rows have several */
+	const char *method; /* NAME, or where rows have several, NAME@DEPTH or NAME/LOGS */
 	int payload_bytes; /* -1: any */
 	int threads;
 	const char *field;
@@ -70,6 +70,19 @@ static const struct bound bounds[] = {
 	  { "jnl-staged", 64, 1, "per_s" }, 1.8, 0, NULL },
 	{ "jnl-reads per_s, depth 32 / fio-randread", AT_LEAST, { "jnl-reads", -1, 1, "per_s" },
 	  { "fio-randread", 4096, 1, "per_s" }, 0.8, 0, NULL },
+	{ "2 logs / 1, disks with a queue", AT_LEAST, { "jnl-logs/2", 4096, 1, "per_s" },
+	  { "jnl-logs/1", 4096, 1, "per_s" }, 1.8, 0, NULL },
+	{ "2 logs / 1, one write at a time", AT_LEAST, { "jnl-logs-turns/2", 4096, 1, "per_s" },
+	  { "jnl-logs-turns/1", 4096, 1, "per_s" }, 1.8, 0, NULL },
+	{ "4 logs / 1, one write at a time", AT_LEAST, { "jnl-logs-turns/4", 4096, 1, "per_s" },
+	  { "jnl-logs-turns/1", 4096, 1, "per_s" }, 3.2, 0, NULL },
+	{ "2 logs / 1, 16 threads that wait", AT_LEAST,
+	  { "jnl-logs-turns/2", 4096, 16, "per_s" },
+	  { "jnl-logs-turns/1", 4096, 16, "per_s" }, 1.7, 0, NULL },
+	{ "2 logs / 1, direct", AT_LEAST, { "jnl-logs-direct-turns/2", 65536, 16, "per_s" },
+	  { "jnl-logs-direct-turns/1", 65536, 16, "per_s" }, 1.8, 0, NULL },
+	{ "4 logs / 1, direct", AT_LEAST, { "jnl-logs-direct-turns/4", 65536, 16, "per_s" },
+	  { "jnl-logs-direct-turns/1", 65536, 16, "per_s" }, 3.2, 0, NULL },
 	{ "sustained staged 4 KiB, bytes / fio", AT_LEAST,
 	  { "jnl-sustained", 4096, 1, "bytes_per_s" },
 	  { "fio-seqwrite", 1 << 20, 1, "bytes_per_s" }, 0.8, 0, NULL },
@@ -109,12 +122,12 @@ static const char *text_of(struct json_object *row, const char *field)
 
 static bool is_named(struct json_object *row, const char *method)
 {
-	const char *name = text_of(row, "method"), *at = strchr(method, '@');
+	const char *name = text_of(row, "method"), *at = strpbrk(method, "@/");
 
 	if (!at)
 		return !strcmp(name, method);
 	return strlen(name) == (size_t)(at - method) && !strncmp(name, method, strlen(name)) &&
-	       (int)number_of(row, "depth") == atoi(at + 1);
+	       (int)number_of(row, *at == '@' ? "depth" : "logs") == atoi(at + 1);
 }
 
 static bool matches(struct json_object *row, const struct figure *figure, const char *method)

@@ -33,7 +33,7 @@
 
 #define DISK_FIXED_NS    2000000ull
 #define DISK_BYTES_PER_S 50000000ull
-#define LOG_BYTES        (288ull << 20) /* of all logs: segments of 4 MiB, as in larger ones */
+#define LOG_BYTES        (288ull << 20) /* of all logs: segments of 2 MiB */
 #define LOGS_MOST        4u
 #define PAYLOAD          4096u
 #define PAYLOAD_DIRECT   65536u
