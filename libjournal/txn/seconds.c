@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "txn/logs.h"
+#include "txn/segment_seal.h"
 
 int seconds_make(struct seconds *seconds, struct journal *j)
 {
@@ -17,16 +17,12 @@ int seconds_make(struct seconds *seconds, struct journal *j)
 		       0;
 }
 
-/* There is one copy only, while the log that the second would be on is out of use. */
 static int second_write(struct journal *j, const struct second *second)
 {
-	struct log_io io = {
-		.offset = second->offset, .buffer = second->buffer, .bytes = second->bytes,
-	};
-	int error = logs_write(j, second->log, &io, 1, true);
+	int error = segment_write_second(j, second->segment, second->buffer, second->bytes);
 
 	free(second->buffer);
-	return error == LOG_OUT ? 0 : error;
+	return error;
 }
 
 /* with the lock, which is dropped meanwhile */

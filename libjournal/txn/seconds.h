@@ -22,11 +22,14 @@
 
 struct journal;
 
-/* one copy; @buffer is ours, and freed when it is written */
+struct segment;
+
+/* one copy; @buffer is ours, and freed when it is written.  Where that goes is looked at
+ * then: logs may have come and gone. */
 struct second {
-	uint32_t log, bytes;
-	uint64_t offset;
+	struct segment *segment;
 	void *buffer;
+	uint64_t bytes;
 };
 
 /**

@@ -65,11 +65,11 @@ static int segment_write(struct journal *j, uint32_t log, uint64_t offset, void 
 static bool segment_give_second(struct journal *j, struct head *head, struct segment *segment,
 				const void *digest, uint64_t bytes)
 {
-	struct second second = { .bytes = (uint32_t)bytes, .log = NO_LOG };
+	struct second second = { .segment = segment, .bytes = bytes };
+	uint32_t log = NO_LOG;
 
-	second.offset = segment_digest_offset(j, segment->number, &second.log);
-	if (!head->seconds || second.log == NO_LOG ||
-	    second.log == segment_log(j, segment->number))
+	(void)segment_digest_offset(j, segment->number, &log);
+	if (!head->seconds || log == NO_LOG || log == segment_log(j, segment->number))
 		return false;
 	second.buffer = seal_buffer(bytes);
 	if (!second.buffer)
@@ -79,9 +79,7 @@ static bool segment_give_second(struct journal *j, struct head *head, struct seg
 	return true;
 }
 
-/* @digest is readable, in whole blocks.  There is one copy only, while the log that
- * the second would be on is out of use. */
-static int segment_write_second(struct journal *j, struct segment *segment, void *digest,
+int segment_write_second(struct journal *j, struct segment *segment, void *digest,
 				uint64_t bytes)
 {
 	uint32_t log = NO_LOG;

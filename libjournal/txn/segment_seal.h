@@ -9,6 +9,11 @@
  * one if @to has seconds: once it is settled (head.h) */
 int segment_write_header(struct journal *j, struct head *to, struct segment *segment);
 
+/* the second copy of its digest, which is readable, in whole blocks.  There is one copy only,
+ * while the log that the second would be on is out of use. */
+int segment_write_second(struct journal *j, struct segment *segment, void *digest,
+			 uint64_t bytes);
+
 /* what is in the open segment of @from now, in the second digest alone: for the case that
  * its log is not there any more at the next open */
 int segment_write_names(struct journal *j, const struct head *from, struct segment *segment);
