@@ -163,7 +163,7 @@ static void stream_write(struct stream *s)
 	uint64_t last = head->last_record_seq, ticket = s->ticket++;
 	uint32_t notes = head->notes.notes;
 	uint64_t began = stream_busy(s);
-	uint32_t woken = gather_close(s);
+	uint32_t woken = began ? gather_close(s) : 0;
 	struct log_io io = {
 		.offset = segment_base(j, segment->number) + head->end,
 		.buffer = batch->buffer,
@@ -466,12 +466,12 @@ int stream_wait(struct stream *s, uint64_t first, uint64_t last)
 	int error;
 
 	pthread_mutex_lock(&s->lock);
-	if (last == s->ticket)
+	if (last == s->ticket && logs_end(s->j) > 1)
 		gather_enter(s);
 	while (!s->error && s->durable_ticket < last) {
 		if (s->writing || s->gather.waits)
 			pthread_cond_wait(&s->done, &s->lock);
-		else if (!gather_wait(s))
+		else if (!s->gather.expected || !gather_wait(s))
 			stream_write(s);
 	}
 	/* what was durable before a failure stays so */

@@ -83,12 +83,13 @@ static void gather_over(struct gathering *g, bool come)
 bool gather_wait(struct stream *s)
 {
 	struct gathering *g = &s->gather;
-	const struct timespec until = { .tv_sec = (time_t)(g->until_ns / 1000000000),
-					.tv_nsec = (long)(g->until_ns % 1000000000) };
 	uint32_t missing = g->expected > g->here ? g->expected - g->here : 0;
+	struct timespec until;
 
 	if (!missing)
 		return false;
+	until = (struct timespec){ .tv_sec = (time_t)(g->until_ns / 1000000000),
+				   .tv_nsec = (long)(g->until_ns % 1000000000) };
 	g->waits = true;
 	while (g->here < g->expected && !s->writing)
 		if (pthread_cond_timedwait(&g->all, &s->lock, &until))
