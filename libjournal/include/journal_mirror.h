@@ -49,6 +49,8 @@ enum journal_leg_state {
  * @repaired:     of these, those that were written anew
  * @damaged_offset: in the log, of the last one of @damaged
  * @repaired_time_ns: when the last one was repaired; 0: never
+ * @same_disk:    1: both legs are on one disk, or in one file system: what takes the one may
+ *                take the other
  */
 struct journal_leg {
 	struct journal_medium medium;
@@ -59,6 +61,7 @@ struct journal_leg {
 	uint64_t repaired;
 	uint64_t damaged_offset;
 	uint64_t repaired_time_ns;
+	int same_disk;
 };
 
 /**

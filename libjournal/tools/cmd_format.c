@@ -225,6 +225,26 @@ static void format_failed(const struct format *format, int err, const char *mess
 		fprintf(stderr, "(--require CLASS asks for less)\n");
 }
 
+/* Both legs on one disk are of use for trying it out, and where damage is feared more than the
+ * loss of the disk. */
+static void format_note(const char *dir)
+{
+	const struct journal_open_options options = { .flags = JOURNAL_RDONLY };
+	struct journal_leg legs[JOURNAL_LEGS];
+	struct journal *journal;
+	int error = journal_open(dir, &options, &journal);
+
+	for (uint32_t log = 0; !error && log < JOURNAL_LOGS_MAX; log++) {
+		error = journal_legs(journal, log, legs);
+		if (!error && legs[0].same_disk)
+			fprintf(stderr, "jnl: note: %s and %s are on one disk, or file system: "
+				"what takes the one may take the other\n", legs[0].medium.name,
+				legs[1].medium.name);
+		error = error == -ENOENT ? 0 : error;
+	}
+	(void)journal_close(journal);
+}
+
 int cmd_format(int argc, char **argv)
 {
 	struct format format = { 0 };
@@ -241,6 +261,8 @@ int cmd_format(int argc, char **argv)
 	format.options.progress = progress_callback(&progress);
 	err = journal_format(format.dir, &format.options, message, sizeof(message));
 	progress_end(&progress);
+	if (!err && format.options.mirror_count)
+		format_note(format.dir);
 	if (!err)
 		return JNL_DONE;
 	format_failed(&format, err, message);

@@ -137,6 +137,8 @@ static void info_leg_text(const struct journal_leg *leg)
 	words_time(leg->repaired_time_ns, time);
 	if (leg->repaired_time_ns)
 		printf("    repaired_time: %s\n", time);
+	if (leg->same_disk)
+		printf("    same_disk: the other leg is on this disk, or file system, too\n");
 }
 
 static void info_logs_text(struct journal *journal, const struct journal_info *info)
@@ -242,6 +244,7 @@ static struct json_object *info_leg_json(const struct journal_leg *leg)
 	info_add_number(object, "repaired", leg->repaired);
 	info_add_number(object, "damaged_offset", leg->damaged_offset);
 	info_add_time(object, "repaired_time", leg->repaired_time_ns);
+	json_object_object_add(object, "same_disk", json_object_new_boolean(leg->same_disk));
 	return object;
 }
 

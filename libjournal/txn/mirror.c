@@ -17,6 +17,7 @@
 #include "txn/mirror.h"
 #include "txn/open_impl.h"
 #include "txn/resize.h"
+#include "txn/same_disk.h"
 
 /* ---- how it stands --------------------------------------------------------------- */
 
@@ -77,6 +78,8 @@ int journal_legs(struct journal *j, uint32_t log, struct journal_leg legs[JOURNA
 		return journal_say(j, -ENOENT, "%s: is not mirrored", j->conf.logs[number]);
 	for (i = 0; i < JOURNAL_LEGS; i++)
 		leg_fill(j, number, i, &legs[i]);
+	legs[0].same_disk = legs[1].same_disk = same_disk(legs[0].medium.name,
+							  legs[1].medium.name);
 	return 0;
 }
 

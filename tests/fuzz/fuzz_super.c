@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Superblocks of markers and log, with and without a checksum that holds. */
+/* Superblocks of markers, log, and legs of one, with and without a checksum that holds. */
 #include "fuzz.h"
 
+#include "format/leg.h"
 #include "format/log.h"
 #include "format/marker.h"
 #include "format/super.h"
@@ -56,12 +57,47 @@ static void log_(struct fuzz_input *in, unsigned int how)
 	FUZZ_CHECK((uint64_t)g.segments * g.logs <= UINT32_MAX);
 }
 
+/* the heads of both legs of a mirrored log, and what comes of them */
+static void legs(struct fuzz_input *in, unsigned int how)
+{
+	struct leg_meta meta[LEGS];
+	struct leg_super super[LEG_SUPERS];
+	const char *why = NULL;
+	unsigned int leg, i;
+	int error;
+
+	for (leg = 0; leg < LEGS; leg++) {
+		meta[leg] = (struct leg_meta){ .pair = 7, .bytes = 1 << 20, .events = 3,
+					       .leg = leg, .good = LEGS_ALL };
+		for (i = 0; i < LEG_SUPERS; i++) {
+			leg_super_encode(&meta[leg], &super[i]);
+			fuzz_patches(in, &super[i], how & 4 ? 96 : sizeof(super[i]), 8);
+			if (how & 8)
+				super[i].crc = put_le32(super_crc(&super[i],
+						offsetof(struct leg_super, crc)));
+		}
+		error = leg_supers_decode(super, MEDIUM_BYTES, how & 16, &meta[leg], &why);
+		FUZZ_CHECK(!error == !why);
+		if (error)
+			return;
+		FUZZ_CHECK(meta[leg].leg < LEGS && meta[leg].good &&
+			   meta[leg].good <= LEGS_ALL && !(meta[leg].bytes % 4096));
+	}
+	i = legs_judge(meta);
+	FUZZ_CHECK(i <= LEGS_ALL);
+	/* none is called good that says itself that it is not */
+	for (leg = 0; leg < LEGS; leg++)
+		FUZZ_CHECK(i >> leg & 1 || meta[leg].good >> leg & 1);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct fuzz_input in = { data, bytes };
 	unsigned int how = fuzz_byte(&in);
 
-	if (how & 1)
+	if (how & 32)
+		legs(&in, how);
+	else if (how & 1)
 		marker(&in, how);
 	else
 		log_(&in, how);

@@ -312,6 +312,9 @@ made_and_destroyed()
 	[ ! -e "$d" ] || wrong "something is left"
 	mkdir "$d.b" "$d.c" "$d.d"
 	journal "$d" --mirror "$d.b"
+	says "are on one disk, or file system"
+	[ "$("$JNL" info --json "$d" | jq -c '[.logs[0].legs[].same_disk]')" = "[true,true]" ]
+	"$JNL" info "$d" | grep -q "same_disk: the other leg" || wrong "$("$JNL" info "$d")"
 	expect 0 "$JNL" check "$d"
 	expect 0 "$JNL" dump "$d"
 	grep -q "leg 2 of a log" "$out" || wrong "$(cat "$out")"
