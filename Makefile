@@ -243,7 +243,7 @@ $(TOOLLIB): $(filter-out %/main.o,$(TOOL_OBJECTS)) $(BUILD)/sources
 # the two functions that open them, and the two sources of chance, are replaced
 # at link time; the library's objects are those of every other test.
 CRASH_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log \
-	sched_getcpu getrandom)
+	sched_getcpu getrandom seconds_put)
 $(BUILD)/tests/integration/test_crash_% $(BUILD)/tests/unit/test_crash_%: TEST_LDFLAGS = $(CRASH_LDFLAGS)
 # ... and one of two threads goes by single steps (tests/lib/step.h)
 STEP_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,sched_yield pthread_mutex_lock \

@@ -74,7 +74,7 @@ static void crowd_goes_on_without(bool kills)
 
 	for (i = 0; i < ROUNDS; i++) {
 		bed_make(&bed, BED_PMEM, 64 << 20, 4 << 20);
-		crowd_make(&crowd, &bed, 4, CROWD_ALL, seed + i);
+		crowd_make(&crowd, &bed, 4, CROWD_ALL | CROWD_LOSES, seed + i);
 		crowd_start_all(&crowd);
 		crowd_sleep_us(20000 + fault_random(&crowd.random) % 100000);
 		if (kills)

@@ -10,6 +10,8 @@
 #include "backends.h"
 #include "crash_world.h"
 #include "fault.h"
+#include "txn/logs.h"
+#include "txn/seconds.h"
 
 struct crash_log {
 	struct log_store store; /* first */
@@ -211,4 +213,24 @@ ssize_t __wrap_getrandom(void *buffer, size_t bytes, unsigned int flags)
 	for (size_t i = 0; i < bytes; i++)
 		to[i] = (uint8_t)fault_random(&random_state);
 	return (ssize_t)bytes;
+}
+
+extern __typeof__(seconds_put) __real_seconds_put, __wrap_seconds_put;
+
+/* No thread writes beside the one there is, or no seed would repeat a run. */
+void __wrap_seconds_put(struct seconds *seconds, const struct second *second)
+{
+	struct log_io io = {
+		.offset = second->offset, .buffer = second->buffer, .bytes = second->bytes,
+	};
+	int error;
+
+	if (!crash_world_entered()) {
+		__real_seconds_put(seconds, second);
+		return;
+	}
+	error = logs_write(seconds->j, second->log, &io, 1, true);
+	free(second->buffer);
+	if (error != LOG_OUT && !seconds->error)
+		seconds->error = error;
 }

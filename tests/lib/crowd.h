@@ -29,6 +29,7 @@
 #define CROWD_ABORTS 32u
 #define CROWD_READS  64u
 #define CROWD_ALL    127u
+#define CROWD_LOSES  128u /* NVRAM is lost under a commit that was under way: it is refused */
 
 /* one transaction: in @word a version, above a state; a change of either changes it */
 struct crowd_txn {

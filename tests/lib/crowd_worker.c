@@ -82,12 +82,18 @@ static void work_id(struct work *w, uint64_t id)
 		w->crowd->shared->ids[at] = id;
 }
 
+static bool work_refused(const struct work *w, int error)
+{
+	return w->crowd->does & CROWD_LOSES && error == -EIO &&
+	       strstr(journal_error(w->j), "it is not committed");
+}
+
 static void work_committed(struct work *w, struct crowd_txn **txns, uint32_t count, int error,
 			   uint64_t id)
 {
 	uint32_t i;
 
-	if (error && error != -ENOSPC)
+	if (error && error != -ENOSPC && !work_refused(w, error))
 		wrong(w, "commit: %s", journal_error(w->j));
 	for (i = 0; i < count; i++) {
 		atomic_store(&txns[i]->id, id + i);
