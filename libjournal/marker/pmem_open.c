@@ -305,7 +305,7 @@ int marker_pmem_open(const char *path, unsigned int flags, uint64_t bytes,
 
 /* ---- joining ------------------------------------------------------------------ */
 
-static int join_all(struct marker_pmem *pmem, const struct marker_share *share,
+static int join_all(struct marker_pmem *pmem, const struct marker_share *share, void *map,
 		    struct message *message)
 {
 	int error;
@@ -314,7 +314,7 @@ static int join_all(struct marker_pmem *pmem, const struct marker_share *share,
 	if (pmem->medium.fd >= 0 && pmem->medium.bytes < share->bytes)
 		return message_set(message, -EUCLEAN, "%s: truncated", pmem->medium.path);
 	error = pmem->medium.fd < 0 ?
-			pmem_vacant(pmem, share->bytes) :
+			pmem_vacant(pmem, map, share->bytes) :
 			map_plain(pmem, pmem->store.read_only ? PROT_READ : PROT_READ | PROT_WRITE);
 	if (!error)
 		error = pmem->kind == PMEM_CACHE || !strcmp(share->routine, "msync") ?
@@ -335,7 +335,6 @@ int marker_pmem_join(const char *path, unsigned int flags, struct marker_share *
 	struct marker_pmem *pmem = calloc(1, sizeof(*pmem));
 	int error;
 
-	(void)map;
 	if (!pmem)
 		return message_errno(message, -ENOMEM, "%s", path);
 	pmem->store.ops = &pmem_ops;
@@ -345,8 +344,10 @@ int marker_pmem_join(const char *path, unsigned int flags, struct marker_share *
 	pmem->medium.fd = -1;
 	error = flags & MARKER_VACANT ? 0 : medium_open(path, flags, &pmem->medium, message);
 	if (!error)
-		error = join_all(pmem, share, message);
+		error = join_all(pmem, share, flags & MARKER_VACANT ? map : NULL, message);
 	if (error) {
+		if (flags & MARKER_VACANT && map)
+			pmem->map = NULL; /* it stays its owner's */
 		pmem_close(&pmem->store);
 		return error;
 	}

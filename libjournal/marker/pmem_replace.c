@@ -70,12 +70,15 @@ int pmem_replace(struct marker_store *store, const char *path, uint64_t device,
 	return 0;
 }
 
-/* @store's map, in memory of nobody, for as long as there is no medium. */
-int pmem_vacant(struct marker_pmem *pmem, uint64_t bytes)
+/* @store's map, in memory of nobody, for as long as there is no medium: @map, which others
+ * have pointers into, or a new one. */
+int pmem_vacant(struct marker_pmem *pmem, void *map, uint64_t bytes)
 {
 	int protection = pmem->store.read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-	void *map = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			 -1, 0);
+
+	if (!map)
+		map = mmap(NULL, bytes, protection,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (map == MAP_FAILED)
 		return -errno;

@@ -11,6 +11,6 @@ int pmem_replace(struct marker_store *store, const char *path, uint64_t device,
 		 uint64_t inode, struct message *message);
 int pmem_show(struct marker_store *store, uint64_t at, uint64_t bytes, uint64_t offset);
 /* a map without a medium; Return: 0 or negative errno */
-int pmem_vacant(struct marker_pmem *pmem, uint64_t bytes);
+int pmem_vacant(struct marker_pmem *pmem, void *map, uint64_t bytes);
 
 #endif

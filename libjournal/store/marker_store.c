@@ -71,13 +71,18 @@ bool marker_store_can_share(const struct marker_store *store)
 	return store->ops->share;
 }
 
-void marker_store_share(struct marker_store *store, struct marker_share *share, void *map)
+void marker_store_describe(const struct marker_store *store, struct marker_share *share)
 {
-	JASSERT(store->ops->share && !store->read_only);
 	share->class = store->class;
 	share->bytes = store->bytes;
 	memcpy(share->evidence, store->evidence, sizeof(share->evidence));
 	(void)snprintf(share->routine, sizeof(share->routine), "%s", store->persist.name);
+}
+
+void marker_store_share(struct marker_store *store, struct marker_share *share, void *map)
+{
+	JASSERT(store->ops->share && !store->read_only);
+	marker_store_describe(store, share);
 	store->ops->share(store, share, map);
 	marker_store_check(store);
 }

@@ -171,7 +171,8 @@ typedef int marker_store_opener(const char *path, unsigned int flags, uint64_t b
 /**
  * marker_store_joiner - open a medium that another process has shared
  * @flags: MARKER_RDONLY, MARKER_VACANT
- * @share, @map: as that process passed them to ops->share
+ * @share, @map: as that process passed them to ops->share; with MARKER_VACANT @map, if
+ * it is not NULL, is mapped memory of share->bytes that becomes the store's
  * Return: 0 or negative errno with the text in @message.
  */
 typedef int marker_store_joiner(const char *path, unsigned int flags,
@@ -187,6 +188,8 @@ struct marker_generations marker_store_generations(const struct marker_store *st
 void marker_store_forget(struct marker_store *store, uint32_t who);
 bool marker_store_can_share(const struct marker_store *store);
 void marker_store_share(struct marker_store *store, struct marker_share *share, void *map);
+/* the part of @share that says what it is: also of one that is not to be shared */
+void marker_store_describe(const struct marker_store *store, struct marker_share *share);
 /* whether the medium is to be trusted; Return: 0 or negative errno with the reason */
 int marker_store_health(struct marker_store *store, struct message *why);
 /* another medium in its place, as the operations say.  Return: -ENOTSUP: it cannot */
