@@ -33,6 +33,7 @@ void marker_super_encode(const struct marker_geometry *g, struct marker_super *s
 	memset(super, 0, sizeof(*super));
 	memcpy(super->magic, MARKER_MAGIC, sizeof(super->magic));
 	super->version = put_le32(FORMAT_VERSION);
+	super->compat = put_le64(g->compat);
 	super->incompat = put_le64(g->incompat);
 	memcpy(super->uuid, g->uuid, sizeof(super->uuid));
 	super->nonce = put_le64(g->nonce);
@@ -61,6 +62,7 @@ static void marker_super_read(const struct marker_super *super, struct marker_ge
 	g->lines = get_le32(super->lines);
 	g->digests = get_le32(super->digests);
 	g->digest_bytes = get_le32(super->digest_bytes);
+	g->compat = get_le64(super->compat);
 	g->incompat = get_le64(super->incompat);
 }
 

@@ -100,6 +100,7 @@ struct marker_geometry {
 	uint32_t digests;
 	uint32_t digest_bytes;
 	uint64_t incompat; /* FORMAT_INCOMPAT_* */
+	uint64_t compat;   /* those not known, too: who writes the superblock anew keeps them */
 };
 
 /**
