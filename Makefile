@@ -258,6 +258,9 @@ $(BUILD)/tests/unit/test_interleave_late: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP
 $(BUILD)/tests/unit/test_resize_digests: TEST_LDFLAGS = $(STEP_LDFLAGS)
 # barriers on all processors are seen
 $(BUILD)/tests/unit/test_crash_barrier: TEST_LDFLAGS = $(CRASH_LDFLAGS) -Wl,--wrap=syscall
+# the first NVRAM of a journal that is on a file
+$(BUILD)/tests/unit/test_crash_moving: TEST_LDFLAGS = $(CRASH_LDFLAGS) \
+	-Wl,--wrap=backend_join_marker
 # what is synced is recorded
 $(BUILD)/tests/unit/test_syncs: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fsync fdatasync \
 	rename pwrite)

@@ -68,8 +68,9 @@ struct journal_marker_options {
  *
  * Durable: on return 0 all of it.  On an error, or after a crash, the journal is
  * either as it was, or on the new medium; nothing is lost in either.
- * While others have it open, it is moved if it was opened on NVRAM: to a file on the file
- * system of @dir, or to other NVRAM of the same kind; they go on (P14).
+ * While others have it open they go on (P14): it is moved to a file on the file system of
+ * @dir, or to NVRAM, of the same kind as any that it had since the first of them opened it,
+ * and of that size, or the default one (@marker_bytes is not looked at).
  * Context: blocks.
  *
  * Return: 0, or
@@ -77,7 +78,8 @@ struct journal_marker_options {
  * -EEXIST   there is other content on the new medium and @force is not set; or it is
  *           the one that the journal has
  * -EINVAL, -ENOTSUP   no such marker URI, or no backend for it
- * -EPERM    the class of the new medium is below what the journal requires
+ * -EPERM    the class of the new medium is below what the journal requires, or one who
+ *           has it open
  * -ENOSPC   the new medium, or the log, is too small
  * or as journal_open().
  */

@@ -203,7 +203,7 @@ static bool submit_is_tight(const struct journal_async *a)
 	uint64_t wanted = 2 * a->queued_bytes / segment_room(j) + 2;
 
 	return atomic_load_explicit(&j->shared->segments_free, memory_order_relaxed) <
-	       j->segments.reserve + wanted;
+	       segments_reserve(j) + wanted;
 }
 
 /* with the lock */

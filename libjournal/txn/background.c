@@ -122,7 +122,7 @@ static bool round_has_segments(const struct journal *j)
 {
 	/* for rounds of all threads, and one more */
 	return atomic_load_explicit(&j->shared->segments_free, memory_order_relaxed) >=
-	       j->segments.reserve + j->background.threads + 1;
+	       segments_reserve(j) + j->background.threads + 1;
 }
 
 /* Return: whether anything left the stage. */

@@ -200,7 +200,7 @@ int checkpoint_try(struct journal *j)
 		return 0;
 	}
 	pthread_mutex_lock(&j->lines_lock);
-	error = j->bits_durable ? stand_in_open(j) : 0;
+	error = j->bits_durable ? stand_in_open(j, journal_message(j)) : 0;
 	if (error) {
 		pthread_mutex_unlock(&j->lines_lock);
 		return journal_fail(j, error);
@@ -242,8 +242,14 @@ void checkpoint_forget(struct journal *j, uint32_t who)
 
 static int incarnation_store(struct journal *j, uint64_t incarnation)
 {
+	uint64_t wanted = atomic_load(&j->shared->incarnation_wanted);
+
 	if (incarnation >= UINT32_MAX)
 		return journal_say(j, -EUCLEAN, "markers: the incarnation is used up");
+	/* for a checkpoint that is written from the index */
+	while (wanted < incarnation &&
+	       !atomic_compare_exchange_weak(&j->shared->incarnation_wanted, &wanted, incarnation))
+		;
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->incarnation,
 		  (uint64_t)word_seal(incarnation));
 	return 0;
@@ -262,7 +268,7 @@ int incarnation_set(struct journal *j, uint64_t incarnation)
 static int incarnation_checkpoint(struct journal *j)
 {
 	uint64_t drawn;
-	int error = j->bits_durable ? stand_in_open(j) : 0;
+	int error = j->bits_durable ? stand_in_open(j, journal_message(j)) : 0;
 
 	if (error)
 		return error;

@@ -155,7 +155,7 @@ bool clean_is_due(const struct journal *j, uint32_t share)
 {
 	return atomic_load_explicit(&j->shared->segments_free, memory_order_relaxed) +
 		       segments_pending(j) <
-	       j->segments.reserve + 2 + segments_usable(j) / share;
+	       segments_reserve(j) + 2 + segments_usable(j) / share;
 }
 
 void clean_ahead(struct journal *j)

@@ -37,7 +37,7 @@ static bool job_is_stopped(struct journal *j, uint32_t number)
  * set aside for destaging is not for that. */
 static bool job_has_room(const struct journal *j)
 {
-	return atomic_load(&j->shared->segments_free) + reserve_clean(j) > j->segments.reserve;
+	return atomic_load(&j->shared->segments_free) + reserve_clean(j) > segments_reserve(j);
 }
 
 /* Return: a job that nobody has, while nobody goes on with another; else NULL. */

@@ -39,7 +39,7 @@ uint32_t clean_lines_reserve(const struct journal *j)
 
 bool clean_lines_may(const struct journal *j)
 {
-	return j->moves_lines && (!j->bits_durable || health_bits_durable(j));
+	return j->moves_lines && (!j->bits_durable || health_moves(j));
 }
 
 bool clean_lines_due(const struct journal *j, uint32_t share)

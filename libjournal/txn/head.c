@@ -93,7 +93,7 @@ static struct head *head_find(struct journal *j, enum head_kind kind, bool open,
 static bool heads_grant(struct journal *j, uint64_t since)
 {
 	uint32_t free_count = atomic_load(&j->shared->segments_free);
-	bool few = free_count < j->segments.reserve + segments_usable(j) / 4;
+	bool few = free_count < segments_reserve(j) + segments_usable(j) / 4;
 	uint64_t now = clock_monotonic_ns(), last = atomic_load(&j->shared->head_granted_ns);
 
 	return now - since >= (few ? PATIENCE_FEW_NS : PATIENCE_NS) &&

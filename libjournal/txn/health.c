@@ -158,7 +158,7 @@ static int health_switch_all(struct journal *j, uint64_t word)
 	int error;
 
 	pthread_mutex_lock(&j->lines_lock);
-	error = stand_in_open(j);
+	error = stand_in_open(j, journal_message(j));
 	pthread_mutex_unlock(&j->lines_lock);
 	if (error)
 		return error;
@@ -336,7 +336,7 @@ int journal_distrust(struct journal *j, const char *why)
 		return journal_say(j, -EROFS, "the journal is open read-only");
 	if (journal_failed(j))
 		return journal_fail(j, -EIO);
-	if (!j->bits_durable)
+	if (health_is_file(j))
 		return journal_say(j, -ENOTSUP, "the markers are a file");
 	return health_distrust(j, why && *why ? why : "by order");
 }
@@ -397,6 +397,8 @@ int journal_health_fd(struct journal *j)
 
 static enum journal_trust health_trust(const struct journal *j)
 {
+	if (health_on_file(j))
+		return JOURNAL_TRUSTED;
 	switch (health_now(j)) {
 	case HEALTH_RETURNING:
 		return JOURNAL_RETURNING;

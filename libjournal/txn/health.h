@@ -29,6 +29,23 @@ static inline enum health_state health_now(const struct journal *j)
 	return health_state_of(health_word_now(j));
 }
 
+/* The markers are a file, by choice and not for want of NVRAM: on_file.h */
+static inline bool health_word_on_file(const struct journal *j, uint64_t word)
+{
+	return j->on_file && !health_view(word);
+}
+
+static inline bool health_on_file(const struct journal *j)
+{
+	return health_word_on_file(j, health_word_now(j));
+}
+
+/* So, or it was never to be otherwise for this handle. */
+static inline bool health_is_file(const struct journal *j)
+{
+	return !j->bits_durable || health_on_file(j);
+}
+
 /* Bits of the marker medium are what makes durable: else the log does.  Then the medium
  * can be used here. */
 static inline bool health_bits_durable(const struct journal *j)
@@ -92,6 +109,15 @@ static inline uint64_t health_trusted(const struct journal *j)
 	uint64_t word = health_word_now(j);
 
 	return health_bits_durable(j) && health_word_now(j) == word ? word : 0;
+}
+
+/* Return: health, while what lives may be moved from line to line (move.h): with NVRAM that
+ * can be relied on, or with none ever; 0, which it never is: not now */
+static inline uint64_t health_moves(const struct journal *j)
+{
+	uint64_t word = health_word_now(j);
+
+	return health_word_on_file(j, word) ? word : health_trusted(j);
 }
 
 /* Return: the turn whose medium takes what is stored from here on; 0: none does */

@@ -13,6 +13,7 @@
 #include "txn/member.h"
 #include "txn/moved.h"
 #include "txn/read.h"
+#include "txn/stand_in.h"
 
 static void info_medium(struct journal_medium *medium, const char *name, const char *backend,
 			const char *routine, const char *evidence, enum journal_class assumed,
@@ -58,7 +59,7 @@ static void info_legs(const struct log_store *log, struct journal_info *info)
 static void info_health(struct journal *j, struct journal_info *info)
 {
 	info->returns = atomic_load(&j->shared->returns);
-	if (!j->bits_durable || health_now(j) == HEALTH_TRUSTED)
+	if (health_is_file(j) || health_now(j) == HEALTH_TRUSTED)
 		return;
 	(void)snprintf(info->marker.distrust, sizeof(info->marker.distrust), "%.127s",
 		       j->shared->health_why);
@@ -73,7 +74,39 @@ static const char *info_marker_name(struct journal *j)
 {
 	const struct view_shared *v = shared_view(j, health_view(health_word_now(j)));
 
-	return j->bits_durable && v->uri[0] ? v->uri : j->conf.marker;
+	return !health_is_file(j) && v->uri[0] ? v->uri : j->conf.marker;
+}
+
+/* As they were found by who opened them for all: they need not be seen from here. */
+static void info_on_file(struct journal *j, struct journal_info *info)
+{
+	const struct shared_common *c = &j->shared->common;
+	const struct view_shared *v = shared_view(j, health_view(health_word_now(j)));
+	bool file = health_on_file(j);
+	const struct marker_store *store = file ? checkpoint_store(j) : j->marker;
+	const struct marker_share *share = file ? &c->stand_in : &c->marker;
+	const char *name = info_marker_name(j);
+	char scheme[16];
+
+	(void)snprintf(scheme, sizeof(scheme), "%.*s", (int)strcspn(name, ":"), name);
+	info_medium(&info->marker, name, scheme, share->routine, share->evidence,
+		    (enum journal_class)v->assume, (enum journal_class)share->class);
+	info->marker.bytes = share->bytes;
+	info->marker.failed = store && store->failed;
+}
+
+static void info_marker(struct journal *j, struct journal_info *info)
+{
+	const struct marker_store *store = j->marker;
+
+	if (j->on_file) {
+		info_on_file(j, info);
+		return;
+	}
+	info_medium(&info->marker, info_marker_name(j), store->ops->backend, store->persist.name,
+		    store->evidence, j->conf.assume_marker, store->class);
+	info->marker.bytes = store->bytes;
+	info->marker.failed = store->failed != 0;
 }
 
 static void info_media(struct journal *j, struct journal_info *info)
@@ -82,11 +115,7 @@ static void info_media(struct journal *j, struct journal_info *info)
 	struct log_store *log;
 	uint32_t i;
 
-	info_medium(&info->marker, info_marker_name(j), j->marker->ops->backend,
-		    j->marker->persist.name, j->marker->evidence, j->conf.assume_marker,
-		    j->marker->class);
-	info->marker.bytes = j->marker->bytes;
-	info->marker.failed = j->marker->failed != 0;
+	info_marker(j, info);
 	info_health(j, info);
 	for (i = 0; i < logs_end(j); i++) {
 		if (logs_removed(j, i))
@@ -125,27 +154,36 @@ static void info_users(struct journal *j, struct journal_info *info)
 					     j->why_private.text);
 }
 
-static void info_geometry(struct journal *j, struct journal_info *info)
+static void info_stage(struct journal *j, struct journal_info *info)
 {
 	uint32_t i;
 
+	/* what may come to be is not there yet */
+	info->lanes = health_on_file(j) ? j->shared->common.stand_in_geometry.lanes :
+					  j->geometry.lanes;
+	if (health_on_file(j) || !j->geometry.ring_bytes)
+		return;
+	info->stage_bytes = j->geometry.ring_bytes * j->geometry.lanes;
+	info->stage_max_bytes = j->stage_max_bytes;
+	for (i = 0; i < j->lane_count; i++)
+		info->stage_used_bytes += lane_used(&j->lanes[i]);
+}
+
+static void info_geometry(struct journal *j, struct journal_info *info)
+{
 	uuid_print(j->conf.uuid, info->uuid);
 	info->format_version = FORMAT_VERSION;
 	info->incarnation = (uint32_t)j->shared->incarnation;
 	info->require = j->require;
 	info->read_only = j->read_only;
 	info_users(j, info);
-	info->lanes = j->geometry.lanes;
 	info->lines = j->geometry.lines;
-	info->stage_bytes = j->geometry.ring_bytes * j->geometry.lanes;
-	info->stage_max_bytes = j->stage_max_bytes;
+	info_stage(j, info);
 	info->segments = segments_usable(j);
 	info->segment_bytes = j->segment_bytes;
 	info->log_block_bytes = j->block_bytes;
 	info->segments_free = j->shared->segments_free;
 	info->lines_free = lines_free_count(j);
-	for (i = 0; i < j->lane_count && j->geometry.ring_bytes; i++)
-		info->stage_used_bytes += lane_used(&j->lanes[i]);
 }
 
 static void info_entry(const struct journal_entry *entry, struct journal_info *info)

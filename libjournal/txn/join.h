@@ -11,6 +11,9 @@ bool join_possible(const struct journal *j, struct message *why);
 /* the first: what was found goes into the mapping.  Return: 0 or -ENOMEM */
 int join_offer(struct journal *j);
 
+/* nobody moves the journal to what survives less than this process requires */
+void require_raise(struct journal *j);
+
 /* a joiner: the mapping is there; take what stands in it.  Before shared_point(). */
 void join_geometry(struct journal *j);
 

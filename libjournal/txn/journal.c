@@ -20,12 +20,13 @@
 #include "txn/holds.h"
 #include "txn/join.h"
 #include "txn/lane.h"
-#include "txn/line.h"
+#include "txn/leave.h"
 #include "txn/list.h"
 #include "txn/logs.h"
 #include "txn/media.h"
 #include "txn/member.h"
 #include "txn/move.h"
+#include "txn/on_file.h"
 #include "txn/open_impl.h"
 #include "txn/pool.h"
 #include "txn/recover.h"
@@ -121,6 +122,7 @@ static int journal_share(struct journal *j)
 	int error;
 
 	j->segments.room = runs_room(j);
+	on_file_room(j);
 	if (j->read_only || j->alone) {
 		error = shared_make(j, false, NULL);
 	} else {
@@ -176,10 +178,10 @@ static void journal_policy(struct journal *j, const struct journal_open_options 
 
 	reserve_make(j);
 	j->moves_lines = j->log_geometry[j->buffers_log].incompat & FORMAT_INCOMPAT_MOVED;
-	if (segments_usable(j) > j->segments.reserve)
+	if (segments_usable(j) > segments_reserve(j))
 		j->txn_bytes_max = min_u64(JOURNAL_TXN_BYTES_MAX,
 					   segment_room(j) * (segments_usable(j) -
-							      j->segments.reserve));
+							      segments_reserve(j)));
 	j->stage_on = j->bits_durable && j->geometry.ring_bytes && !j->read_only;
 	/* a quarter of a ring, and what a log record holds at its destage */
 	wanted = (uint32_t)min_u64(wanted, LOG_BUFFER_BYTES / 2);
@@ -187,8 +189,7 @@ static void journal_policy(struct journal *j, const struct journal_open_options 
 	wanted = (uint32_t)min_u64(wanted, extent_payload_max(j));
 	j->stage_max_bytes =
 		(uint32_t)min_u64(wanted, round_down(j->geometry.ring_bytes / 4, 64));
-	j->survives_staged = j->class_marker;
-	j->survives_log = j->class_log < j->class_marker ? j->class_log : j->class_marker;
+	view_survives(j, j->class_marker);
 }
 
 static int journal_configure(struct journal *j, const char *dir,
@@ -224,6 +225,21 @@ static int journal_no_memory(struct journal *j, int error)
 	return error == -ENOMEM ? journal_say(j, error, "%s: no memory", j->dir) : error;
 }
 
+/* Another medium may take the place of this one while it is open. */
+static int journal_first_medium(struct journal *j, const struct journal_open_options *o)
+{
+	int error = 0;
+
+	if (j->bits_durable) {
+		stand_in_first(j);
+	} else {
+		error = on_file_begin(j);
+		if (!error)
+			journal_policy(j, o);
+	}
+	return error ? error : view_first(j);
+}
+
 /* Nobody is there: recover, and let others join. */
 static int journal_first(struct journal *j, const struct journal_open_options *o)
 {
@@ -243,13 +259,13 @@ static int journal_first(struct journal *j, const struct journal_open_options *o
 		error = journal_parts(j);
 	if (error)
 		return journal_no_memory(j, error);
+	reserve_set(j, j->bits_durable);
+	require_raise(j);
 	journal_policy(j, o);
 	health_begin(j);
 	error = recover(j, o);
-	if (!error && !j->read_only && !j->alone && j->bits_durable) {
-		stand_in_first(j);
-		error = view_first(j);
-	}
+	if (!error && !j->read_only && !j->alone)
+		error = journal_first_medium(j, o);
 	if (error || j->read_only)
 		return error;
 	if (!shared_is_shared(&j->shared_file))
@@ -470,55 +486,6 @@ int journal_open(const char *dir, const struct journal_open_options *options,
 	return 0;
 }
 
-static __le64 clean_word(const struct slots_from *from)
-{
-	if (from->line == NO_LINE)
-		return (__le64)WORD_ERASED;
-	return word_seal((uint64_t)from->line << MARKER_CLEAN_SLOT_BITS | from->next);
-}
-
-/* Say which slots of the open lines were never used, so that the next open
- * goes on in them: a process that commits one message should not cost a line. */
-static int journal_store_clean(struct journal *j)
-{
-	uint32_t i;
-
-	for (i = 0; i < j->lane_count; i++)
-		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean,
-			  (uint64_t)clean_word(&j->lanes[i].s->from));
-	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean,
-		  (uint64_t)clean_word(j->own));
-	/* after the last use of a slot, and before the lock is given up */
-	return nv_fence(j->marker);
-}
-
-/* Lines that nobody goes on in: there is a clean word for one of ours, and for one
- * of each lane that has none.  Those beyond that end. */
-static void journal_end_pool(struct journal *j)
-{
-	struct slots_from from;
-	uint32_t i;
-
-	if (j->own->line == NO_LINE)
-		(void)pool_take(j, j->own);
-	for (i = 0; i < j->lane_count; i++)
-		if (j->lanes[i].s->from.line == NO_LINE)
-			(void)pool_take(j, &j->lanes[i].s->from);
-	slots_from_none(&from);
-	while (pool_take(j, &from))
-		line_leave(j, &from);
-}
-
-/* The stand-in has no word that says where a line is gone on in. */
-static void journal_leave_lines(struct journal *j)
-{
-	uint32_t i;
-
-	for (i = 0; i < j->lane_count; i++)
-		line_leave(j, &j->lanes[i].s->from);
-	line_leave(j, j->own);
-}
-
 /* The last one leaves. */
 static int journal_end(struct journal *j)
 {
@@ -531,13 +498,11 @@ static int journal_end(struct journal *j)
 		return error;
 	/* if it cannot end, all is right by the stand-in, which is still in force */
 	(void)returning_help(j);
-	journal_end_pool(j);
+	leave_pool(j);
 	move_end(j);
 	error = heads_name(j);
-	if (!error && j->bits_durable && !health_bits_durable(j))
-		journal_leave_lines(j);
-	else if (!error)
-		error = journal_store_clean(j);
+	if (!error)
+		error = leave_lines(j);
 	return error ? error : checkpoint(j);
 }
 

@@ -55,7 +55,6 @@ static inline uint64_t id_make(uint64_t number, uint32_t slot)
 struct segments {
 	struct segment *all;
 	uint32_t room; /* numbers below it have a place in the mapping: segments_end() */
-	uint32_t reserve; /* only destage and retire records may take the last ones */
 };
 
 /* this process's view of the notes of a head */
@@ -199,7 +198,9 @@ struct times_shard;
 
 struct journal {
 	/* read-mostly, the hot path's */
-	struct marker_store *marker;
+	/* bits_durable: what is seen of it in which turn is view.h's to say; who has looked at
+	 * the turn finds the store of that turn, or a later one */
+	_Atomic(struct marker_store *) marker;
 	struct line *lines;
 	struct slot *slots;
 	struct lane *lanes;
@@ -209,16 +210,21 @@ struct journal {
 	uint32_t stage_max_bytes;
 	uint64_t txn_bytes_max; /* JOURNAL_TXN_BYTES_MAX, or what an empty log holds */
 	bool stage_on;
-	bool bits_durable; /* marker bits are: byte-persistent NVRAM */
+	/* Marker bits are, where the medium is byte-persistent NVRAM.  Once recovery is over:
+	 * they may be, and health (health.h) says whether they are just now. */
+	bool bits_durable;
+	bool on_file; /* the index was made when the markers were a file: on_file.h */
 	bool read_only;
 	bool scrub;            /* both copies of a mirrored log are looked at: mirror.c */
 	bool alone;            /* the media of nobody else: set_marker.c, rescue.c */
 	uint32_t rescue_lines; /* rescue.c: without markers, for so many lines at least; 0: with */
 	bool rescue_short;     /* these were too few */
 	bool recovering;
+	bool leaves_clean; /* the last one: a checkpoint says where lines go on */
 	bool opened;
-	enum journal_class survives_staged;
-	enum journal_class survives_log;
+	/* of what is committed: by the medium of the turn (view.c) */
+	_Atomic(enum journal_class) survives_staged;
+	_Atomic(enum journal_class) survives_log;
 	const volatile uint8_t *parents; /* a page: 0 in a child */
 	int opener_pid;
 	int open_error; /* the handle serves only journal_error() and journal_close() */
@@ -240,6 +246,8 @@ struct journal {
 	struct moved_entry *moved_table;
 	bool moves_lines; /* the format allows it */
 	struct marker_geometry geometry;
+	/* of the medium that the mapping has room for: also while the markers are a file */
+	struct marker_geometry room_geometry;
 
 	/* in NVRAM's place, if it is not to be trusted any more: health.c */
 	pthread_mutex_t health_lock; /* outermost but for leases: one thread switches */
@@ -253,6 +261,7 @@ struct journal {
 	pthread_mutex_t view_lock; /* innermost */
 	_Atomic uint64_t view_turn; /* 0: none yet */
 	uint64_t view_stage;        /* where its stage begins */
+	struct marker_store *marker_before; /* it had the map until there was a medium */
 
 	pthread_mutex_t lines_lock; /* checkpoints */
 
@@ -335,6 +344,12 @@ static inline uint32_t segments_end(const struct journal *j)
 static inline uint32_t segments_usable(const struct journal *j)
 {
 	return atomic_load_explicit(&j->shared->segments_usable, memory_order_relaxed);
+}
+
+/* only destage and retire records may take the last ones: reserve.h */
+static inline uint32_t segments_reserve(const struct journal *j)
+{
+	return atomic_load_explicit(&j->shared->segments_reserve, memory_order_relaxed);
 }
 
 static inline uint32_t logs_end(const struct journal *j)

@@ -22,7 +22,7 @@ uint32_t lane_queue_entries(const struct journal *j)
 {
 	uint32_t entries = 1;
 
-	while (entries < j->geometry.ring_bytes / STAGE_ALIGN && entries < 1u << 31)
+	while (entries < j->room_geometry.ring_bytes / STAGE_ALIGN && entries < 1u << 31)
 		entries <<= 1;
 	return entries;
 }

@@ -66,6 +66,7 @@ static void line_reset(struct line *line)
 	for (i = 0; i < (int)MARKER_LINE_WORDS; i++) {
 		atomic_store_explicit(&line->committed[i], 0, memory_order_relaxed);
 		atomic_store(&line->claimed[i], 0);
+		atomic_store_explicit(&line->undecided[i], 0, memory_order_relaxed);
 	}
 	atomic_store_explicit(&line->flags, 0, memory_order_relaxed);
 	atomic_store_explicit(&line->left, 0, memory_order_relaxed);

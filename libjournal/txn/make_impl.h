@@ -32,6 +32,12 @@ int make_marker(struct make *m); /* make_marker.c */
 int make_marker_uri(struct make *m);
 /* lines for so many bytes of log */
 uint32_t make_lines_for(uint64_t log_bytes);
+/* lanes and rings of a stage of so many bytes; Return: whether that is enough for one */
+bool make_stage(struct marker_geometry *g, uint64_t bytes);
+/* NVRAM that takes the place of markers in a file, with as many lines: of the default size,
+ * or less where the log is small; Return: false: it would have no room for a stage */
+bool make_geometry_beside(const struct marker_geometry *file, uint64_t log_bytes,
+			  struct marker_geometry *g);
 void make_close(struct make *m);
 
 /* make_old.c: logs of the journal before that are not written over */

@@ -50,6 +50,33 @@ static uint32_t make_lanes(uint64_t stage_bytes)
 	return lanes;
 }
 
+bool make_stage(struct marker_geometry *g, uint64_t bytes)
+{
+	g->lanes = make_lanes(bytes);
+	/* each lane takes a line of a summary at least, 20 KiB of its share (P8) */
+	while (g->lanes > 1 && bytes / g->lanes < RING_BYTES_LANE)
+		g->lanes /= 2;
+	g->ring_bytes = round_down(bytes / g->lanes, 4096);
+	return g->ring_bytes >= RING_BYTES_MIN;
+}
+
+bool make_geometry_beside(const struct marker_geometry *file, uint64_t log_bytes,
+			  struct marker_geometry *g)
+{
+	*g = *file;
+	g->incompat = 0;
+	g->compat = 0;
+	g->digests = 0;
+	g->lanes = MARKER_LANES_MAX;
+	g->ring_bytes = 0;
+	marker_geometry_make(g);
+	if (g->bytes >= MARKER_BYTES_DEFAULT ||
+	    !make_stage(g, min_u64(MARKER_BYTES_DEFAULT - g->bytes, log_bytes / 16)))
+		return false;
+	marker_geometry_make(g);
+	return true;
+}
+
 static void make_identity(struct make *m)
 {
 	memcpy(m->geometry.uuid, m->conf.uuid, sizeof(m->geometry.uuid));
@@ -86,12 +113,7 @@ static int make_geometry_nvram(struct make *m, uint64_t bytes)
 		return message_set(m->message, -EINVAL, "%s: %llu bytes are too few for markers: "
 				   "at least 1M", m->conf.marker, (unsigned long long)bytes);
 	rest = min_u64(bytes - g->bytes, total / 16);
-	g->lanes = make_lanes(rest);
-	/* each lane takes a line of a summary at least, 20 KiB of its share (P8) */
-	while (g->lanes > 1 && rest / g->lanes < RING_BYTES_LANE)
-		g->lanes /= 2;
-	g->ring_bytes = round_down(rest / g->lanes, 4096);
-	if (g->ring_bytes < RING_BYTES_MIN)
+	if (!make_stage(g, rest))
 		return message_set(m->message, -EINVAL, "%s: no room for a stage",
 				   m->conf.marker);
 	marker_geometry_make(g);

@@ -67,15 +67,17 @@ uint64_t media_log_bytes(const struct journal *j)
 static int media_open_no_marker(struct journal *j, struct message *message)
 {
 	struct marker_geometry *g = &j->geometry;
+	struct marker_store *store;
 	int error;
 
 	memcpy(g->uuid, j->conf.uuid, sizeof(g->uuid));
 	g->lanes = 1;
 	g->lines = (uint32_t)max_u64(j->rescue_lines, make_lines_for(media_log_bytes(j)));
 	marker_geometry_make(g);
-	error = rescue_store_make(g, &j->marker);
+	error = rescue_store_make(g, &store);
 	if (error)
 		return message_errno(message, error, "memory for markers");
+	j->marker = store;
 	/* class and evidence are those of what takes its place: set_marker.c */
 	j->class_marker = JOURNAL_CLASS_POWER;
 	return 0;
@@ -95,11 +97,13 @@ static int media_marker_gone(int error, struct message *message)
 
 static int media_open_marker(struct journal *j, struct message *message)
 {
+	struct marker_store *store;
 	int error = backend_open_marker(j->conf.marker, j->read_only ? MARKER_RDONLY : 0, 0,
-					&j->marker, message);
+					&store, message);
 
 	if (error)
 		return media_marker_gone(error, message);
+	j->marker = store;
 	j->bits_durable = j->marker->byte_persistent;
 	if (j->marker->fell_back)
 		found_damage(j, 0, "%s: the newest checkpoint is damaged, the one before it "
@@ -398,4 +402,7 @@ void media_close(struct journal *j)
 			log_store_close(j->logs[log]);
 	if (j->marker)
 		marker_store_close(j->marker);
+	/* after it: their map is one */
+	if (j->marker_before)
+		marker_store_close(j->marker_before);
 }

@@ -367,7 +367,7 @@ static uint32_t move_settle_all(struct mover *m)
 
 /*
  * The old bits, before anybody may rely on the new ones alone.
- * Return: 0; LOG_OUT when NVRAM is given up just now: the entries keep both places, so
+ * Return: 0; LOG_OUT when health changes just now: the entries keep both places, so
  * whoever retires one of these names both, and recovery finds one.
  */
 static int move_durably(struct mover *m)
@@ -375,11 +375,15 @@ static int move_durably(struct mover *m)
 	struct journal *j = m->j;
 	int error;
 
-	if (!j->bits_durable)
-		return ended_by_records(j, m->ended, m->count);
-	error = health_fence(j);
-	if (error)
-		return journal_fail(j, error);
+	if (!j->bits_durable || health_word_on_file(j, m->seen)) {
+		error = ended_by_records(j, m->ended, m->count);
+		if (error || !j->bits_durable)
+			return error;
+	} else {
+		error = health_fence(j);
+		if (error)
+			return journal_fail(j, error);
+	}
 	return health_look(j) != m->seen ? LOG_OUT : 0;
 }
 
@@ -411,7 +415,7 @@ static int move_batch(struct mover *m, const struct slot_place *from, uint32_t c
 	int error = 0, end;
 
 	m->count = 0;
-	m->seen = health_trusted(m->j);
+	m->seen = health_moves(m->j);
 	m->first_ticket = m->last_ticket = 0;
 	m->own_cell = cell_take(m->j, m->own->line);
 	m->cell = cell_take(m->j, m->own->line);

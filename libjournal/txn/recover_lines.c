@@ -211,14 +211,16 @@ static void recover_clean(struct recovery *r, struct slots_from *from, __le64 wo
 static void recover_settle_line(struct line *state, const struct slots_from *from)
 {
 	uint32_t word, unused_from = from ? from->next : SLOTS_PER_LINE;
-	uint64_t unused;
+	uint64_t unused, rest;
 
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
 		unused = unused_from >= (word + 1) * 64 ? 0 :
 			 unused_from <= word * 64       ? ~0ull :
 							  ~0ull << (unused_from & 63);
 		/* what neither lives nor may still be used */
-		state->claimed[word] |= ~(state->committed[word] | unused);
+		rest = ~(state->committed[word] | state->claimed[word] | unused);
+		state->claimed[word] |= rest;
+		state->undecided[word] = rest;
 	}
 }
 

@@ -10,9 +10,9 @@
  * journal need two: one that fills, and one to go on in before it is sealed;
  * sealed it holds nothing live, and a checkpoint frees it.  And the cleaner's.
  */
-static uint32_t reserve_segments(const struct journal *j)
+static uint32_t reserve_segments(const struct journal *j, bool staged)
 {
-	uint64_t stage = j->geometry.ring_bytes * j->geometry.lanes;
+	uint64_t stage = staged ? j->geometry.ring_bytes * j->geometry.lanes : 0;
 
 	return (uint32_t)(stage / 64 * 104 / segment_room(j)) + 2 + reserve_clean(j);
 }
@@ -30,7 +30,7 @@ static uint64_t reserve_share(const struct journal *j, uint64_t line_cost)
 
 	if (room <= lost)
 		return 0;
-	all = (j->segments.reserve - reserve_clean(j) - 1) * (room - lost);
+	all = (reserve_segments(j, true) - reserve_clean(j) - 1) * (room - lost);
 	/* A lane may be destaged in two parts: some had begun when the reserve was
 	 * reached.  Each begins with a line and ends with a block that is not full. */
 	lost = j->lane_count * (line_cost + j->block_bytes);
@@ -43,10 +43,14 @@ void reserve_make(struct journal *j)
 	uint64_t share;
 	uint32_t i;
 
-	j->segments.reserve = reserve_segments(j);
 	share = reserve_share(j, line_cost);
 	for (i = 0; i < j->lane_count; i++) {
 		j->lanes[i].line_cost = line_cost;
 		j->lanes[i].owed_max = share;
 	}
+}
+
+void reserve_set(struct journal *j, bool staged)
+{
+	atomic_store(&j->shared->segments_reserve, reserve_segments(j, staged));
 }

@@ -2,7 +2,7 @@
 /*
  * What of the log is set aside, so that a full log holds nothing hostage (P8).
  *
- * While transactions are staged, `segments.reserve` segments are free: below it
+ * While transactions are staged, `segments_reserve` segments are free: below it
  * nothing is staged any more, and only destage and retire records may take them.
  * Each lane knows what destaging all of its ring would take of them at most, and
  * takes no more than its share; a lane that owes too much is destaged first,
@@ -29,15 +29,19 @@ static inline uint32_t reserve_clean(const struct journal *j)
 	return j->segment_bytes > LOG_SEGMENT_MIN ? 2 : 1;
 }
 
-/* how many segments are set aside, and each lane's share of them */
+/* each lane's share of what is set aside while there is a stage */
 void reserve_make(struct journal *j);
+
+/* How many segments are set aside, for all processes: while the markers are a file there
+ * is nothing to destage.  With @staged it is before the first lane can be leased. */
+void reserve_set(struct journal *j, bool staged);
 
 /* below the reserve: nothing new is staged, nothing but destage and retire
  * records goes to the log */
 static inline bool reserve_broken(const struct journal *j)
 {
 	return atomic_load_explicit(&j->shared->segments_free, memory_order_relaxed) <
-	       j->segments.reserve;
+	       segments_reserve(j);
 }
 
 /* what a segment may leave over at its end, since the next record is larger; of a

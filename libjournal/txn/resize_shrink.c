@@ -94,7 +94,7 @@ uint32_t resize_least(const struct journal *j, uint32_t logs)
 	for (line = 0; line < used; line++)
 		bytes += least_of_line(j, line);
 	/* one in sixteen for ends that no record fits into; those that are being filled */
-	segments = (bytes + bytes / 16 + room - 1) / room + j->segments.reserve +
+	segments = (bytes + bytes / 16 + room - 1) / room + segments_reserve(j) +
 		   max_u64(least_open(j), 2);
 	return (uint32_t)max_u64((segments + logs - 1) / logs, LOG_SEGMENTS_MIN);
 }

@@ -234,9 +234,10 @@ static int retire_set_make(struct journal *j, size_t want, struct retire_set *se
 	return journal_say(j, -ENOMEM, "no memory to retire %zu transactions", want);
 }
 
-static void retire_timed(struct journal *j, uint64_t began)
+/* with I/O each is timed */
+static void retire_timed(struct journal *j, uint64_t began, uint64_t turn)
 {
-	if (j->bits_durable)
+	if (turn)
 		times_some_end(j, JOURNAL_TIMED_RETIRE, began);
 	else
 		times_end(j, JOURNAL_TIMED_RETIRE, began);
@@ -252,7 +253,7 @@ int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int
 	if (error || !want)
 		return error;
 	turn = health_marks_turn(j);
-	began = j->bits_durable ? times_some(j) : clock_monotonic_ns();
+	began = turn ? times_some(j) : clock_monotonic_ns();
 	error = retire_set_make(j, want, &set);
 	if (error)
 		return error;
@@ -265,7 +266,7 @@ int journal_retire_many(struct journal *j, const uint64_t *ids, size_t want, int
 		else
 			retire_done(j, &set.all[i]);
 	if (!error && set.count)
-		retire_timed(j, began);
+		retire_timed(j, began, turn);
 	retire_set_free(&set);
 	if (!error && set.some_unknown)
 		error = retire_unknown(j, set.unknown);

@@ -77,6 +77,7 @@ static void return_describe(struct journal *j, uint64_t word, const struct retur
 
 	(void)snprintf(v->uri, sizeof(v->uri), "%s", where ? where->uri : before->uri);
 	v->assume = where ? where->assume : before->assume;
+	v->after_file = health_word_on_file(j, word);
 	/* of no other attempt that anybody may still be at */
 	(void)snprintf(v->suffix, sizeof(v->suffix), ".return-%llu-%u",
 		       (unsigned long long)health_turn(word) + 1, j->member);
@@ -90,6 +91,7 @@ static int return_geometry(const struct journal *j, const struct marker_store *s
 	*g = j->geometry;
 	g->created_ns = clock_ns();
 	g->incompat = 0;
+	g->compat = 0;
 	/* of segments that are sealed the second digests are in the logs, or were in NVRAM */
 	g->digests = 0;
 	marker_geometry_make(g);
@@ -97,13 +99,25 @@ static int return_geometry(const struct journal *j, const struct marker_store *s
 	       message_set(message, -ENOSPC, "it has become too small");
 }
 
-/* The persist routine was chosen for the one before, by all. */
-static int return_fits(struct journal *j, struct marker_store *store, struct message *message)
+/* The persist routine was chosen for the one before, by all; for the first one ever now,
+ * before anybody can see it. */
+static int return_fits(struct journal *j, const struct view_shared *v,
+		       struct marker_store *store, struct message *message)
 {
-	const struct marker_share *before = &j->shared->common.marker;
+	struct marker_share *before = &j->shared->common.marker;
+	bool shared = shared_is_shared(&j->shared_file);
 	struct marker_share now = { 0 };
 
-	if (!shared_is_shared(&j->shared_file))
+	if (shared && (!store->ops->replace || !marker_store_can_share(store)))
+		return message_set(message, -ENOTSUP, "it is no memory that a journal in use can "
+				   "be moved to");
+	if (v->after_file && health_turn(health_word_now(j)) == 1) {
+		marker_store_describe(store, before);
+		if (shared)
+			marker_store_share(store, before, NULL);
+		return 0;
+	}
+	if (!shared)
 		return 0;
 	marker_store_share(store, &now, NULL);
 	return now.kind == before->kind && !strcmp(now.routine, before->routine) ?
@@ -137,20 +151,23 @@ static int return_write(struct journal *j, struct marker_store *store,
 }
 
 static int return_fill(struct journal *j, struct view_shared *v, struct marker_store *store,
-		       const char *path)
+		       const char *path, bool ordered)
 {
 	struct message *message = journal_message(j);
+	/* nobody goes by himself to what survives less */
+	uint32_t require = ordered ? atomic_load(&j->shared->require) :
+				     shared_view(j, health_view(health_word_now(j)))->class;
 	enum journal_class class;
 	struct marker_geometry g;
 	struct stat st;
 	int error = media_class(v->uri, store->class, store->evidence,
 				(enum journal_class)v->assume,
-				j->class_marker, &class, message);
+				(enum journal_class)require, &class, message);
 
 	if (!error)
 		error = marker_store_health(store, message);
 	if (!error)
-		error = return_fits(j, store, message);
+		error = return_fits(j, v, store, message);
 	if (!error)
 		error = return_geometry(j, store, &g, message);
 	if (!error)
@@ -163,11 +180,12 @@ static int return_fill(struct journal *j, struct view_shared *v, struct marker_s
 		return error;
 	v->device = st.st_dev;
 	v->inode = st.st_ino;
+	v->class = class;
 	v->stage_offset = g.stage_offset;
 	return 0;
 }
 
-static int return_medium(struct journal *j, struct view_shared *v)
+static int return_medium(struct journal *j, struct view_shared *v, bool ordered)
 {
 	struct marker_store *store;
 	char path[PATH_MAX], uri[PATH_MAX + 64];
@@ -183,7 +201,7 @@ static int return_medium(struct journal *j, struct view_shared *v)
 				    journal_message(j));
 	if (error)
 		return error;
-	error = return_fill(j, v, store, path);
+	error = return_fill(j, v, store, path, ordered);
 	marker_store_close(store);
 	return error;
 }
@@ -271,7 +289,7 @@ int return_make(struct journal *j, uint64_t word, const struct return_where *whe
 	return_clear(j, v);
 	error = return_incarnation(j);
 	if (!error)
-		error = return_medium(j, v);
+		error = return_medium(j, v, where);
 	if (!error)
 		error = return_conf(j, v);
 	if (error)

@@ -12,6 +12,7 @@
 #include "txn/checkpoint.h"
 #include "txn/clock.h"
 #include "txn/line.h"
+#include "txn/reserve.h"
 #include "txn/return_make.h"
 #include "txn/segment.h"
 
@@ -42,9 +43,18 @@ static int returning_sync(const char *dir)
 	return error;
 }
 
+/* Called off it is what it was: on a file, perhaps, by choice. */
+static uint64_t returning_word(struct journal *j, uint64_t word, enum health_state state)
+{
+	bool file = shared_view(j, health_view(word))->after_file;
+
+	return state == HEALTH_ABANDONED && file ? health_word(health_turn(word), state, 0) :
+						   health_word_as(word, state);
+}
+
 static void returning_over(struct journal *j, uint64_t word, enum health_state state)
 {
-	if (!health_raise(j, word, health_word_as(word, state), NULL))
+	if (!health_raise(j, word, returning_word(j, word, state), NULL))
 		return;
 	if (state == HEALTH_TRUSTED) {
 		atomic_fetch_add(&j->shared->returns, 1);
@@ -107,10 +117,15 @@ static int returning_name(struct journal *j, const struct view_shared *v)
 /* All that lives, and all that does not, on the new medium. */
 static int returning_mark(struct journal *j, uint64_t word)
 {
+	const struct view_shared *v = shared_view(j, health_view(word));
 	struct message why;
 	uint32_t line;
 	int error;
 
+	/* who came since it was made, and asks for more, has looked after the barrier, or we
+	 * see it (join.c) */
+	if (v->class < atomic_load(&j->shared->require))
+		return journal_say(j, -EPERM, "%s: survives less than somebody requires", v->uri);
 	for (line = 0; line < atomic_load(&j->shared->lines_used); line++)
 		view_mark_line(j, line);
 	/* all of it before journal.conf names the medium */
@@ -187,6 +202,8 @@ static int returning_begin(struct journal *j, const struct return_where *where)
 	error = return_make(j, word, where, &view);
 	if (error)
 		return error;
+	/* before anybody can stage.  Should this come to nothing, it stays set aside. */
+	reserve_set(j, true);
 	next = health_word(health_turn(word) + 1, HEALTH_RETURNING, view);
 	if (health_raise(j, word, next, NULL))
 		return 0;

@@ -224,7 +224,7 @@ void segment_free(struct journal *j, struct segment *segment)
 
 static struct segment *segment_pop(struct journal *j, struct head *head, bool reserved)
 {
-	uint32_t keep = reserved ? 0 : j->segments.reserve;
+	uint32_t keep = reserved ? 0 : segments_reserve(j);
 	struct segment *segment;
 	uint64_t use;
 
@@ -271,7 +271,7 @@ int segments_admit(struct journal *j)
 	int error = 0;
 
 	/* not when the stream takes one: see there */
-	if (!j->bits_durable)
+	if (health_is_file(j))
 		clean_ahead(j);
 	if (!reserve_broken(j))
 		return 0;
@@ -350,11 +350,11 @@ static int segment_take_free(struct journal *j, struct head *head, bool reserved
 }
 
 /* What is reserved is for those that nobody may wait for.  The cleaner does not clean to
- * have room to clean.  Without durable bits it writes records of retires to the stream: so
+ * have room to clean.  Where the markers are a file it writes records of retires to the stream: so
  * not while that is waiting for the segment. */
 static bool segment_take_cleans(const struct journal *j, enum head_kind kind, bool reserved)
 {
-	return !reserved && kind != HEAD_MOVED && (j->bits_durable || kind == HEAD_EXTENTS);
+	return !reserved && kind != HEAD_MOVED && (!health_is_file(j) || kind == HEAD_EXTENTS);
 }
 
 int segment_take(struct journal *j, struct head *head, enum head_kind kind, bool reserved,

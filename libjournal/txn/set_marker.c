@@ -74,23 +74,26 @@ static int set_marker_prepare(struct journal *j)
 	return error ? error : set_marker_digests(j);
 }
 
+int set_marker_erase(struct marker_store *store)
+{
+	uint8_t ones[4096];
+	uint64_t at;
+
+	memset(ones, 0xff, sizeof(ones));
+	/* from the end: the superblocks last, so that it is known for what it is */
+	for (at = store->bytes; at; at -= sizeof(ones))
+		nv_copy(store, store->map + at - sizeof(ones), ones, sizeof(ones));
+	return nv_fence(store);
+}
+
 /* What it held is people's mail, and it is not to be taken for a journal's.  Too late
  * for an error. */
 static void set_marker_clear(struct set_marker *s, struct journal *j)
 {
-	struct marker_store *store = j->marker;
 	const char *path = strchr(j->conf.marker, ':') + 1;
-	uint8_t ones[4096];
 	struct stat st;
-	uint64_t at;
-	int error = 0;
+	int error = j->bits_durable ? set_marker_erase(j->marker) : 0;
 
-	memset(ones, 0xff, sizeof(ones));
-	/* from the end: the superblocks last, so that it is known for what it is */
-	for (at = store->byte_persistent ? store->bytes : 0; at; at -= sizeof(ones))
-		nv_copy(store, store->map + at - sizeof(ones), ones, sizeof(ones));
-	if (store->byte_persistent)
-		error = nv_fence(store);
 	if (!stat(path, &st) && S_ISREG(st.st_mode) && unlink(path))
 		error = -errno;
 	if (error)

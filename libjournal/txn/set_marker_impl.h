@@ -32,10 +32,13 @@ bool set_marker_is_left(const struct set_marker *s);
 int set_marker(const char *dir, const struct journal_marker_options *options, bool alone,
 	       char *message, size_t message_bytes);
 
+/* all that NVRAM held is overwritten; Return: 0 or negative errno */
+int set_marker_erase(struct marker_store *store);
+
 /* whether both URIs are one medium */
 bool set_marker_same(const char *one, const char *other);
 
-/* the same while others have the journal open, from NVRAM: set_marker_live.c */
+/* the same while others have the journal open: set_marker_live.c */
 int set_marker_live(struct set_marker *s, const char *dir);
 
 /* what the two calls begin and end with */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * journal_set_marker() while others have the journal open, which goes on: what was opened
- * on NVRAM can be given up for a file, and gone back to somewhere else (P14), by order.
+ * journal_set_marker() while others have the journal open, which goes on: NVRAM can be given
+ * up for a file, and gone back to somewhere else (P14), by order; and a journal that is on a
+ * file is one that has given NVRAM up (on_file.h).
  *
  *   to a file    NVRAM is given up; the stand-in gets the name that was asked for, too;
  *                journal.conf names it by that: THE POINT
  *   to NVRAM     NVRAM is given up, if it is in use; returning.h
  *
- * What was opened on a file has no rings and lanes in what its processes share: for that
- * all have to close it.
+ * The file that was left goes; the processes know it by the name of a stand-in.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +21,12 @@
 
 #include "backends.h"
 #include "txn/health.h"
+#include "txn/on_file.h"
 #include "txn/return_make.h"
 #include "txn/returning.h"
 #include "txn/set_marker_impl.h"
 #include "txn/stand_in.h"
+#include "txn/takeover.h"
 
 #define TRIES     100
 #define MOMENT_NS 20000000
@@ -32,6 +34,11 @@
 static const char *live_path(const struct set_marker *s)
 {
 	return strchr(s->make.conf.marker, ':') + 1;
+}
+
+static bool live_to(const struct set_marker *s, const char *scheme)
+{
+	return !strncmp(s->make.conf.marker, scheme, strlen(scheme));
 }
 
 static int live_no(struct set_marker *s, const struct journal *j, int error, const char *why)
@@ -47,9 +54,23 @@ static bool live_is_stand_in(struct set_marker *s, struct journal *j)
 	struct stat is, wanted;
 	char stand_in[PATH_MAX];
 
+	/* not one that is a link to its name: that may go */
 	return !stand_in_path(j, stand_in, &unused) && !stat(stand_in, &is) &&
-	       !stat(live_path(s), &wanted) && is.st_dev == wanted.st_dev &&
+	       !lstat(live_path(s), &wanted) && is.st_dev == wanted.st_dev &&
 	       is.st_ino == wanted.st_ino;
+}
+
+/* Who was killed has left a file that was to be taken, or was overwritten already. */
+static bool live_is_blank(struct set_marker *s)
+{
+	uint8_t bytes[4096];
+	int fd = open(live_path(s), O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : pread(fd, bytes, sizeof(bytes), 0);
+
+	if (fd >= 0)
+		close(fd);
+	return got == sizeof(bytes) && (!bytes[0] || bytes[0] == 0xff) &&
+	       !memcmp(bytes, bytes + 1, sizeof(bytes) - 1);
 }
 
 /* What is there is nobody's, or may be written over. */
@@ -59,14 +80,21 @@ static int live_sane(struct set_marker *s, struct journal *j)
 	struct stat st;
 	int error = conf_read(j->dir, &now, s->message);
 
-	s->format.marker = s->options->marker;
-	(void)snprintf(s->make.dir, sizeof(s->make.dir), "%s", j->dir);
-	if (!error)
-		error = make_marker_uri(&s->make);
 	if (error)
 		return error;
-	if (!j->bits_durable)
-		return live_no(s, j, -EBUSY, "it was opened with its markers in a file");
+	s->format.marker = s->options->marker;
+	/* what an attempt before has left is known by it */
+	memcpy(s->make.conf.uuid, now.uuid, sizeof(now.uuid));
+	(void)snprintf(s->make.dir, sizeof(s->make.dir), "%s", j->dir);
+	error = make_marker_uri(&s->make);
+	if (error)
+		return error;
+	if (!j->geometry.ring_bytes)
+		return live_no(s, j, -EBUSY, "its log is too small for a stage");
+	/* also where who gave NVRAM up was killed before the file had that name */
+	if (live_to(s, "file:") && strcmp(s->make.conf.marker, now.marker) &&
+	    live_is_stand_in(s, j))
+		return 0;
 	if (set_marker_same(s->make.conf.marker, now.marker))
 		return message_set(s->message, -EEXIST, "%s: is the journal's marker medium "
 				   "already", s->make.conf.marker);
@@ -74,9 +102,7 @@ static int live_sane(struct set_marker *s, struct journal *j)
 		return 0;
 	if (!S_ISREG(st.st_mode))
 		return live_no(s, j, -EBUSY, "a device takes no journal that is");
-	if (!strncmp(s->make.conf.marker, "file:", 5) && live_is_stand_in(s, j))
-		return 0;
-	return s->options->force || set_marker_is_left(s) || !st.st_size ? 0 :
+	return s->options->force || set_marker_is_left(s) || !st.st_size || live_is_blank(s) ? 0 :
 	       message_set(s->message, -EEXIST, "%s: there is content already", live_path(s));
 }
 
@@ -202,9 +228,10 @@ static void live_clear(struct set_marker *s, struct journal *j, const char *befo
 		(void)message_set(s->message, 0, "%s: moved to %s; %s is removed, and not "
 				  "overwritten: a transaction is open there", j->dir,
 				  s->make.conf.marker, path);
-	else if (!backend_open_marker(before, MARKER_CREATE | MARKER_FORCE | MARKER_OURS,
-				      j->marker->bytes, &store, s->message))
+	else if (!backend_open_marker(before, 0, 0, &store, s->message)) {
+		(void)set_marker_erase(store);
 		marker_store_close(store);
+	}
 	if (unlink(path))
 		(void)message_errno(s->message, -errno, "%s: moved to %s; what was before could "
 				    "not be cleared: %s", j->dir, s->make.conf.marker, path);
@@ -221,31 +248,60 @@ static void live_unlink(const struct journal *j, const char *before)
 		(void)unlink(before + 5);
 }
 
+/* What was made ready may have been called off: it failed just then, or somebody requires
+ * more than it survives. */
+static int live_is_there(struct set_marker *s, struct journal *j)
+{
+	struct conf now;
+	int error = conf_read(j->dir, &now, s->message);
+
+	if (error || !strcmp(now.marker, s->make.conf.marker))
+		return error;
+	return message_set(s->message, -EIO, "%s: is where it was: %s", j->dir, journal_error(j));
+}
+
 static int live_move(struct set_marker *s, struct journal *j)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
-	bool file = !strncmp(s->make.conf.marker, "file:", 5);
+	bool file = live_to(s, "file:");
 	char before[PATH_MAX];
 	struct conf was;
 	int error = conf_read(j->dir, &was, s->message), i;
 
 	if (error)
 		return error;
+	error = on_file_name(j);
+	if (error)
+		return set_marker_say(s, j, error);
 	error = -EAGAIN;
 	(void)snprintf(before, sizeof(before), "%s",
 		       shared_view(j, health_view(health_word_now(j)))->uri);
 	for (i = 0; i < TRIES && error == -EAGAIN; i++) {
-		if (i)
+		if (i) {
+			/* who gave NVRAM up may be dead */
+			takeover_sweep(j, SWEEP_WAITING_NS);
 			(void)nanosleep(&moment, NULL);
+		}
 		error = file ? live_to_file(s, j) : live_to_nvram(s, j);
 	}
 	if (error == -EAGAIN)
 		return live_no(s, j, -EBUSY, "somebody is stopped while giving NVRAM up");
+	if (!error)
+		error = live_is_there(s, j);
 	if (!error && !set_marker_same(before, s->make.conf.marker))
 		live_clear(s, j, before);
 	if (!error)
 		live_unlink(j, was.marker);
 	return error;
+}
+
+/* What one who was killed, or is stopped, has begun is brought to its end first. */
+static int live_begin(struct set_marker *s, struct journal *j)
+{
+	if (health_switch(j))
+		return set_marker_say(s, j, -EIO);
+	(void)returning_help(j);
+	return live_sane(s, j);
 }
 
 int set_marker_live(struct set_marker *s, const char *dir)
@@ -258,7 +314,7 @@ int set_marker_live(struct set_marker *s, const char *dir)
 	if (error)
 		(void)set_marker_say(s, j, error);
 	else
-		error = live_sane(s, j);
+		error = live_begin(s, j);
 	if (!error)
 		error = live_move(s, j);
 	closed = journal_close(j);

@@ -20,11 +20,17 @@
 #define PART_ALIGN 4096u
 
 /* changes with any change of what is shared: processes of two versions never join */
-#define SHARED_MAGIC (0x4c4a534800000008ull ^ sizeof(struct shared) << 8)
+#define SHARED_MAGIC (0x4c4a534800000009ull ^ sizeof(struct shared) << 8)
+
+/* of the medium that there is, and of one that may come */
+static uint32_t shared_lanes(const struct journal *j)
+{
+	return (uint32_t)max_u64(j->geometry.lanes, j->room_geometry.lanes);
+}
 
 static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part)
 {
-	const struct marker_geometry *g = &j->geometry;
+	const struct marker_geometry *g = &j->room_geometry;
 
 	switch (part) {
 	case SHARED_COUNTERS:
@@ -38,7 +44,7 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 	case SHARED_POOL:
 		return POOL_LINES * sizeof(uint64_t);
 	case SHARED_LANES:
-		return g->lanes * sizeof(struct lane_shared);
+		return shared_lanes(j) * sizeof(struct lane_shared);
 	case SHARED_TABLE:
 		return index_table_entries(g->lines) * sizeof(uint32_t);
 	case SHARED_OVERFLOW:
@@ -48,7 +54,7 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 	case SHARED_QUEUES:
 		return lane_queue_entries(j) * g->lanes * sizeof(struct staged);
 	case SHARED_VIEWS:
-		return j->bits_durable ? VIEWS * sizeof(struct view_shared) : 0;
+		return VIEWS * sizeof(struct view_shared);
 	case SHARED_SEGMENTS:
 		return (uint64_t)j->segments.room * sizeof(struct segment);
 	case SHARED_FREE_SEGMENTS:
@@ -63,8 +69,6 @@ static uint64_t shared_part_bytes(const struct journal *j, enum shared_part part
 		return MEMBERS * holds_bytes(j);
 	case SHARED_MOVED:
 		return moved_table_bytes(g->lines);
-	case SHARED_MAP:
-		return j->bits_durable ? 0 : j->marker->bytes;
 	case SHARED_LINES:
 		return g->lines * sizeof(struct line);
 	case SHARED_SLOTS:
@@ -151,7 +155,7 @@ static void shared_first(struct journal *j)
 		j->times[i].dice = (uint32_t)clock_monotonic_ns() + i;
 		(void)times_draw(&j->times[i]);
 	}
-	for (i = 0; i < j->geometry.lanes; i++) {
+	for (i = 0; i < shared_lanes(j); i++) {
 		shared_lane(j, i)->index = i;
 		atomic_store(&shared_lane(j, i)->turn, 1);
 		slots_from_none(&shared_lane(j, i)->from);
@@ -266,17 +270,6 @@ int shared_holds_ready(struct journal *j, uint32_t member)
 int shared_moved_ready(struct journal *j, uint64_t from, uint64_t to)
 {
 	return shared_allocate_part(j, SHARED_MOVED, sizeof(struct moved_entry), from, to);
-}
-
-void *shared_map_at(struct journal *j)
-{
-	return shared_at(j, SHARED_MAP);
-}
-
-int shared_map_ready(struct journal *j)
-{
-	return shared_allocate_part(j, SHARED_MAP, 1, 0,
-				    shared_part_bytes(j, SHARED_MAP));
 }
 
 int shared_notes_ready(struct journal *j, uint32_t index, uint32_t notes)

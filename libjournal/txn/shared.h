@@ -45,6 +45,9 @@ struct line {
 	_Atomic uint64_t committed[MARKER_LINE_WORDS]; /* 1: readable or retired */
 	/* 1: never live again: aborted, or somebody retires it, or did, or moved on */
 	_Atomic uint64_t claimed[MARKER_LINE_WORDS];
+	/* 1: claimed by recovery, which found nothing of it; but what is out of use may have
+	 * it.  On media it stays as it is until the line is recycled */
+	_Atomic uint64_t undecided[MARKER_LINE_WORDS];
 	_Atomic uint32_t left; /* so many lived in it when it could not be cleaned */
 	/* number + 1 of the cleaner's job that moves what lives in it, or to it; 0: none.
 	 * Who has it alone changes entries (moved.h) of what is in it. */
@@ -251,6 +254,8 @@ struct view_shared {
 	uint32_t assume;        /* class asserted by the user, or unset */
 	uint64_t device, inode; /* of the medium; 0: whatever the path names */
 	uint64_t stage_offset;  /* there.  All before the stage lies as in the first one */
+	uint32_t class;         /* what is committed there survives this */
+	uint32_t after_file;    /* until it is trusted, the markers are a file: on_file.h */
 	char uri[PATH_MAX];     /* in the end */
 	char suffix[48];        /* of its path, and of journal.conf, until then */
 };
@@ -282,7 +287,6 @@ enum shared_part {
 	SHARED_SLOTS,
 	SHARED_NOTES, /* for each head */
 	SHARED_MOVED, /* by levels: moved.h */
-	SHARED_MAP, /* of a checkpointed marker store */
 	SHARED_PARTS,
 };
 
@@ -296,6 +300,11 @@ struct shared_common {
 	char marker_uri[PATH_MAX]; /* of bits_durable: journal.conf may name another by now */
 	uint32_t stand_in_is_there;
 	struct marker_share stand_in;
+	/* on_file.h: whether the markers were a file, and its shape; marker_uri is its name
+	 * until it has the stand-in's */
+	uint32_t on_file;
+	_Atomic uint32_t on_file_named;
+	struct marker_geometry stand_in_geometry;
 	struct recovery_result {
 		uint64_t recovered, duration_ns, bytes_read, torn, lost_unnamed, ahead;
 	} recovered;
@@ -335,7 +344,9 @@ struct shared {
 	_Atomic uint32_t returns, relapses;
 	_Atomic uint32_t returns_not; /* 1: the journal was moved away from it, by order */
 	_Atomic uint32_t views_made;
+	_Atomic uint32_t require; /* the highest class that anybody has asked for */
 	_Atomic uint64_t incarnation;
+	_Atomic uint64_t incarnation_wanted; /* a checkpoint has it before it is in force */
 	_Atomic uint32_t overflow_count;
 
 	/* drawn from, once for each line */
@@ -345,7 +356,7 @@ struct shared {
 
 	/* segments: drawn from, counted */
 	_Atomic uint64_t next_seq __attribute__((aligned(128)));
-	_Atomic uint32_t segments_free;
+	_Atomic uint32_t segments_free, segments_reserve;
 	_Atomic uint32_t segments_pending;
 	_Atomic uint32_t segments_since_checkpoint;
 	_Atomic uint32_t log_turn; /* of several logs, the next one's turn */
@@ -406,9 +417,6 @@ int shared_lines_ready(struct journal *j, uint32_t line);
 int shared_moved_ready(struct journal *j, uint64_t from, uint64_t to);
 /* memory for segments [from, to), whose numbers are set */
 int shared_segments_ready(struct journal *j, uint32_t from, uint32_t to);
-/* the map of a checkpointed store, and memory for it */
-void *shared_map_at(struct journal *j);
-int shared_map_ready(struct journal *j);
 /* and for so many entries of a lane's queue */
 int shared_queue_ready(struct journal *j, uint32_t lane, uint32_t entries);
 struct view_shared *shared_view(struct journal *j, uint32_t index);

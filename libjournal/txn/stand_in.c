@@ -11,6 +11,7 @@
 #include "backends.h"
 #include "format/features.h"
 #include "txn/clock.h"
+#include "txn/health.h"
 #include "txn/like.h"
 #include "txn/line.h"
 #include "txn/media.h"
@@ -18,11 +19,44 @@
 
 #define STAND_IN "stand-in"
 
-static int stand_in_uri(const struct journal *j, char uri[PATH_MAX], struct message *why)
+static int stand_in_own_uri(const struct journal *j, char uri[PATH_MAX], struct message *why)
 {
 	if (snprintf(uri, PATH_MAX, "file:%s/" STAND_IN, j->dir) >= PATH_MAX)
 		return message_set(why, -ENAMETOOLONG, "%s: path too long", j->dir);
 	return 0;
+}
+
+/* A file that the journal was opened on has its own name, until it gets that one, too. */
+static int stand_in_uri(const struct journal *j, char uri[PATH_MAX], struct message *why)
+{
+	const struct shared_common *c = &j->shared->common;
+
+	if (!j->on_file || atomic_load(&c->on_file_named))
+		return stand_in_own_uri(j, uri, why);
+	memcpy(uri, c->marker_uri, sizeof(c->marker_uri));
+	return 0;
+}
+
+int stand_in_own_path(const struct journal *j, char path[PATH_MAX], struct message *why)
+{
+	char uri[PATH_MAX];
+	int error = stand_in_own_uri(j, uri, why);
+
+	if (!error)
+		(void)snprintf(path, PATH_MAX, "%s", strchr(uri, ':') + 1);
+	return error;
+}
+
+int stand_in_sync(const struct journal *j)
+{
+	int error = 0, fd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		error = -errno;
+	close(fd);
+	return error;
 }
 
 int stand_in_path(const struct journal *j, char path[PATH_MAX], struct message *why)
@@ -40,6 +74,10 @@ static void stand_in_shape(struct journal *j)
 {
 	struct marker_geometry *g = &j->stand_in_geometry;
 
+	if (j->on_file) {
+		*g = j->shared->common.stand_in_geometry;
+		return;
+	}
 	memset(g, 0, sizeof(*g));
 	memcpy(g->uuid, j->geometry.uuid, sizeof(g->uuid));
 	g->nonce = j->geometry.nonce;
@@ -57,10 +95,12 @@ static void stand_in_shape(struct journal *j)
  * A line as one moment had it.  One that is being opened is closed under its next number:
  * what that commits later is only in the log.  One that is free is all retired.
  */
-static void snapshot_line(const struct journal *j, uint32_t line, struct marker_line *copy)
+static void snapshot_line(const struct journal *j, uint32_t line, bool commits,
+			  struct marker_line *copy)
 {
 	const struct line *state = &j->lines[line];
 	uint64_t use = atomic_load(&state->use), before, live, claimed;
+	uint64_t undecided[MARKER_LINE_WORDS];
 	uint32_t word;
 
 	do {
@@ -70,8 +110,9 @@ static void snapshot_line(const struct journal *j, uint32_t line, struct marker_
 			live = atomic_load(&state->committed[word]);
 			claimed = atomic_load(&state->claimed[word]);
 			live = slots_named(j, line, word, live & ~claimed);
-			copy->commit[word] = put_le64(~live);
-			copy->retire[word] = put_le64(~claimed);
+			copy->commit[word] = put_le64(commits ? ~live : ~0ull);
+			undecided[word] = atomic_load(&state->undecided[word]);
+			copy->retire[word] = put_le64(~claimed | undecided[word]);
 		}
 		use = atomic_load(&state->use);
 	} while (use != before);
@@ -79,34 +120,66 @@ static void snapshot_line(const struct journal *j, uint32_t line, struct marker_
 	copy->epoch = line_state_of(use) == LINE_BAD ? put_le64(0) :
 		      !(use >> 2)		     ? put_le64(WORD_ERASED) :
 		      word_seal(use >> 2 << 1 | (line_state_of(use) != LINE_OPENING));
-	if (line_state_of(use) == LINE_FREE)
-		memset(copy->retire, 0, sizeof(copy->retire));
+	for (word = 0; line_state_of(use) == LINE_FREE && word < MARKER_LINE_WORDS; word++)
+		copy->retire[word] = put_le64(undecided[word]);
+}
+
+/* What only a bit commits there is, once there was NVRAM. */
+static bool snapshot_has_commits(const struct journal *j)
+{
+	return j->stand_in_geometry.incompat & FORMAT_INCOMPAT_COMMITS || !health_on_file(j);
+}
+
+static __le64 snapshot_clean(const struct slots_from *from)
+{
+	uint32_t line = atomic_load(&from->line);
+
+	return line == NO_LINE ? (__le64)WORD_ERASED :
+				 word_seal((uint64_t)line << MARKER_CLEAN_SLOT_BITS |
+					   atomic_load(&from->next));
+}
+
+/* The last one leaves, in order: where slots are taken from goes on there. */
+static void snapshot_cleans(const struct journal *j, struct marker_state *state,
+			    struct marker_lane *lanes)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->stand_in_geometry.lanes && i < j->lane_count; i++)
+		lanes[i].clean = snapshot_clean(&j->lanes[i].s->from);
+	state->shared_clean = snapshot_clean(j->own);
 }
 
 /* Everything below the lines. */
 static void snapshot_head(const struct journal *j, uint8_t *map)
 {
-	const struct marker_geometry *g = &j->stand_in_geometry;
+	struct marker_geometry geometry = j->stand_in_geometry, *g = &geometry;
 	struct marker_state *state = (struct marker_state *)(void *)(map + g->state_offset);
 	struct marker_lane *lanes = (struct marker_lane *)(void *)(map + g->lanes_offset);
 	/* who draws a number of the next one has drawn it before it is raised */
-	uint64_t incarnation = max_u64(atomic_load(&j->shared->incarnation),
-				       atomic_load(&j->shared->next_number) >> LINE_COUNTER_BITS);
+	uint64_t drawn = atomic_load(&j->shared->next_number) >> LINE_COUNTER_BITS;
+	uint64_t incarnation = max_u64(max_u64(atomic_load(&j->shared->incarnation), drawn),
+				       atomic_load(&j->shared->incarnation_wanted));
 	uint32_t i;
 
 	memset(map, 0xff, g->lines_offset);
+	if (snapshot_has_commits(j))
+		g->incompat |= FORMAT_INCOMPAT_COMMITS;
 	for (i = 0; i < MARKER_SUPERS; i++)
 		marker_super_encode(g, (struct marker_super *)(void *)(map +
 								       i * MARKER_SUPER_BYTES));
 	state->incarnation = word_seal(incarnation);
 	state->replay_seq = put_le64(atomic_load(&j->shared->replay_seq));
-	state->abandoned = word_seal(incarnation);
+	if (!health_on_file(j))
+		state->abandoned = word_seal(incarnation);
 	for (i = 0; i < g->lanes; i++)
 		lanes[i].tail = word_seal(0);
+	if (j->leaves_clean)
+		snapshot_cleans(j, state, lanes);
 }
 
 #define HEAD_BYTES (MARKER_SUPERS * MARKER_SUPER_BYTES + MARKER_STATE_BYTES + \
-		    8 * MARKER_LANE_BYTES)
+		    MARKER_LANES_MAX * MARKER_LANE_BYTES)
 
 static uint64_t stand_in_snapshot(const struct marker_store *store, uint64_t at, void *buffer,
 				  uint64_t bytes)
@@ -114,19 +187,21 @@ static uint64_t stand_in_snapshot(const struct marker_store *store, uint64_t at,
 	const struct journal *j = store->snapshot_context;
 	const struct marker_geometry *g = &j->stand_in_geometry;
 	uint8_t head[HEAD_BYTES] __attribute__((aligned(64)));
+	bool commits;
 	uint64_t i, count;
 
 	if (at < g->lines_offset) {
-		JASSERT(g->lines_offset == sizeof(head));
+		JASSERT(g->lines_offset <= sizeof(head));
 		snapshot_head(j, head);
 		bytes = min_u64(bytes, g->lines_offset - at);
 		memcpy(buffer, head + at, bytes);
 		return bytes;
 	}
+	commits = snapshot_has_commits(j);
 	count = bytes / MARKER_LINE_BYTES;
 	for (i = 0; i < count; i++)
 		snapshot_line(j, (uint32_t)((at - g->lines_offset) / MARKER_LINE_BYTES + i),
-			      (struct marker_line *)buffer + i);
+			      commits, (struct marker_line *)buffer + i);
 	return count * MARKER_LINE_BYTES;
 }
 
@@ -227,24 +302,41 @@ void stand_in_first(struct journal *j)
 		marker_store_share(j->stand_in, &c->stand_in, NULL);
 }
 
-int stand_in_open(struct journal *j)
+void stand_in_take(struct journal *j, struct marker_store *store)
+{
+	struct shared_common *c = &j->shared->common;
+
+	j->stand_in_geometry = c->stand_in_geometry;
+	stand_in_ready(j, store);
+	marker_store_describe(store, &c->stand_in);
+	if (shared_is_shared(&j->shared_file))
+		marker_store_share(store, &c->stand_in, NULL);
+	c->stand_in_is_there = 1;
+}
+
+int stand_in_open(struct journal *j, struct message *message)
 {
 	struct shared_common *c = &j->shared->common;
 	struct marker_store *store;
 	char uri[PATH_MAX];
+	uint32_t named;
 	int error;
 
 	if (j->stand_in)
 		return 0;
 	if (!c->stand_in_is_there)
-		return journal_say(j, -EIO, "%s", j->stand_in_not.text[0] ? j->stand_in_not.text :
-				   "there is no stand-in for NVRAM");
+		return message_set(message, -EIO, "%s", j->stand_in_not.text[0] ?
+				   j->stand_in_not.text : "there is no stand-in for NVRAM");
 	stand_in_shape(j);
-	error = stand_in_uri(j, uri, journal_message(j));
-	/* of the map nothing is ever read: any memory will do */
-	if (!error)
-		error = backend_join_marker(uri, 0, &c->stand_in, j->marker->map, &store,
-					    journal_message(j));
+	do {
+		named = atomic_load(&c->on_file_named);
+		error = stand_in_uri(j, uri, message);
+		/* of the map nothing is ever read: any memory will do */
+		if (!error)
+			error = backend_join_marker(uri, 0, &c->stand_in, j->marker->map, &store,
+						    message);
+		/* it has got another name, and lost that one */
+	} while (error == -ENOENT && named != atomic_load(&c->on_file_named));
 	if (!error)
 		stand_in_ready(j, store);
 	return error;

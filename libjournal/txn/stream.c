@@ -10,6 +10,7 @@
 #include "txn/clean.h"
 #include "txn/clock.h"
 #include "txn/head.h"
+#include "txn/health.h"
 #include "txn/holds.h"
 #include "txn/reserve.h"
 #include "txn/segment.h"
@@ -322,11 +323,11 @@ static int stream_note(struct head *head, const struct log_meta *meta, uint32_t 
 				 (meta->type == LOG_DATA ? SUMMARY_SELF : SUMMARY_PART));
 }
 
-/* Without durable bits nothing is cleaned while a segment is taken (segment.c), but
+/* Where the markers are a file nothing is cleaned while a segment is taken (segment.c), but
  * here; and who cleans has what he needs set aside. */
 static bool stream_is_full(const struct stream *s, int error, bool reserved)
 {
-	return error == -ENOSPC && !reserved && !s->j->bits_durable && s->kind == HEAD_STREAM;
+	return error == -ENOSPC && !reserved && health_is_file(s->j) && s->kind == HEAD_STREAM;
 }
 
 /* The cleaner does not clean to have room to clean. */

@@ -97,11 +97,15 @@ static int halves_durably(struct journal *j, uint64_t seen)
 {
 	int error;
 
-	if (!j->bits_durable)
-		return checkpoint_try(j);
-	error = health_fence(j);
-	if (error)
-		return journal_fail(j, error);
+	if (!j->bits_durable || health_word_on_file(j, seen)) {
+		error = checkpoint_try(j);
+		if (error || !j->bits_durable)
+			return error;
+	} else {
+		error = health_fence(j);
+		if (error)
+			return journal_fail(j, error);
+	}
 	return health_look(j) != seen ? LOG_OUT : 0;
 }
 
@@ -172,7 +176,7 @@ static void takeover_claims(struct journal *j, const struct slots_from *own)
 
 static int moves_over(struct journal *j, struct clean_job *job)
 {
-	uint64_t seen = health_trusted(j);
+	uint64_t seen = health_moves(j);
 	int error;
 
 	if (!seen || health_turn(seen) == atomic_load(&job->moves_turn))
@@ -207,7 +211,7 @@ int takeover_moves_over(struct journal *j, struct clean_job *mine)
 static int takeover_move(struct journal *j, struct clean_job *job)
 {
 	struct slots_from *own = &job->moving;
-	uint64_t seen = health_trusted(j);
+	uint64_t seen = health_moves(j);
 	int error;
 
 	/* NVRAM was given up: nothing is moved any more, and what has two places keeps

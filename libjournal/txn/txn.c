@@ -28,8 +28,8 @@ static int txn_accept(struct journal *j, const struct journal_txn_options *optio
 		return journal_say(j, -EROFS, "the journal is open read-only");
 	if (journal_failed(j))
 		return journal_fail(j, -EIO);
-	if (!j->bits_durable && (options->path == JOURNAL_PATH_STAGED ||
-				 options->path == JOURNAL_PATH_DIRECT))
+	if (health_is_file(j) && (options->path == JOURNAL_PATH_STAGED ||
+				  options->path == JOURNAL_PATH_DIRECT))
 		return journal_say(j, -ENOTSUP, "staged and direct need NVRAM, and the markers "
 				   "are a file");
 	return txn_bytes_allowed(j, options->bytes);

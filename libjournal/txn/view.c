@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends.h"
+#include "store/marker_vacant.h"
 #include "txn/cell.h"
 #include "txn/checkpoint.h"
 #include "txn/health.h"
@@ -24,8 +26,25 @@ int view_first(struct journal *j)
 	v = shared_view(j, 0);
 	v->stage_offset = j->geometry.stage_offset;
 	v->assume = j->conf.assume_marker;
+	v->class = j->class_marker;
 	memcpy(v->uri, j->conf.marker, sizeof(v->uri));
 	return 0;
+}
+
+static enum journal_class class_lower(enum journal_class a, enum journal_class b)
+{
+	return a < b ? a : b;
+}
+
+void view_survives(struct journal *j, enum journal_class class)
+{
+	enum journal_class log = class_lower(j->class_log, class);
+
+	/* it may be given up for the file */
+	if (j->on_file)
+		log = class_lower(log, (enum journal_class)j->shared->common.class_marker);
+	atomic_store_explicit(&j->survives_staged, class, memory_order_relaxed);
+	atomic_store_explicit(&j->survives_log, log, memory_order_relaxed);
 }
 
 /* lines end on a page, by the layout */
@@ -42,6 +61,7 @@ static bool view_copy(struct journal *j, uint64_t word, struct view_shared *copy
 	copy->device = v->device;
 	copy->inode = v->inode;
 	copy->stage_offset = v->stage_offset;
+	copy->class = v->class;
 	memcpy(copy->uri, v->uri, sizeof(copy->uri));
 	memcpy(copy->suffix, v->suffix, sizeof(copy->suffix));
 	atomic_thread_fence(memory_order_acquire);
@@ -62,6 +82,28 @@ static int view_replace(struct journal *j, const struct view_shared *v, struct m
 		       marker_store_replace(j->marker, path, v->device, v->inode, message) : error;
 }
 
+/*
+ * The first medium of a journal that was on a file: what was memory of nobody is its map
+ * from here on.  Who has the store before in his hands has not looked at this turn, and
+ * stores nothing that anybody counts on.  Context: view_lock.
+ */
+static int view_store(struct journal *j, const struct view_shared *v, struct message *message)
+{
+	struct marker_store *before = j->marker, *store;
+	int error;
+
+	if (!marker_is_vacant(before))
+		return 0;
+	error = backend_join_marker(v->uri, MARKER_VACANT | (j->read_only ? MARKER_RDONLY : 0),
+				    &j->shared->common.marker, before->map, &store, message);
+	if (error)
+		return error;
+	marker_vacant_give(before);
+	j->marker_before = before;
+	j->marker = store;
+	return 0;
+}
+
 /* Context: view_lock. */
 static int view_see(struct journal *j, uint64_t word)
 {
@@ -73,12 +115,15 @@ static int view_see(struct journal *j, uint64_t word)
 		return 0; /* another thread did */
 	if (!view_copy(j, word, &v))
 		return -ESTALE;
-	error = view_replace(j, &v, message);
+	error = view_store(j, &v, message);
+	if (!error)
+		error = view_replace(j, &v, message);
 	if (!error)
 		error = marker_store_show(j->marker, 0, view_head_bytes(j), 0);
 	if (error)
 		return message_errno(message, error, "%s", v.uri);
 	j->view_stage = v.stage_offset;
+	view_survives(j, (enum journal_class)v.class);
 	/* release: who sees the turn sees the medium */
 	atomic_store_explicit(&j->view_turn, health_turn(word), memory_order_release);
 	return 0;
@@ -206,7 +251,7 @@ static void mark_epoch(struct journal *j, struct marker_line *media, uint64_t va
 static void mark_bits(struct journal *j, uint32_t line, struct marker_line *media)
 {
 	const struct line *state = &j->lines[line];
-	uint64_t live, claimed;
+	uint64_t live, claimed, undecided;
 	uint32_t word;
 
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
@@ -215,7 +260,8 @@ static void mark_bits(struct journal *j, uint32_t line, struct marker_line *medi
 		claimed = atomic_load(&state->claimed[word]);
 		live = slots_named(j, line, word, live & ~claimed);
 		nv_and8(j->marker, (uint64_t *)&media->commit[word], ~live);
-		nv_and8(j->marker, (uint64_t *)&media->retire[word], ~claimed);
+		undecided = atomic_load(&state->undecided[word]);
+		nv_and8(j->marker, (uint64_t *)&media->retire[word], ~claimed | undecided);
 	}
 }
 

@@ -25,6 +25,9 @@
 /* the first medium: where it is, for who joins later; Return: 0 or negative errno */
 int view_first(struct journal *j);
 
+/* what is committed survives as much as the medium of markers, of @class, and the logs */
+void view_survives(struct journal *j, enum journal_class class);
+
 /* see the medium that @word is about.  Return: 0; or negative errno with the text */
 int view_adopt(struct journal *j, uint64_t word);
 

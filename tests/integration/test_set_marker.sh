@@ -149,13 +149,17 @@ served()
 	done
 }
 
+# who rescues needs it alone, and so does a device
 in_use_is_refused()
 {
 	anew
 	served
-	expect 1 "$JNL" set-marker "$j" "pmem:$nvram"
+	expect 1 "$JNL" set-marker "$j" "pmem:/dev/null"
 	grep -q "in use by pid $serve" "$err"
-	grep -q "opened with its markers in a file" "$err"
+	grep -q "a device takes no journal" "$err"
+	expect 1 "$JNL" set-marker "$j" "sim:$nvram"
+	grep -q "can be moved to" "$err"
+	[ ! -e "$nvram" ]
 	expect 1 "$JNL" rescue "$j" --yes
 	grep -q "in use by pid" "$err"
 	expect 1 "$JNL" rescue "$j" -n
@@ -170,6 +174,53 @@ staged() # staged FILE: what is put lies there alone
 	echo "secret $1" | "$JNL" put "$j" >"$scratch/secret"
 	grep -q "secret $1" "$1" || wrong "not staged in $1"
 	"$JNL" retire "$j" "$(cat "$scratch/secret")" >"$out"
+}
+
+# opened on a file, it goes on on NVRAM, and back
+in_use_on_a_file_goes_on()
+{
+	anew
+	served
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
+	printed ""
+	grep -q "^marker = pmem:$nvram" "$j/journal.conf"
+	[ ! -e "$j/markers" ] || wrong "the file before is there"
+	"$JNL" info "$j" | grep -q "pmem:$nvram"
+	"$JNL" info "$j" --json | grep -q '"abandoned": 0'
+	staged "$nvram"
+	there "$j"
+	echo "kept in $nvram" | "$JNL" put "$j" >"$scratch/kept"
+	[ "$("$JNL" cat "$j" "$(cat "$scratch/kept")")" = "kept in $nvram" ]
+	expect 0 "$JNL" set-marker "$j" "file:$j/here"
+	grep -q "^marker = file:here" "$j/journal.conf"
+	[ ! -e "$nvram" ] || wrong "NVRAM's file is there"
+	[ "$("$JNL" cat "$j" "$(cat "$scratch/kept")")" = "kept in $nvram" ]
+	"$JNL" retire "$j" "$(cat "$scratch/kept")" >"$out"
+	there "$j"
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
+	staged "$nvram"
+	kill "$serve"
+	wait "$serve"
+	there "$j"
+	staged "$nvram"
+}
+
+# from one file to another
+in_use_it_gets_another_file()
+{
+	anew
+	served
+	ln -s markers "$j/alias"
+	expect 1 "$JNL" set-marker "$j" "file:$j/alias"
+	grep -q already "$err"
+	rm "$j/alias"
+	expect 0 "$JNL" set-marker "$j" "file:$j/here"
+	[ ! -e "$j/markers" ] || wrong "the file before is there"
+	there "$j"
+	kill -9 "$serve"
+	wait "$serve" || true
+	there "$j"
+	grep -q "^marker = file:here" "$j/journal.conf"
 }
 
 # ... nobody has to close it for that
@@ -362,7 +413,9 @@ it "from where it is" from_where_it_is
 it "other content stays" other_content_stays
 it "what cannot be is refused" what_cannot_be_is_refused
 it "a class below is refused" a_class_below_is_refused
-it "in use, opened on a file, is refused" in_use_is_refused
+it "in use, what needs it alone is refused" in_use_is_refused
+it "in use, opened on a file, it goes on" in_use_on_a_file_goes_on
+it "in use, it gets another file" in_use_it_gets_another_file
 it "in use, opened on NVRAM, it goes on" in_use_goes_on
 it "missing NVRAM is refused, and the text names jnl rescue" missing_nvram_is_refused_by_name
 it "rescue lists, then does it" rescue_lists_then_does_it

@@ -12,7 +12,7 @@ static int leave(struct journal *j, enum head_kind kind)
 	int error;
 
 	/* what a full log would not let it have */
-	if (j->shared->segments_free <= j->segments.reserve)
+	if (j->shared->segments_free <= segments_reserve(j))
 		return 0;
 	error = head_lease(j, kind, &head);
 	if (error)

@@ -19,6 +19,7 @@ struct crash_marker {
 	struct crash_world *world;
 	struct marker_generations generations;
 	uint64_t *shown; /* for each page: where it is in world->next, + 1; 0: in world */
+	bool vacant; /* that, in world, + 1; 0: nowhere yet */
 };
 
 static struct crash_marker *marker_of(struct marker_store *store)
@@ -59,9 +60,12 @@ static void marker_flush(struct marker_store *store, const void *address, size_t
 		return;
 	for (line = offset / LINE_BYTES; line <= (offset + bytes - 1) / LINE_BYTES; line++) {
 		page = line * LINE_BYTES / PAGE_BYTES;
+		if (marker->vacant && !marker->shown[page])
+			continue;
 		if (marker->shown && marker->shown[page])
-			line_flush(world->next, (marker->shown[page] - 1) / LINE_BYTES +
-							line % (PAGE_BYTES / LINE_BYTES));
+			line_flush(marker->vacant ? world : world->next,
+				   (marker->shown[page] - 1) / LINE_BYTES +
+					   line % (PAGE_BYTES / LINE_BYTES));
 		else
 			line_flush(world, line);
 	}
@@ -114,8 +118,8 @@ static int marker_checkpoint(struct marker_store *store, uint64_t bytes, uint32_
 
 	JASSERT(who);
 	marker_of(store)->generations.drawn++;
-	/* one that has no map of its own */
-	for (uint64_t at = 0; store->snapshot && world->main && at < bytes;)
+	/* the map is one to look at, or, where it is written from elsewhere, memory */
+	for (uint64_t at = 0; store->snapshot && at < bytes;)
 		at += store->snapshot(store, at, world->marker.now + at, bytes - at);
 
 	world->checkpoint_bytes = bytes;
@@ -163,6 +167,63 @@ static int marker_show(struct marker_store *store, uint64_t at, uint64_t bytes, 
 	crash_map_show(&marker->world->marker, at, &marker->world->next->marker, offset, bytes);
 	for (page = 0; page < bytes / PAGE_BYTES; page++)
 		marker->shown[at / PAGE_BYTES + page] = offset + page * PAGE_BYTES + 1;
+	return 0;
+}
+
+/* ---- one that has no medium at first: its map is the caller's memory ---- */
+
+static int vacant_replace(struct marker_store *store, const char *path, uint64_t device,
+			  uint64_t inode, struct message *message)
+{
+	(void)device;
+	(void)inode;
+	return marker_of(store)->world->marker.now ? 0 :
+						     message_set(message, -ENOENT, "%s", path);
+}
+
+static int vacant_show(struct marker_store *store, uint64_t at, uint64_t bytes, uint64_t offset)
+{
+	struct crash_marker *marker = marker_of(store);
+	uint64_t page;
+
+	JASSERT(mmap(store->map + at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		     marker->world->marker.now_fd, (off_t)offset) == store->map + at);
+	for (page = 0; page < bytes / PAGE_BYTES; page++)
+		marker->shown[at / PAGE_BYTES + page] = offset + page * PAGE_BYTES + 1;
+	return 0;
+}
+
+static void vacant_close(struct marker_store *store)
+{
+	JASSERT(!munmap(store->map, store->bytes));
+	marker_close(store);
+}
+
+static const struct marker_store_ops vacant_ops = { .backend = "sim", .replace = vacant_replace,
+						    .show = vacant_show,
+						    .close = vacant_close };
+
+int crash_marker_join(struct crash_world *world, void *map, uint64_t bytes,
+		      struct marker_store **out)
+{
+	struct crash_marker *marker = calloc(1, sizeof(*marker));
+	struct marker_store *store = &marker->store;
+
+	JASSERT(marker);
+	marker->world = world;
+	marker->vacant = true;
+	marker->shown = calloc(bytes / PAGE_BYTES, sizeof(*marker->shown));
+	JASSERT(marker->shown);
+	store->ops = &vacant_ops;
+	store->persist = (struct marker_persist){ "crash", marker_flush, marker_copy,
+						  marker_fence };
+	store->map = map;
+	store->bytes = bytes;
+	store->byte_persistent = true;
+	store->class = JOURNAL_CLASS_POWER;
+	(void)snprintf(store->evidence, sizeof(store->evidence), "a crash test");
+	marker_store_check(store);
+	*out = store;
 	return 0;
 }
 

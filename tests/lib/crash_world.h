@@ -101,6 +101,9 @@ int crash_log_open(struct crash_world *world, const char *path, unsigned int fla
 /* @world->next, and a file of its name, to be renamed */
 int crash_marker_make_next(struct crash_world *world, const char *uri, uint64_t bytes,
 			   struct marker_store **store);
+/* what backend_join_marker() makes with MARKER_VACANT: @map shows @world, bit by bit */
+int crash_marker_join(struct crash_world *world, void *map, uint64_t bytes,
+		      struct marker_store **store);
 void crash_marker_persist(struct crash_world *world);
 
 /* crash_world.c, for the stores */

@@ -19,7 +19,8 @@
  * nv_*, *_d            the new medium as it is seen, and what of it is durable
  * *_buffer             what is still in the processor's store buffer
  *
- * The list of what lives, in the stand-in, has X in it.
+ * The list of what lives, in the stand-in, has X in it.  A journal that is on a file, and
+ * never had NVRAM, begins here, too (on_file.h): then nobody is left who gives any up.
  *
  * BREAK_UP_BARRIER: the index is marked without a barrier on the others
  * BREAK_UP_LOOK: a retire does not look at health after it has claimed

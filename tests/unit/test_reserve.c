@@ -160,7 +160,7 @@ static void hold_nothing_hostage(uint64_t log_bytes, uint32_t stage_max, putter 
 		      (unsigned long long)staged, (unsigned long long)staged_bytes(bed.j),
 		      (unsigned long long)bed_info(&bed).stage_bytes,
 		      bed.j->shared->segments_free, segments_end(bed.j),
-		      bed.j->segments.reserve);
+		      segments_reserve(bed.j));
 	/* some of each lane, then the rest: more begins of a line, more blocks
 	 * that are not full */
 	destage_all(bed.j, bed.j->geometry.ring_bytes / 4);
@@ -272,11 +272,11 @@ static void P8_a_head_that_is_sealed_early(void **state)
 	fill_log(&bed, &model);
 	assert_true(fill_stage(&bed, &model, tiny_groups) > 0);
 	/* nothing that made room for new ones has taken any of it */
-	assert_int_equal(bed.j->shared->segments_free, bed.j->segments.reserve);
+	assert_int_equal(bed.j->shared->segments_free, segments_reserve(bed.j));
 	/* the head is the reserve's, and begun */
-	for (lane = 0; bed.j->shared->segments_free == bed.j->segments.reserve; lane++)
+	for (lane = 0; bed.j->shared->segments_free == segments_reserve(bed.j); lane++)
 		assert_int_equal(destage(bed.j, &bed.j->lanes[lane], 1 << 14, true), 0);
-	assert_int_equal(bed.j->shared->segments_free, bed.j->segments.reserve - 1);
+	assert_int_equal(bed.j->shared->segments_free, segments_reserve(bed.j) - 1);
 	tear_head(bed.j);
 	bed_reopen(&bed);
 	assert_true(bed_info(&bed).torn > 0);
@@ -304,7 +304,7 @@ static void P8_retires_in_a_full_log(void **state)
 	while (!tiny_groups(&bed, &model))
 		;
 	assert_int_equal(tiny_groups(&bed, &model), -ENOSPC);
-	blocks = bed.j->segments.reserve * bed.j->segment_bytes / bed.j->block_bytes;
+	blocks = segments_reserve(bed.j) * bed.j->segment_bytes / bed.j->block_bytes;
 	assert_true(model.count > 64 * blocks);
 	/* never the first of a group, so that every segment lives */
 	for (i = 0; i < 2 * blocks; i++) {
