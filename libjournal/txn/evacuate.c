@@ -87,8 +87,10 @@ static void evacuate_lose(struct evacuation *e, const struct found *found, uint3
 {
 	struct slot *slot = &e->j->slots[(size_t)line * SLOTS_PER_LINE + id_slot(found->id)];
 	uint64_t where = found->where; /* a position is one transaction's, for ever */
+	struct found again;
 
-	if (atomic_compare_exchange_strong(&slot->where, &where, where_lost()))
+	if (atomic_compare_exchange_strong(&slot->where, &where, where_lost()) &&
+	    !found_look(e->j, found->id, &again))
 		e->lost++;
 }
 
