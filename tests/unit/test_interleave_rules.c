@@ -394,7 +394,16 @@ static void retires_z(void *scene)
 struct away {
 	struct scene s;
 	struct actor *m, *p;
+	bool cleared; /* else M has claimed the slot of x, and no more */
+	bool away;    /* the number is */
 };
+
+static bool x_is_claimed(void *scene)
+{
+	const struct scene *s = scene;
+
+	return atomic_load(&s->p->j->lines[line_of_x].claimed[0]) & 1;
+}
 
 static void away_make(struct away *a)
 {
@@ -412,19 +421,19 @@ static void away_make(struct away *a)
 	a->p = actor_make(puts_y, s);
 	assert_true(ACTOR_AT(a->m, stream_wait, 1));
 	assert_true(ACTOR_AT(z, line_word_done, 1));
-	assert_true(ACTOR_AT(a->m, moved_publish, 1) && at_flush(s, a->m));
+	assert_true(ACTOR_AT(a->m, moved_publish, 1));
+	assert_true(a->cleared ? at_flush(s, a->m) : actor_when(a->m, x_is_claimed, s));
 	actor_end(z);
 	assert_int_equal(s->second, 0);
-	assert_true(actor_when(a->p, number_is_away, s));
+	a->away = actor_when(a->p, number_is_away, s);
 }
 
-/* R clears nothing there, but what is cleared becomes durable. */
-static void p2_away(void **state)
+static void away_and_retired(bool cleared)
 {
-	struct away a;
+	struct away a = { .cleared = cleared };
 
-	(void)state;
 	away_make(&a);
+	assert_true(a.away == cleared);
 	retires(&a.s);
 	assert_int_equal(a.s.retired, 0);
 	actor_killed(a.m);
@@ -434,16 +443,32 @@ static void p2_away(void **state)
 	place_remove(a.s.p);
 }
 
+/* R clears nothing there, but what is cleared becomes durable. */
+static void p2_away(void **state)
+{
+	(void)state;
+	away_and_retired(true);
+}
+
+/* What is claimed and not cleared P sees before it takes the number away: else R would
+ * clear nothing, either. */
+static void p2_pending(void **state)
+{
+	(void)state;
+	away_and_retired(false);
+}
+
 /* ---- who takes over ---------------------------------------------------------------------- */
 
 /* Nor does T, who ends the move. */
 static void p2_taker_away(void **state)
 {
+	struct away a = { .cleared = true };
 	struct actor *t;
-	struct away a;
 
 	(void)state;
 	away_make(&a);
+	assert_true(a.away);
 	actor_killed(a.m);
 	t = actor_make(takes_over, &a.s);
 	actor_end(t);
@@ -564,6 +589,7 @@ int main(void)
 		cmocka_unit_test(p2_cell_until_the_bit_is_cleared),
 		cmocka_unit_test(p2_cell_until_the_bit_of_a_moved_one_is_cleared),
 		cmocka_unit_test(p2_away),
+		cmocka_unit_test(p2_pending),
 		cmocka_unit_test(p2_taker_away),
 		cmocka_unit_test(p2_taker_abort),
 		cmocka_unit_test(p2_taker_epoch),
