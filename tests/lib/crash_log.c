@@ -12,6 +12,7 @@
 #include "fault.h"
 #include "txn/logs.h"
 #include "txn/seconds.h"
+#include "txn/segment_seal.h"
 
 struct crash_log {
 	struct log_store store; /* first */
@@ -220,16 +221,13 @@ extern __typeof__(seconds_put) __real_seconds_put, __wrap_seconds_put;
 /* No thread writes beside the one there is, or no seed would repeat a run. */
 void __wrap_seconds_put(struct seconds *seconds, const struct second *second)
 {
-	struct log_io io = {
-		.offset = second->offset, .buffer = second->buffer, .bytes = second->bytes,
-	};
 	int error;
 
 	if (!crash_world_entered()) {
 		__real_seconds_put(seconds, second);
 		return;
 	}
-	error = logs_write(seconds->j, second->log, &io, 1, true);
+	error = segment_write_second(seconds->j, second->segment, second->buffer, second->bytes);
 	free(second->buffer);
 	if (error != LOG_OUT && !seconds->error)
 		seconds->error = error;
