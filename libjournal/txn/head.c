@@ -193,7 +193,10 @@ static void head_opened(struct head *head)
 int head_roll(struct journal *j, struct head *head, enum head_kind kind, bool reserved)
 {
 	struct segment *old = head_segment(j, head), *fresh;
-	int error = segment_take(j, head, kind, reserved, &fresh);
+	int error;
+
+	JASSERT(!head->left);
+	error = segment_take(j, head, kind, reserved, &fresh);
 
 	if (error) {
 		head->seconds = NULL;

@@ -234,6 +234,10 @@ static int stream_roll(struct stream *s, bool reserved)
 		s->log = streams_log_next(j, s->index, s->log);
 	if (!head)
 		error = head_lease_on(j, s->kind, s->log, &head);
+	/* nothing was written to the one that it went on in: it is withdrawn, or its log is
+	 * out of use, by now */
+	if (!error && head->left)
+		error = head_settle(j, head);
 	if (!error && (rolls || !head_segment(j, head))) {
 		rolls = true;
 		head->log = s->log = streams_log_next(j, s->index, s->log);
