@@ -508,7 +508,7 @@ int journal_retire_many(struct journal *journal, const uint64_t *ids, size_t cou
  * @time_ns:   when it was begun or committed, CLOCK_REALTIME, coarse; 0 unknown
  * @state:     live or lost
  * @path:      where it is now: staged in NVRAM, or in the log (direct: by its
- *             bit; synced: by itself)
+ *             bit; synced: by itself); JOURNAL_PATH_AUTO when lost
  */
 struct journal_entry {
 	uint64_t id;

@@ -121,6 +121,9 @@ static void format_log(struct argp_state *state, struct format *format, const ch
 				 JOURNAL_LOGS_MAX);
 	if (!*value || !format_absolute(value, format->paths[n]))
 		arguments_refuse(state, "--log %s: no path", value);
+	if (!n && format->mirrors[0])
+		arguments_refuse(state, "--log %s: comes before the --mirror that it is to have",
+				 value);
 	format->logs[n] = format->paths[n];
 	format->options.log_count++;
 }

@@ -38,7 +38,9 @@ static const char *tar_error(const struct tar *tar)
 {
 	const char *text = tar->archive ? tar->lib.archive_error_string(tar->archive) : NULL;
 
-	return text ? text : strerror(ENOMEM);
+	return text	    ? text :
+	       tar->archive ? "makes no sense from here on: it was cut, perhaps" :
+			      strerror(ENOMEM);
 }
 
 /* ---- reading ---------------------------------------------------------------- */

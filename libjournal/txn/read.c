@@ -45,7 +45,8 @@ void found_entry(const struct found *found, struct journal_entry *entry)
 		.bytes = found->bytes,
 		.time_ns = found->time_ns,
 		.state = kind == WHERE_LOST ? JOURNAL_LOST : JOURNAL_LIVE,
-		.path = kind == WHERE_STAGE         ? JOURNAL_PATH_STAGED :
+		.path = kind == WHERE_LOST          ? JOURNAL_PATH_AUTO :
+			kind == WHERE_STAGE         ? JOURNAL_PATH_STAGED :
 			found->where & WHERE_DIRECT ? JOURNAL_PATH_DIRECT :
 						      JOURNAL_PATH_SYNCED,
 	};

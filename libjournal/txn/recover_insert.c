@@ -99,8 +99,8 @@ void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover
 
 	if (j->lines[line].committed[slot / 64] >> (slot & 63) & 1)
 		return; /* a copy verifies, or it is known to be lost */
-	if (j->writer_pid)
-		return; /* committed, moved or retired while we looked, most likely */
+	/* beside a writer it may have been moved or retired while we looked: who looks again
+	 * finds that (beside.c, check.c) */
 	slot_set(entry, segment == NO_SEGMENT ? where_lost() : where_lost_in(segment), 0, why, 0);
 	if (segment != NO_SEGMENT)
 		segment_hold(&j->segments.all[segment], 1);

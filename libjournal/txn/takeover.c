@@ -305,6 +305,9 @@ static bool takeover_claim(struct journal *j, uint32_t number)
 static bool takeover_member(struct journal *j, uint32_t number)
 {
 	struct member *m = &j->members[number];
+	/* between taking its number and its lock the living look dead, too: they take another
+	 * number, and had nothing yet */
+	bool began = member_state_of(j, number) != MEMBER_STARTING;
 
 	if (!takeover_claim(j, number))
 		return false;
@@ -313,10 +316,10 @@ static bool takeover_member(struct journal *j, uint32_t number)
 		atomic_store(&m->state, member_word(m->state, MEMBER_ALIVE, 0));
 		return false;
 	}
-	count(j->counters, COUNT_TAKEOVERS, 1);
+	count(j->counters, COUNT_TAKEOVERS, began);
 	atomic_store(&m->identity, 0);
 	atomic_store(&m->state, member_word(m->state, MEMBER_FREE, 0));
-	return true;
+	return began;
 }
 
 static bool takeover_due(struct journal *j, uint64_t rest_ns)

@@ -37,6 +37,8 @@ five_messages() # five_messages DIR together|apart
 	fi
 }
 
+in_use() { "$JNL" info --json "$1" | jq -e '.now.members > 0' >/dev/null; }
+
 damaged_payloads() # damaged_payloads KIND together|apart
 {
 	local kind=$1 j=$scratch/j.$1.$2
@@ -53,6 +55,21 @@ damaged_payloads() # damaged_payloads KIND together|apart
 	done
 	expect 3 "$JNL" check --json "$j"
 	jq -e --arg id "${ids[1]}" '(.clean | not) and any(.findings[]; .damage and .id == $id)' "$out"
+
+	# the same while somebody has it open to write
+	mkfifo "$scratch/fifo.$kind.$2"
+	"$JNL" put "$j" --as lines <"$scratch/fifo.$kind.$2" >"$scratch/none" &
+	local writer=$! in
+	ends $writer
+	exec {in}>"$scratch/fifo.$kind.$2"
+	until_or_end $writer in_use "$j"
+	expect 3 "$JNL" check "$j"
+	grep -q "^damage: .*${ids[1]}" "$out" || wrong "beside a writer: $(cat "$out")"
+	[ "$(grep -c ^damage "$out")" = 1 ] || wrong "beside a writer, others, too: $(cat "$out")"
+	expect 0 "$JNL" ls "$j"
+	grep -q "${ids[1]}.*lost" "$out" || wrong "beside a writer: $(cat "$out")"
+	exec {in}>&-
+	wait $writer
 
 	expect 3 "$JNL" cat "$j" "${ids[1]}"
 	says "${ids[1]}: COMMITTED_BUT_LOST"

@@ -266,6 +266,7 @@ a_cut_tar_is_no_whole_one()
 		head -c $at "$scratch/whole.tar" >"$scratch/cut.tar"
 		expect 1 "$JNL" put "$j" --as tar "$scratch/cut.tar"
 		says 'message [1-5], byte [0-9]{1,4}:'
+		! grep -q memory "$err" || wrong "$(cat "$err")"
 	done
 	"$JNL" ls "$j" | awk '{ print $2 }' | sort -nu >"$scratch/sizes"
 	[ "$(echo $(cat "$scratch/sizes"))" = "0 1 512 600" ] || wrong "$(cat "$scratch/sizes")"
