@@ -325,7 +325,7 @@ static void everywhere(void (*once)(struct late *l, uint32_t place, bool back), 
 		once(&l, place, tries++ % 2);
 	print_message("# of %d times, late %d, there %d\n", (int)tries, (int)l.late,
 		      (int)l.there);
-	assert_true(l.late > tries / 2 && l.there > 2);
+	assert_true(l.late > tries / 2 && l.there > 0);
 	model_verify_reopened(&l.model, &l.bed);
 	model_free(&l.model);
 	bed_remove(&l.bed);
@@ -340,7 +340,7 @@ static void p14_a_late_commit_is_taken_over(void **state)
 static void p14_a_late_commit_is_taken_over_when_nvram_is_given_up(void **state)
 {
 	(void)state;
-	everywhere(taken_over_meanwhile, stride() * 8);
+	everywhere(taken_over_meanwhile, stride() * 3);
 }
 
 static void p14_a_late_commit_is_not_called_lost(void **state)
