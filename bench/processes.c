@@ -18,6 +18,7 @@
 #include "lib_rows.h"
 #include "lib_subject.h"
 #include "store/evidence.h"
+#include "store/marker_store.h"
 #include "util/math.h"
 
 #define PROCESSES_MAX 64u
@@ -26,6 +27,7 @@
 /* Commits of each before it is measured: pages are mapped into a process when it first
  * touches them, and of 64 that share two processors each runs for 12 ms of a slice. */
 #define WARM          20000u
+#define FLOOR_BYTES   (64u << 10) /* what a lane goes round in while all is retired */
 
 /* in memory that all of them share */
 struct slice {
@@ -104,6 +106,41 @@ static void work(struct subject *subject, uint32_t who)
 	if (error && !atomic_exchange(&slice->error, 1))
 		fprintf(stderr, "bench: process %u: %s\n", who, journal_error(j));
 	(void)journal_close(j);
+}
+
+/*
+ * What the same stores cost without a journal, in a part of NVRAM that is this process's:
+ * a record of 64 bytes and its header, a fence; a bit, a fence.  What 64 of these do less
+ * than 2 is what it costs to change from one process to the next.
+ */
+static void floor_op(const struct subject *subject, uint8_t *mine, uint64_t i)
+{
+	struct marker_store *floor = subject->env->floor;
+	uint64_t *line = (uint64_t *)(void *)(mine + FLOOR_BYTES + i / 512 * 64 % FLOOR_BYTES);
+
+	nv_copy(floor, mine + i * 128 % FLOOR_BYTES, subject->env->payload, 128);
+	(void)nv_fence(floor);
+	nv_and8(floor, line + i / 64 % 8, ~(1ull << i % 64));
+	(void)nv_fence(floor);
+}
+
+static void floor_work(struct subject *subject, uint32_t who)
+{
+	struct slice *slice = subject->shared;
+	uint8_t *mine = subject->env->floor->map + 2ull * FLOOR_BYTES * who;
+	uint64_t count, began;
+
+	for (count = 0; count < WARM; count++)
+		floor_op(subject, mine, count);
+	atomic_fetch_add(&slice->ready, 1);
+	while (!atomic_load(&slice->go))
+		usleep(100);
+	for (count = 0; !atomic_load_explicit(&slice->stop, memory_order_relaxed); count++) {
+		began = clock_ns();
+		floor_op(subject, mine, count);
+		slice->process[who].ns[count % KEPT] = clock_ns() - began;
+	}
+	slice->process[who].count = count;
 }
 
 /* ---- joining -------------------------------------------------------------------------- */
@@ -206,7 +243,13 @@ static int gather(struct slice *slice, uint32_t processes, uint64_t took,
 	return error;
 }
 
-static int run_slice(struct subject *subject, uint32_t processes, struct samples *samples)
+struct kind {
+	const char *method;
+	subject_body body;
+	uint32_t processes;
+};
+
+static int run_slice(struct subject *subject, const struct kind *kind, struct samples *samples)
 {
 	struct slice *slice = subject->shared;
 	pid_t pid[PROCESSES_MAX];
@@ -214,38 +257,42 @@ static int run_slice(struct subject *subject, uint32_t processes, struct samples
 	uint32_t i;
 
 	memset(slice, 0, sizeof(*slice));
-	for (i = 0; i < processes; i++)
-		pid[i] = subject_start(subject, work, i);
-	while (atomic_load(&slice->ready) < processes)
+	for (i = 0; i < kind->processes; i++)
+		pid[i] = subject_start(subject, kind->body, i);
+	while (atomic_load(&slice->ready) < kind->processes)
 		usleep(1000);
 	began = clock_ns();
 	atomic_store(&slice->go, true);
 	usleep(subject->env->options.quick ? 20000 : 400000);
 	atomic_store(&slice->stop, true);
 	began = clock_ns() - began;
-	for (i = 0; i < processes; i++)
+	for (i = 0; i < kind->processes; i++)
 		(void)waitpid(pid[i], NULL, 0);
-	return atomic_load(&slice->error) ? -EIO : gather(slice, processes, began, samples);
+	return atomic_load(&slice->error) ? -EIO :
+					    gather(slice, kind->processes, began, samples);
 }
 
-static int measure_many(struct subject *subject, struct json_object *rows, const char *method,
-			const uint32_t *processes, uint32_t kinds)
+#define KINDS_MAX 5u
+
+static int measure_many(struct subject *subject, struct json_object *rows,
+			const struct kind *kinds, uint32_t count)
 {
-	struct samples samples[4] = { 0 };
+	struct samples samples[KINDS_MAX] = { 0 };
 	uint32_t i, k;
 	int error = 0;
 
-	for (k = 0; k < kinds && !error; k++)
-		error = samples_init(&samples[k], (size_t)SLICES * processes[k] * KEPT, SLICES);
+	for (k = 0; k < count && !error; k++)
+		error = samples_init(&samples[k], (size_t)SLICES * kinds[k].processes * KEPT, SLICES);
 	for (i = 0; i < SLICES && !error; i++)
-		for (k = 0; k < kinds && !error; k++) {
-			error = run_slice(subject, processes[k], &samples[k]);
+		for (k = 0; k < count && !error; k++) {
+			error = run_slice(subject, &kinds[k], &samples[k]);
 			if (!error && subject->path == JOURNAL_PATH_SYNCED)
 				error = subject_retire_all(subject);
 		}
-	for (k = 0; k < kinds; k++) {
+	for (k = 0; k < count; k++) {
 		if (!error)
-			error = add_row(rows, subject, method, processes[k], &samples[k]);
+			error = add_row(rows, subject, kinds[k].method, kinds[k].processes,
+					&samples[k]);
 		samples_free(&samples[k]);
 	}
 	return error;
@@ -253,18 +300,33 @@ static int measure_many(struct subject *subject, struct json_object *rows, const
 
 static int measure(struct subject *subject, struct json_object *rows)
 {
-	static const uint32_t staged[] = { 1, 2, 64 }, synced[] = { 1, 32 };
+	static const struct kind staged[KINDS_MAX] = {
+		{ "jnl-staged-proc", work, 1 }, { "jnl-staged-proc", work, 2 },
+		{ "jnl-staged-proc", work, 64 },
+		{ "floor-proc", floor_work, 2 }, { "floor-proc", floor_work, 64 },
+	};
+	static const struct kind synced[] = {
+		{ "jnl-synced-proc", work, 1 }, { "jnl-synced-proc", work, 32 },
+	};
+	const struct marker_store *floor = subject->env->floor;
 	int error = measure_join(subject, rows);
 
 	if (error)
 		return error;
 	return subject->path == JOURNAL_PATH_SYNCED ?
-		       measure_many(subject, rows, "jnl-synced-proc", synced, 2) :
-		       measure_many(subject, rows, "jnl-staged-proc", staged, 3);
+		       measure_many(subject, rows, synced, 2) :
+		       measure_many(subject, rows, staged,
+				    floor && floor->bytes >= 2ull * FLOOR_BYTES * PROCESSES_MAX ?
+					    5 : 3);
 }
 
 static void measure_all(struct bench_env *env, struct json_object *rows)
 {
+	struct marker_store *floor;
+	struct message why;
+
+	if (env_floor(env, &floor, &why))
+		fprintf(stderr, "bench: processes: floor-proc: left out: %s\n", why.text);
 	subjects_measure(env, rows, "processes", sizeof(struct slice), measure);
 }
 
