@@ -282,7 +282,8 @@ static int measure_many(struct subject *subject, struct json_object *rows,
 	int error = 0;
 
 	for (k = 0; k < count && !error; k++)
-		error = samples_init(&samples[k], (size_t)SLICES * kinds[k].processes * KEPT, SLICES);
+		error = samples_init(&samples[k], (size_t)SLICES * kinds[k].processes * KEPT,
+				     SLICES);
 	for (i = 0; i < SLICES && !error; i++)
 		for (k = 0; k < count && !error; k++) {
 			error = run_slice(subject, &kinds[k], &samples[k]);

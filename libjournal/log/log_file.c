@@ -115,6 +115,8 @@ static void file_close(struct log_store *store)
 	JASSERT(!atomic_load(&log->own_now));
 	log_rings_close(log->rings); /* before what is registered with them */
 	log_buffers_free(&log->buffers);
+	if (log->device)
+		in_use_end(log->fd);
 	if (log->fd >= 0)
 		(void)close(log->fd);
 	free(log);

@@ -219,8 +219,12 @@ unsigned int mirror_readable(struct mirror *m)
 	unsigned int i, in_use = mirror_in_use(m);
 
 	for (i = 0; i < LEGS; i++)
-		if (in_use >> i & 1 && !mirror_met(m, i))
+		if (in_use >> i & 1 && !mirror_met(m, i)) {
 			mirror_meet(m, i);
+			/* without memory for it: what is open here is the leg from before */
+			if (!mirror_met(m, i))
+				in_use &= ~(1u << i);
+		}
 	return in_use & atomic_load(&m->there);
 }
 

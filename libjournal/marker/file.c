@@ -13,6 +13,7 @@
 #include "marker/medium.h"
 #include "store/evidence.h"
 #include "util/crc32c.h"
+#include "util/in_use.h"
 #include "util/math.h"
 
 #define CHUNK_BYTES (256u << 10)
@@ -200,6 +201,7 @@ static void file_close(struct marker_store *store)
 
 	if (store->map && f->map_is_own)
 		(void)munmap(store->map, store->bytes);
+	in_use_end(f->medium.fd);
 	medium_close(&f->medium);
 	free(f->chunk);
 	free(f);

@@ -17,6 +17,7 @@
 #include "marker/pmem_store.h"
 #include "store/evidence.h"
 #include "store/persist.h"
+#include "util/in_use.h"
 #include "util/math.h"
 
 #define ERASE_BYTES 4096u
@@ -31,6 +32,7 @@ static void pmem_close(struct marker_store *store)
 		(void)pmem->module->unmap(pmem->map, pmem->map_bytes);
 	if (pmem->dirty_made)
 		dirty_destroy(&pmem->dirty);
+	in_use_end(pmem->medium.fd);
 	medium_close(&pmem->medium);
 	free(pmem);
 }

@@ -11,6 +11,7 @@
 
 #include "marker/medium.h"
 #include "store/dirty.h"
+#include "util/in_use.h"
 #include "util/math.h"
 
 #define LINE_BYTES 64u
@@ -190,6 +191,7 @@ static void sim_close(struct marker_store *store)
 		(void)munmap(sim->image, store->bytes);
 	if (sim->dirty_made)
 		dirty_destroy(&sim->dirty);
+	in_use_end(sim->medium.fd);
 	medium_close(&sim->medium);
 	(void)pthread_mutex_destroy(&sim->lock);
 	free(sim);

@@ -132,7 +132,12 @@ static int health_checkpoint(struct journal *j)
 static int health_see(struct journal *j, uint64_t word)
 {
 	int error = view_ready(j, word);
+	uint32_t i;
 
+	/* and the rings, or the evacuation would take for lost what only we cannot map */
+	for (i = 0; !error && i < j->lane_count && j->geometry.ring_bytes; i++)
+		if (atomic_load(&j->lanes[i].s->turn) == health_turn(word))
+			error = view_lane(j, &j->lanes[i]);
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EACCES ||
 	       error == -EPERM ? error : 0;
 }

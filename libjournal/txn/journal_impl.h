@@ -173,6 +173,8 @@ struct extents {
 
 /* ---- lanes: lane.c ---- */
 
+#define LANE_HINTS 64u /* processors, of more several share one */
+
 struct journal_txn;
 struct moved_entry;
 
@@ -207,6 +209,7 @@ struct journal {
 	struct times_shard *times; /* times.h: times_mask + 1 of them */
 	uint32_t times_mask;
 	uint32_t lane_count;
+	_Atomic uint8_t lane_hint[LANE_HINTS]; /* of each processor: lane_lease() */
 	uint32_t stage_max_bytes;
 	uint64_t txn_bytes_max; /* JOURNAL_TXN_BYTES_MAX, or what an empty log holds */
 	bool stage_on;

@@ -41,6 +41,14 @@ static void lane_make(struct journal *j, struct lane *lane, uint32_t index)
 	atomic_store(&lane->shown, view_turn(j));
 }
 
+static void lane_hints_make(struct journal *j)
+{
+	uint32_t i, member = j->member ? j->member - 1 : 0;
+
+	for (i = 0; i < LANE_HINTS; i++)
+		atomic_init(&j->lane_hint[i], (uint8_t)((member * 8 + member / 8) % j->lane_count));
+}
+
 int lanes_make(struct journal *j)
 {
 	uint32_t i;
@@ -51,6 +59,7 @@ int lanes_make(struct journal *j)
 	memset(j->lanes, 0, j->lane_count * sizeof(*j->lanes));
 	for (i = 0; i < j->lane_count; i++)
 		lane_make(j, &j->lanes[i], i);
+	lane_hints_make(j);
 	return 0;
 }
 
@@ -254,13 +263,15 @@ void lanes_refresh(struct journal *j, uint32_t most, uint64_t least)
 	}
 }
 
-/* Threads on different processors begin at different lanes, and processes on one
- * processor do: one that is interrupted keeps its lane. */
-static uint32_t lane_first(const struct journal *j)
+/*
+ * Where to look first: each process at a lane of its own, and each of its processors at the
+ * one that it had last.  So threads that run beside each other part when they first meet,
+ * and a process of one thread stays with its lane wherever it runs: one that is
+ * interrupted keeps its lane, and what it has not retired yet keeps the room in it.
+ */
+static _Atomic uint8_t *lane_hint(struct journal *j)
 {
-	uint32_t member = j->member - 1;
-
-	return ((uint32_t)sched_getcpu() + member * 8 + member / 8) % j->lane_count;
+	return &j->lane_hint[(uint32_t)sched_getcpu() % LANE_HINTS];
 }
 
 /* None has room as it is. */
@@ -291,7 +302,8 @@ static struct lane *lane_make_room(struct journal *j, uint32_t first, uint64_t n
 
 struct lane *lane_lease(struct journal *j, uint64_t need)
 {
-	uint32_t first = lane_first(j);
+	_Atomic uint8_t *hint = lane_hint(j);
+	uint32_t first = atomic_load_explicit(hint, memory_order_relaxed);
 	bool looked = false;
 	struct lane *lane = lane_with_room(j, first, need, &looked);
 	uint64_t began;
@@ -304,8 +316,11 @@ struct lane *lane_lease(struct journal *j, uint64_t need)
 		background_look(j);
 		lane = lane_with_room(j, first, need, &looked);
 	}
-	if (lane)
+	if (lane) {
+		if (lane->index != first)
+			atomic_store_explicit(hint, (uint8_t)lane->index, memory_order_relaxed);
 		return lane;
+	}
 	began = clock_monotonic_ns();
 	for (i = 0; !lane && i < MOMENTS && background_moment(j); i++)
 		lane = lane_with_room(j, first, need, &looked);

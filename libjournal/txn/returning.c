@@ -23,12 +23,13 @@
 /* ---- its end ------------------------------------------------------------------------ */
 
 /* Whether journal.conf names the medium; when it does, and its file is gone, for ever. */
-static bool returning_is_named(struct journal *j, const struct view_shared *v)
+static int returning_is_named(struct journal *j, const struct view_shared *v, bool *named)
 {
-	struct message unused;
 	struct conf conf;
+	int error = conf_read(j->dir, &conf, journal_message(j));
 
-	return !conf_read(j->dir, &conf, &unused) && !strcmp(conf.marker, v->uri);
+	*named = !error && !strcmp(conf.marker, v->uri);
+	return error;
 }
 
 static int returning_sync(const char *dir)
@@ -67,7 +68,13 @@ static void returning_over(struct journal *j, uint64_t word, enum health_state s
 /* Somebody has taken the file away: he has renamed it, or given it up. */
 static int returning_decided(struct journal *j, uint64_t word, const struct view_shared *v)
 {
-	if (!returning_is_named(j, v)) {
+	bool named;
+	int error = returning_is_named(j, v, &named);
+
+	/* not known: nothing is said, and whoever looks next goes on */
+	if (error)
+		return error;
+	if (!named) {
 		returning_over(j, word, HEALTH_ABANDONED);
 		return 0;
 	}
@@ -82,11 +89,16 @@ int returning_cancel(struct journal *j, uint64_t word)
 {
 	const struct view_shared *v = shared_view(j, health_view(word));
 	char path[PATH_MAX];
+	int error;
 
 	if (health_word_now(j) != word)
 		return 0;
-	if (conf_give_up(j->dir, v->suffix))
+	error = conf_give_up(j->dir, v->suffix);
+	if (error == -ENOENT)
 		return returning_decided(j, word, v);
+	/* it is there: somebody who is late could still put it in force */
+	if (error)
+		return message_errno(journal_message(j), error, "%s: calling a return off", j->dir);
 	if (!return_path(v, v->suffix, path))
 		(void)unlink(path);
 	returning_over(j, word, HEALTH_ABANDONED);

@@ -7,7 +7,7 @@
 #include "txn/logs.h"
 #include "txn/segment.h"
 
-#define LOOK_AT 32u /* sealed segments with something live, after a crash */
+#define LOOK_AT HEADS /* sealed segments with something live, after a crash */
 
 /* Return: whether it is the digest of the sealed segment as it is used now. */
 static bool digest_read(struct journal *j, const struct segment *segment, uint32_t log,

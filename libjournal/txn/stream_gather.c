@@ -95,6 +95,8 @@ bool gather_wait(struct stream *s)
 		if (pthread_cond_timedwait(&g->all, &s->lock, &until))
 			break;
 	g->waits = false;
+	/* those who left it to us to write: we may find our own durable, and leave */
+	pthread_cond_broadcast(&s->done);
 	/* not if somebody wrote it meanwhile */
 	if (g->expected)
 		gather_over(g, g->here >= g->expected ||

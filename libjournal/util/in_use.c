@@ -20,3 +20,9 @@ int in_use_claim(int fd)
 
 	return error ? error : in_use_lock(fd, LOCK_SH);
 }
+
+void in_use_end(int fd)
+{
+	if (fd >= 0)
+		(void)flock(fd, LOCK_UN);
+}

@@ -13,4 +13,7 @@ int in_use_mark(int fd);
 /* nobody else has it open; from then on as in_use_mark().  Return: 0 or -EBUSY */
 int in_use_claim(int fd);
 
+/* Before it is closed: a child of fork() may have the same open file. */
+void in_use_end(int fd);
+
 #endif
