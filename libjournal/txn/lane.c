@@ -43,10 +43,13 @@ static void lane_make(struct journal *j, struct lane *lane, uint32_t index)
 
 static void lane_hints_make(struct journal *j)
 {
-	uint32_t i, member = j->member ? j->member - 1 : 0;
+	uint32_t i, member = j->member ? j->member - 1 : 0, first = member * 8 + member / 8;
+	/* the first of them have 8 lanes to themselves, while there are few */
+	bool few = member <= j->lane_count / 8;
 
 	for (i = 0; i < LANE_HINTS; i++)
-		atomic_init(&j->lane_hint[i], (uint8_t)((member * 8 + member / 8) % j->lane_count));
+		atomic_init(&j->lane_hint[i],
+			    (uint8_t)((first + (few ? i % 8 : 0)) % j->lane_count));
 }
 
 int lanes_make(struct journal *j)
