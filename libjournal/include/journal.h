@@ -245,7 +245,7 @@ int journal_destroy(const char *dir, const struct journal_destroy_options *optio
  * @require:          raise (never lower) the class stored at format
  * @stage_max_bytes:  payload above which a transaction is not staged;
  *                    default 16384
- * @recover_threads:  readers during recovery; default: the processors, at most 8
+ * @recover_threads:  readers during recovery, 1 to 8; default 8: they wait for the disk
  * @progress:         told about recovery
  */
 struct journal_open_options {

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "txn/checkpoint.h"
 #include "txn/clock.h"
@@ -15,11 +14,10 @@
 
 static uint32_t recover_threads(const struct journal_open_options *o)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (o->recover_threads)
-		return (uint32_t)min_u64(o->recover_threads, THREADS_MAX);
-	return (uint32_t)min_u64(cpus > 0 ? (uint64_t)cpus : 1, THREADS_MAX);
+	/* not one for each processor: they mostly wait, and a disk is at its fastest when
+	 * much is asked of it at a time */
+	return o->recover_threads ? (uint32_t)min_u64(o->recover_threads, THREADS_MAX) :
+				    THREADS_MAX;
 }
 
 /* A clean close left some word of where a line goes on; a writer erases them all. */
@@ -201,6 +199,7 @@ static void recovery_free(struct recovery *r)
 	free(r->order);
 	free(r->moves);
 	recover_moved_free(r);
+	recover_buffers_free(r);
 	pthread_mutex_destroy(&r->lock);
 }
 

@@ -50,9 +50,16 @@ struct segment_scan {
 	uint64_t acked; /* P10: the records of this use up to it were durable */
 };
 
+/* to read into, of no thread just now */
+struct recover_buffers {
+	struct recover_buffers *next;
+	uint8_t *memory;
+};
+
 struct recovery {
 	struct journal *j;
-	pthread_mutex_t lock;       /* index, counters */
+	pthread_mutex_t lock;       /* index, counters, buffers */
+	struct recover_buffers *buffers;
 	atomic_bool no_memory;      /* something could not be looked at */
 	uint64_t replay_seq;
 	uint64_t incarnation;
@@ -147,6 +154,7 @@ int recover_reseal(struct recovery *r, uint32_t segment, struct head *head);
 
 /* recover_sealed.c: live records of sealed segments */
 int recover_sealed(struct recovery *r, uint32_t segment);
+void recover_buffers_free(struct recovery *r);
 /* what the digest of @segment, read whole, names and nothing was found of */
 void recover_named(struct recovery *r, uint32_t segment);
 

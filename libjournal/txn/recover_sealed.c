@@ -18,6 +18,8 @@
 #define RUN_BYTES     LOG_BUFFER_BYTES
 #define RUN_GAP_BYTES 65536u /* read through: cheaper than one more request */
 #define RUNS          4u     /* in flight together */
+#define RUN_ROOM      (RUN_BYTES + 8192u)
+#define BUFFERS_BYTES ((RUNS + 1ul) * RUN_ROOM) /* the last one: for a second copy */
 
 struct wanted {
 	uint32_t offset, bytes;
@@ -259,14 +261,14 @@ static void sealed_read(struct sealed *s, uint8_t *buffers)
 	struct log_io io[RUNS];
 	struct run runs[RUNS];
 	uint32_t i, count, next = 0, log = segment_log(j, s->segment);
-	uint8_t *spare = buffers + (size_t)RUNS * (RUN_BYTES + 8192);
+	uint8_t *spare = buffers + (size_t)RUNS * RUN_ROOM;
 
 	while (next < s->count) {
 		for (count = 0; count < RUNS && next < s->count; count++) {
 			next = sealed_run(s, next, &runs[count]);
 			io[count] = (struct log_io){
 				.offset = segment_base(j, s->segment) + runs[count].from,
-				.buffer = buffers + (size_t)count * (RUN_BYTES + 8192),
+				.buffer = buffers + (size_t)count * RUN_ROOM,
 				.bytes = (uint32_t)(runs[count].to - runs[count].from),
 			};
 			atomic_fetch_add(&s->r->bytes_read, io[count].bytes);
@@ -278,18 +280,61 @@ static void sealed_read(struct sealed *s, uint8_t *buffers)
 	}
 }
 
+/* As many as there are threads, kept from one segment to the next: to have its pages
+ * cleared and mapped costs as much as to read a segment does. */
+static struct recover_buffers *sealed_buffers(struct recovery *r)
+{
+	struct recover_buffers *buffers;
+	void *memory;
+
+	pthread_mutex_lock(&r->lock);
+	buffers = r->buffers;
+	if (buffers)
+		r->buffers = buffers->next;
+	pthread_mutex_unlock(&r->lock);
+	if (buffers)
+		return buffers;
+	buffers = malloc(sizeof(*buffers));
+	if (!buffers || posix_memalign(&memory, 4096, BUFFERS_BYTES)) {
+		free(buffers);
+		return NULL;
+	}
+	buffers->memory = memory;
+	return buffers;
+}
+
+static void sealed_buffers_back(struct recovery *r, struct recover_buffers *buffers)
+{
+	pthread_mutex_lock(&r->lock);
+	buffers->next = r->buffers;
+	r->buffers = buffers;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void recover_buffers_free(struct recovery *r)
+{
+	struct recover_buffers *buffers, *next;
+
+	for (buffers = r->buffers; buffers; buffers = next) {
+		next = buffers->next;
+		free(buffers->memory);
+		free(buffers);
+	}
+}
+
 static int sealed_live(struct sealed *s, const struct summary_head *digest,
 		       const struct summary_entry *table)
 {
-	void *buffers = NULL;
+	struct recover_buffers *buffers;
 
 	sealed_want_all(s, digest, table);
 	if (!s->count)
 		return 0;
-	if (posix_memalign(&buffers, 4096, (RUNS + 1ul) * (RUN_BYTES + 8192)))
+	buffers = sealed_buffers(s->r);
+	if (!buffers)
 		return -ENOMEM;
-	sealed_read(s, buffers);
-	free(buffers);
+	sealed_read(s, buffers->memory);
+	sealed_buffers_back(s->r, buffers);
 	return 0;
 }
 
