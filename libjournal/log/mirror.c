@@ -35,7 +35,7 @@ struct part {
 	struct log_io io[AT_ONCE];
 	unsigned int count;
 	bool write, durable;
-	int error;
+	int error; /* if there is one already, nothing is done */
 };
 
 static void part_fill(const struct mirror *m, struct part *part, const struct log_io *io,
@@ -57,6 +57,8 @@ static void part_run(void *context)
 {
 	struct part *part = context;
 
+	if (part->error)
+		return;
 	if (!part->count)
 		part->error = log_store_flush(part->leg);
 	else if (part->write)
@@ -153,8 +155,8 @@ static int by_word(struct mirror *m, uint64_t word, struct log_io *io, unsigned 
 	unsigned int i;
 
 	for (i = 0; i < LEGS; i++) {
-		if (word_written(word) >> i & 1 && !mirror_met(m, i))
-			mirror_meet(m, i);
+		/* what reaches the one from before is on no leg: it does not count as done */
+		part[i].error = word_written(word) >> i & 1 ? mirror_meet(m, i) : 0;
 		part[i].leg = mirror_store(m, i);
 		part[i].write = true;
 		part[i].durable = durable;
@@ -219,12 +221,8 @@ unsigned int mirror_readable(struct mirror *m)
 	unsigned int i, in_use = mirror_in_use(m);
 
 	for (i = 0; i < LEGS; i++)
-		if (in_use >> i & 1 && !mirror_met(m, i)) {
-			mirror_meet(m, i);
-			/* without memory for it: what is open here is the leg from before */
-			if (!mirror_met(m, i))
-				in_use &= ~(1u << i);
-		}
+		if (in_use >> i & 1 && mirror_meet(m, i))
+			in_use &= ~(1u << i);
 	return in_use & atomic_load(&m->there);
 }
 
@@ -252,6 +250,7 @@ int mirror_leg_read(struct mirror *m, unsigned int leg, struct log_io *io, unsig
 	for (done = 0; done < count; done += n) {
 		n = (unsigned int)min_u64(count - done, AT_ONCE);
 		part_fill(m, &part, io + done, n);
+		part.error = 0;
 		part_run(&part);
 		for (i = 0; i < n; i++)
 			io[done + i].result = part.io[i].result;

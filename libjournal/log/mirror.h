@@ -134,8 +134,12 @@ int mirror_without(struct mirror *m, unsigned int leg, int error, const char *wh
 
 /* ---- mirror_meet.c ---- */
 
-/* @leg, which others have opened anew; one that cannot be had here is a store that fails */
-void mirror_meet(struct mirror *m, unsigned int leg);
+/**
+ * mirror_meet() - what is open here as @leg is what it is for all
+ * If others have opened it anew, so it is here; one that cannot be had is a store that fails.
+ * Return: 0; or -ENOMEM: what is open is the one from before, not to be read nor written
+ */
+int mirror_meet(struct mirror *m, unsigned int leg);
 /* @store, NULL: the one that there is, is what @leg is for all, the next time that they
  * look.  @path: of it.  Return: 0 or -ENOMEM, then @store is the caller's */
 int mirror_show(struct mirror *m, unsigned int leg, struct log_store *store, const char *path);

@@ -74,8 +74,8 @@ static void copies_look(const struct log_store *store, unsigned int leg, struct 
 	struct mirror *m = const_mirror_of(store);
 	uint64_t word = mirror_word(m);
 
-	if (word_written(word) >> leg & 1 && !mirror_met(m, leg))
-		mirror_meet(m, leg);
+	if (word_written(word) >> leg & 1)
+		(void)mirror_meet(m, leg);
 	*copy = (struct log_copy){
 		.store = mirror_has(m, leg) ? mirror_store(m, leg) : NULL,
 		.path = mirror_path(m, leg),

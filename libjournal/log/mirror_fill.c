@@ -385,15 +385,19 @@ static int renew_out(struct renew *r)
 {
 	unsigned int tries;
 	void *buffer;
-	int error = -EAGAIN;
+	int error;
 
 	r->from = mirror_in_use(r->m) == 2;
 	r->to = !r->from;
+	error = mirror_meet(r->m, r->from);
+	if (error)
+		return message_errno(r->message, error, "%s", mirror_path(r->m, r->from));
 	if (posix_memalign(&buffer, 4096, 2ul * RENEW_AT_ONCE * RENEW_BYTES))
 		return message_errno(r->message, -ENOMEM, "%s", mirror_path(r->m, r->to));
 	r->buffer = buffer;
 	/* of a copier who was killed, and whom nobody has taken over */
 	mirror_died(&r->m->store, true);
+	error = -EAGAIN;
 	for (tries = 0; tries < RENEW_TRIES && error == -EAGAIN; tries++)
 		error = renew_once(r);
 	free(buffer);

@@ -93,7 +93,10 @@ uint64_t mirror_left_ns(const struct mirror *m)
 static int mark(struct mirror *m, unsigned int leg, uint32_t gen)
 {
 	struct leg_meta meta = m->meta;
+	int error = mirror_meet(m, !leg);
 
+	if (error)
+		return error;
 	meta.events = atomic_load(&m->legs->events) + gen;
 	meta.left_ns = left_at(m, gen) * 1000000000u;
 	meta.good = LEGS_ALL & ~(1u << leg);

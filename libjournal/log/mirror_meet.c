@@ -60,7 +60,7 @@ static int open_it(struct mirror *m, unsigned int leg, struct log_share *share,
 	return error;
 }
 
-static void meet_now(struct mirror *m, unsigned int leg, uint32_t fills)
+static int meet_now(struct mirror *m, unsigned int leg, uint32_t fills)
 {
 	struct log_share *share = &m->share[mirror_share_of(leg, fills)];
 	struct message why = { "" };
@@ -69,10 +69,10 @@ static void meet_now(struct mirror *m, unsigned int leg, uint32_t fills)
 
 	if (error && log_store_gone(error, why.text, log_store_bytes(&m->store) + LEG_HEAD_BYTES,
 				    m->store.block_bytes, m->store.read_only, &store))
-		return; /* the next time */
+		return -ENOMEM; /* the next time */
 	if (take(m, leg, store, share->path)) {
 		log_store_close(store);
-		return;
+		return -ENOMEM;
 	}
 	if (error)
 		atomic_fetch_and(&m->there, ~(1u << leg));
@@ -80,17 +80,22 @@ static void meet_now(struct mirror *m, unsigned int leg, uint32_t fills)
 		atomic_fetch_or(&m->there, 1u << leg);
 	/* release: with the store */
 	atomic_store_explicit(&m->met[leg], fills, memory_order_release);
+	return 0;
 }
 
-void mirror_meet(struct mirror *m, unsigned int leg)
+int mirror_meet(struct mirror *m, unsigned int leg)
 {
 	uint32_t fills;
+	int error = 0;
 
+	if (mirror_met(m, leg))
+		return 0;
 	pthread_mutex_lock(&m->meet);
 	fills = atomic_load_explicit(&m->legs->fills[leg], memory_order_acquire);
 	if (atomic_load(&m->met[leg]) != fills)
-		meet_now(m, leg, fills);
+		error = meet_now(m, leg, fills);
 	pthread_mutex_unlock(&m->meet);
+	return error;
 }
 
 int mirror_show(struct mirror *m, unsigned int leg, struct log_store *store, const char *path)
