@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Makes a golden image: make_golden SCHEME DIRECTORY NAME.
+ * Makes a golden image: make_golden SCHEME DIRECTORY NAME [MIRROR].
+ * With MIRROR, a directory below it, its log is mirrored there, and that leg fails in the
+ * second session.
  * tests/layout/golden/make.sh runs it for each scheme and packs the result.
  *
  * One of each kind of transaction is written, some are retired, some given up;
  * the first session closes, the second ends without closing.  What differs from
  * run to run is only what must: uuid, nonce, times.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "journal.h"
 #include "golden.h"
+#include "log/mirror.h"
 #include "txn/clean_lines.h"
 #include "txn/head.h"
 #include "txn/line.h"
@@ -138,17 +143,36 @@ static void move(struct maker *m)
 	head_return(head);
 }
 
-static void format(const char *scheme, const char *dir)
+static void leave(struct maker *m)
+{
+	struct journal_leg legs[JOURNAL_LEGS];
+
+	log_store_fail(mirror_of(m->journal->logs[0])->leg[1], -EIO);
+	put(m, JOURNAL_PATH_SYNCED, 300, false);
+	if (journal_legs(m->journal, 0, legs) || legs[0].state != JOURNAL_LEG_GOOD ||
+	    legs[1].state != JOURNAL_LEG_OUT)
+		fail(m, "leave");
+}
+
+static void format(const char *scheme, const char *dir, const char *mirror)
 {
 	struct journal_format_options options = {
 		.marker_bytes = 1 << 20,
 		.log_bytes = 24 << 20,
 		.require = JOURNAL_CLASS_PROCESS,
 	};
-	char uri[256], message[512];
+	char uri[256], second[256], message[512];
+	const char *mirrors[] = { second };
 
 	snprintf(uri, sizeof(uri), "%s:%s/markers", scheme, dir);
 	options.marker = uri;
+	if (mirror) {
+		snprintf(second, sizeof(second), "%s/%s", dir, mirror);
+		if (mkdir(dir, 0700) || mkdir(second, 0700))
+			exit(1);
+		options.mirrors = mirrors;
+		options.mirror_count = 1;
+	}
 	if (!journal_format(dir, &options, message, sizeof(message)))
 		return;
 	fprintf(stderr, "make_golden: %s\n", message);
@@ -160,11 +184,11 @@ int main(int argc, char **argv)
 	struct maker m = { .buffer = malloc(GOLDEN_PAYLOAD_MAX) };
 	char dir[200], path[256];
 
-	if (argc != 4 || !m.buffer)
+	if (argc < 4 || argc > 5 || !m.buffer)
 		return 2;
 	/* absolute: then what lies below it is named relative to it */
 	snprintf(dir, sizeof(dir), "%s/%s", argv[2], argv[3]);
-	format(argv[1], dir);
+	format(argv[1], dir, argv[4]);
 	snprintf(path, sizeof(path), "%s.txt", dir);
 	m.list = fopen(path, "w");
 	if (!m.list || journal_open(dir, NULL, &m.journal))
@@ -174,6 +198,8 @@ int main(int argc, char **argv)
 		fail(&m, "close");
 	if (journal_open(dir, NULL, &m.journal))
 		fail(&m, "open again");
+	if (argv[4])
+		leave(&m);
 	session(&m, strcmp(argv[1], "file"), GOLDEN_PAYLOAD_MAX);
 	move(&m);
 	put(&m, JOURNAL_PATH_SYNCED, 300, false);

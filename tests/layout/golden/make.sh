@@ -3,9 +3,10 @@
 # usage: tests/layout/golden/make.sh DIRECTORY
 #
 # Makes golden images of the format that this library writes, in DIRECTORY:
-# vN-SCHEME.tar.gz and vN-SCHEME.txt, for file: and for sim:, whose bytes are those
-# of pmem:, and "moved" for one that was moved from sim: to file: (P14).  The library must be built.  When the version changes, the images of
-# older versions stay.
+# vN-KIND.tar.gz and vN-KIND.txt, for file: and for sim:, whose bytes are those
+# of pmem:, "moved" for one that was moved from sim: to file: (P14), and "mirrored" for one
+# whose log has a second leg, out of date since the second session.  The library must be
+# built.  When the version changes, the images of older versions stay.
 set -eu
 out=$(realpath "$1")
 cd "$(dirname "$0")/../../.."
@@ -20,10 +21,14 @@ trap 'rm -rf "$work"' EXIT
 	-Itests/layout tests/layout/make_golden.c -o "$work/make_golden" \
 	"$build/obj/libinternal.a" $(pkg-config --libs liburing 2>/dev/null) -lisal -pthread -ldl -lm
 cd "$work"
-for scheme in file sim moved; do
-	name=v$version-$scheme
-	./make_golden "${scheme/moved/sim}" "$PWD" "$name"
-	[ "$scheme" != moved ] || LD_LIBRARY_PATH=$build "$build/jnl" set-marker "$name" \
+for kind in file sim moved mirrored; do
+	name=v$version-$kind
+	case $kind in
+	moved) ./make_golden sim "$PWD" "$name" ;;
+	mirrored) ./make_golden file "$PWD" "$name" second ;;
+	*) ./make_golden "$kind" "$PWD" "$name" ;;
+	esac
+	[ "$kind" != moved ] || LD_LIBRARY_PATH=$build "$build/jnl" set-marker "$name" \
 		"file:$PWD/$name/moved"
 	mv "$name" full
 	cp -r --sparse=always full "$name"
