@@ -36,13 +36,14 @@ int checkpoint_file_decode(const struct checkpoint_file *file, bool read_only,
 	return 0;
 }
 
-void checkpoint_head_encode(struct checkpoint_head *head, uint64_t generation,
-			    uint64_t bytes, uint32_t payload_crc)
+void checkpoint_head_encode(struct checkpoint_head *head, uint64_t capacity,
+			    uint64_t generation, uint64_t bytes, uint32_t payload_crc)
 {
 	memset(head, 0, sizeof(*head));
 	head->magic = put_le64(CHECKPOINT_HEAD_MAGIC);
 	head->generation = put_le64(generation);
 	head->bytes = put_le64(bytes);
+	head->capacity = put_le64(capacity);
 	head->payload_crc = put_le32(payload_crc);
 	head->crc = put_le32(crc32c(SEED, head, offsetof(struct checkpoint_head, crc)));
 }
@@ -62,9 +63,19 @@ enum checkpoint_state checkpoint_head_decode(const struct checkpoint_head *head,
 	*bytes = get_le64(head->bytes);
 	*payload_crc = get_le32(head->payload_crc);
 	if (!*generation || *generation > CHECKPOINT_GENERATION_MAX || !*bytes ||
-	    *bytes > capacity)
+	    *bytes > capacity || (head->capacity && get_le64(head->capacity) != capacity))
 		return CHECKPOINT_BAD;
 	return CHECKPOINT_WHOLE;
+}
+
+bool checkpoint_head_vouches(const struct checkpoint_head *head, uint64_t capacity)
+{
+	uint64_t generation, bytes;
+	uint32_t crc;
+
+	return get_le64(head->capacity) == capacity &&
+	       checkpoint_head_decode(head, capacity, &generation, &bytes, &crc) ==
+		       CHECKPOINT_WHOLE;
 }
 
 int checkpoint_file_bytes(uint64_t capacity, uint64_t *bytes)
@@ -76,4 +87,15 @@ int checkpoint_file_bytes(uint64_t capacity, uint64_t *bytes)
 	    add_overflows(slots, CHECKPOINT_BLOCK_BYTES, bytes) || *bytes > INT64_MAX)
 		return -EOVERFLOW;
 	return 0;
+}
+
+uint64_t checkpoint_file_capacity(uint64_t bytes)
+{
+	uint64_t slot = (bytes - CHECKPOINT_BLOCK_BYTES) / CHECKPOINT_SLOTS;
+
+	if (bytes < CHECKPOINT_BLOCK_BYTES || bytes > INT64_MAX || slot <= CHECKPOINT_HEAD_BYTES ||
+	    slot % CHECKPOINT_BLOCK_BYTES ||
+	    CHECKPOINT_BLOCK_BYTES + slot * CHECKPOINT_SLOTS != bytes)
+		return 0;
+	return slot - CHECKPOINT_HEAD_BYTES;
 }

@@ -28,6 +28,13 @@
  *
  * So damage is certain iff the whole head of the highest generation has a
  * payload that fails: nobody writes to that slot.
+ *
+ * All that the head of the file says is its capacity, and the heads of checkpoints say
+ * it again: while the first is damaged, one whole head at its place stands in for it,
+ * if the file is as long as its capacity makes it.  A head that a larger or smaller file
+ * left in this one is not believed: it says another length.
+ * So a feature that goes into @incompat must show in the heads of checkpoints, too: by
+ * another magic.
  */
 #ifndef FORMAT_CHECKPOINT_H
 #define FORMAT_CHECKPOINT_H
@@ -77,6 +84,7 @@ struct checkpoint_file {
  * @generation:  1 for the first checkpoint, one more for each that is begun; at
  *               most CHECKPOINT_GENERATION_MAX
  * @bytes:       length of the payload, 1 to the capacity
+ * @capacity:    that of the file; 0 in those that were written before it was here
  * @reserved:    0
  * @payload_crc: CRC-32C, seed ~0, of the payload
  * @crc:         CRC-32C, seed ~0, of all before it
@@ -85,7 +93,8 @@ struct checkpoint_head {
 	__le64 magic;
 	__le64 generation;
 	__le64 bytes;
-	__le64 reserved[4];
+	__le64 capacity;
+	__le64 reserved[3];
 	__le32 payload_crc;
 	__le32 crc;
 };
@@ -105,7 +114,8 @@ _Static_assert(sizeof(struct checkpoint_head) == 64, "checkpoint_head");
 _Static_assert(offsetof(struct checkpoint_head, magic) == 0, "magic");
 _Static_assert(offsetof(struct checkpoint_head, generation) == 8, "generation");
 _Static_assert(offsetof(struct checkpoint_head, bytes) == 16, "bytes");
-_Static_assert(offsetof(struct checkpoint_head, reserved) == 24, "reserved");
+_Static_assert(offsetof(struct checkpoint_head, capacity) == 24, "capacity");
+_Static_assert(offsetof(struct checkpoint_head, reserved) == 32, "reserved");
 _Static_assert(offsetof(struct checkpoint_head, payload_crc) == 56, "payload_crc");
 _Static_assert(offsetof(struct checkpoint_head, crc) == 60, "crc");
 
@@ -136,16 +146,22 @@ void checkpoint_file_encode(struct checkpoint_file *file, uint64_t capacity);
 int checkpoint_file_decode(const struct checkpoint_file *file, bool read_only,
 			   uint64_t *capacity);
 
-void checkpoint_head_encode(struct checkpoint_head *head, uint64_t generation,
-			    uint64_t bytes, uint32_t payload_crc);
+void checkpoint_head_encode(struct checkpoint_head *head, uint64_t capacity,
+			    uint64_t generation, uint64_t bytes, uint32_t payload_crc);
 
 /* @generation, @bytes, @payload_crc are set when the head is whole */
 enum checkpoint_state checkpoint_head_decode(const struct checkpoint_head *head,
 					     uint64_t capacity, uint64_t *generation,
 					     uint64_t *bytes, uint32_t *payload_crc);
 
+/* whether it is whole, and says itself that the capacity is @capacity */
+bool checkpoint_head_vouches(const struct checkpoint_head *head, uint64_t capacity);
+
 /* Return: 0, or -EOVERFLOW for a capacity no file can hold. */
 int checkpoint_file_bytes(uint64_t capacity, uint64_t *bytes);
+
+/* Return: the capacity that makes a file exactly @bytes long, or 0: there is none. */
+uint64_t checkpoint_file_capacity(uint64_t bytes);
 
 static inline uint64_t checkpoint_slot_offset(unsigned int slot, uint64_t capacity)
 {

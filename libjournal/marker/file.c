@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "format/checkpoint.h"
+#include "marker/file_head.h"
 #include "marker/file_slots.h"
 #include "marker/medium.h"
 #include "store/evidence.h"
@@ -139,7 +140,7 @@ static int write_slot(struct marker_file *f, unsigned int slot, bool stale, uint
 	error = write_payload(f, bytes, offset + CHECKPOINT_HEAD_BYTES, &crc);
 	if (error)
 		return error;
-	checkpoint_head_encode(&head, generation, bytes, crc);
+	checkpoint_head_encode(&head, f->store.bytes, generation, bytes, crc);
 	error = write_heads(f, &head, offset);
 	if (!error)
 		file_slot_durable(f->share, slot, generation);
@@ -293,6 +294,15 @@ static bool none_yet(const struct slot slots[CHECKPOINT_SLOTS])
 	return true;
 }
 
+/* What damaged the head of the file may have gone on to heads of the newest. */
+static bool all_whole(const struct slot slots[CHECKPOINT_SLOTS])
+{
+	for (unsigned int i = 0; i < CHECKPOINT_SLOTS; i++)
+		if (slots[i].head != CHECKPOINT_WHOLE)
+			return false;
+	return true;
+}
+
 static int load_newest(struct marker_file *f, struct message *message)
 {
 	struct slot slots[CHECKPOINT_SLOTS];
@@ -306,7 +316,7 @@ static int load_newest(struct marker_file *f, struct message *message)
 		       f->store.bytes - slots[slot].bytes);
 		file_slots_loaded(f->share, slot, slots[slot].generation);
 		/* see format/checkpoint.h: nobody overwrites the newest */
-		f->store.fell_back = tried;
+		f->store.fell_back = tried || (f->store.head_damaged && !all_whole(slots));
 		return 0;
 	}
 	if (none_yet(slots))
@@ -334,7 +344,6 @@ static int map_memory(struct marker_file *f, uint64_t bytes, struct message *mes
 /* A new file: its head last, so that a half-made one is not taken for a file. */
 static int file_create(struct marker_file *f, uint64_t capacity, struct message *message)
 {
-	struct checkpoint_file head;
 	uint64_t bytes;
 	int error;
 
@@ -356,53 +365,48 @@ static int file_create(struct marker_file *f, uint64_t capacity, struct message 
 	/* orders the empty slots before the head that makes them count */
 	if (!error && fdatasync(f->medium.fd))
 		error = -errno;
-	checkpoint_file_encode(&head, capacity);
-	memcpy(f->chunk, &head, sizeof(head));
 	if (!error)
-		error = medium_write(f->medium.fd, f->chunk, CHECKPOINT_BLOCK_BYTES, 0);
+		error = file_head_write(&f->medium, capacity);
 	if (error)
 		return message_errno(message, error, "%s: cannot be written", f->medium.path);
 	return medium_sync(&f->medium, message);
 }
 
-static int read_file_head(struct marker_file *f, uint64_t *capacity, struct message *message)
+/* Only the head of the file is blank: checkpoints are content. */
+static int file_is_free(const struct marker_file *f, unsigned int flags,
+			struct message *message)
 {
-	struct checkpoint_file head;
-	uint64_t bytes;
-	int error;
+	if (flags & MARKER_FORCE || !file_head_find(&f->medium))
+		return 0;
+	return message_set(message, -EEXIST, "%s: there is content already", f->medium.path);
+}
 
-	if (f->medium.bytes < CHECKPOINT_BLOCK_BYTES)
-		return message_set(message, f->medium.bytes ? -EUCLEAN : -ENOENT,
-				   "%s: truncated, or never formatted", f->medium.path);
-	error = medium_read(f->medium.fd, &head, sizeof(head), 0);
+static int mend(const struct marker_file *f, uint64_t capacity, struct message *message)
+{
+	int error = file_head_write(&f->medium, capacity);
+
 	if (error)
-		return message_errno(message, error, "%s: cannot be read", f->medium.path);
-	error = checkpoint_file_decode(&head, f->store.read_only, capacity);
-	if (error == -EPROTO)
-		return message_set(message, error, "%s: format version %u, this library has %u",
-				   f->medium.path, get_le32(head.version), CHECKPOINT_VERSION);
-	if (error)
-		return message_set(message, error, "%s: no marker file, or its head is damaged",
-				   f->medium.path);
-	(void)checkpoint_file_bytes(*capacity, &bytes);
-	if (f->medium.bytes < bytes)
-		return message_set(message, -EUCLEAN,
-				   "%s: truncated: %" PRIu64 " bytes of %" PRIu64,
-				   f->medium.path, f->medium.bytes, bytes);
+		return message_errno(message, error, "%s: its head is damaged, and cannot be "
+				     "written anew", f->medium.path);
 	return 0;
 }
 
 static int file_load(struct marker_file *f, struct message *message)
 {
 	uint64_t capacity = 0;
-	int error = read_file_head(f, &capacity, message);
+	int error = file_head_read(&f->medium, f->store.read_only, &capacity,
+				   &f->store.head_damaged, message);
 
 	if (!error)
 		error = map_memory(f, capacity, message);
 	if (!error)
 		error = load_newest(f, message);
+	if (!error && f->store.head_damaged && !f->store.read_only)
+		error = mend(f, capacity, message);
 	/* The process that wrote it may be dead, and its heads only in the cache:
-	 * durable before anything is decided by them (P7). */
+	 * durable before anything is decided by them (P7).  And the file's own, if it was
+	 * mended, before the next checkpoint: of that a crash may leave heads torn, each of
+	 * which may be the only one that stands in for it. */
 	if (!error && !f->store.read_only && fdatasync(f->medium.fd))
 		error = message_errno(message, -errno, "%s: cannot be made durable",
 				      f->medium.path);
@@ -459,7 +463,11 @@ int marker_file_open(const char *path, unsigned int flags, uint64_t bytes,
 		file_close(&f->store);
 		return error;
 	}
-	error = flags & MARKER_CREATE ? file_create(f, bytes, message) : file_load(f, message);
+	if (flags & MARKER_CREATE)
+		error = file_is_free(f, flags, message);
+	if (!error)
+		error = flags & MARKER_CREATE ? file_create(f, bytes, message) :
+						file_load(f, message);
 	if (!error)
 		error = find_class(f, message);
 	if (error) {

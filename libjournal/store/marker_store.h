@@ -135,8 +135,10 @@ struct marker_store {
 	bool byte_persistent;
 	bool read_only;
 	/* file: only: the newest checkpoint is damaged for certain (no crash leaves
-	 * that), and the map shows the one before it */
+	 * that), or may be, and the map shows the one before it */
 	bool fell_back;
+	/* file: only: the head of the file was damaged, those of checkpoints stood in */
+	bool head_damaged;
 	enum journal_class class; /* by evidence */
 	char evidence[256];
 	_Atomic int failed;    /* 0, or the first negative errno, for ever */

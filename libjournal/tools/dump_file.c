@@ -29,8 +29,8 @@ static void dump_head(unsigned int slot, unsigned int copy, const struct checkpo
 	case CHECKPOINT_WHOLE:
 		break;
 	}
-	printf("generation %" PRIu64 ", %" PRIu64 " bytes, checksum %08" PRIx32 "\n", generation,
-	       bytes, crc);
+	printf("generation %" PRIu64 ", %" PRIu64 " bytes, checksum %08" PRIx32 ", capacity %"
+	       PRIu64 "\n", generation, bytes, crc, get_le64(head->capacity));
 	if (generation > found->generation)
 		*found = (struct dump_slot){ generation, bytes };
 }
@@ -76,6 +76,26 @@ static int dump_checkpoints(const struct dump_source *source, uint64_t capacity)
 	return dump_marker(&inner);
 }
 
+/* A head of a checkpoint stands in for that of the file. */
+static int dump_headless(const struct dump_source *source)
+{
+	uint64_t capacity = checkpoint_file_capacity(source->bytes);
+	struct checkpoint_head head;
+
+	printf("  head of the file: does not verify\n");
+	for (unsigned int i = 0; capacity && i < 2 * CHECKPOINT_SLOTS; i++) {
+		uint64_t at = checkpoint_slot_offset(i / 2, capacity) +
+			      i % 2 * CHECKPOINT_BLOCK_BYTES;
+
+		if (dump_read(source, at, &head, sizeof(head)) ||
+		    !checkpoint_head_vouches(&head, capacity))
+			continue;
+		printf("  by the head of a checkpoint: capacity %" PRIu64 "\n", capacity);
+		return dump_checkpoints(source, capacity);
+	}
+	return 0;
+}
+
 int dump_file(const struct dump_source *source)
 {
 	struct checkpoint_file file;
@@ -85,11 +105,12 @@ int dump_file(const struct dump_source *source)
 	if (err)
 		return err;
 	err = checkpoint_file_decode(&file, true, &capacity);
-	if (err) {
-		printf("  head of the file: %s\n",
-		       err == -EPROTO ? "other version or feature" : "does not verify");
+	if (err == -EPROTO) {
+		printf("  head of the file: other version or feature\n");
 		return 0;
 	}
+	if (err)
+		return dump_headless(source);
 	printf("  head of the file: version %" PRIu32 ", capacity %" PRIu64 "\n",
 	       get_le32(file.version), capacity);
 	return dump_checkpoints(source, capacity);

@@ -105,7 +105,13 @@ static int media_open_marker(struct journal *j, struct message *message)
 		return media_marker_gone(error, message);
 	j->marker = store;
 	j->bits_durable = j->marker->byte_persistent;
-	if (j->marker->fell_back)
+	if (j->marker->head_damaged)
+		found_damage(j, 0, "%s: the head of the file is damaged: those of its checkpoints "
+			     "stand in, and who writes mends it", j->conf.marker);
+	if (j->marker->fell_back && j->marker->head_damaged)
+		found_damage(j, 0, "%s: of a checkpoint no head is whole: if it was the newest, "
+			     "the one before it is in use", j->conf.marker);
+	else if (j->marker->fell_back)
 		found_damage(j, 0, "%s: the newest checkpoint is damaged, the one before it "
 			     "is in use", j->conf.marker);
 	error = media_marker_super(j, message);

@@ -27,7 +27,7 @@ static void head(struct fuzz_input *in, unsigned int how)
 	uint64_t generation = 0, bytes = 0;
 	uint32_t crc = 0;
 
-	checkpoint_head_encode(&head, 7, 4096, 9);
+	checkpoint_head_encode(&head, 1 << 20, 7, 4096, 9);
 	fuzz_patches(in, &head, sizeof(head), 8);
 	if (how & 2)
 		head.crc = put_le32(crc32c(~0u, &head, offsetof(struct checkpoint_head, crc)));
@@ -35,6 +35,8 @@ static void head(struct fuzz_input *in, unsigned int how)
 	    CHECKPOINT_WHOLE)
 		FUZZ_CHECK(generation && generation <= CHECKPOINT_GENERATION_MAX && bytes &&
 			   bytes <= 1 << 20);
+	else
+		FUZZ_CHECK(!checkpoint_head_vouches(&head, 1 << 20));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)

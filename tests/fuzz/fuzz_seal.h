@@ -31,7 +31,7 @@ struct medium {
 	uint32_t hot_count;
 	uint8_t *payload; /* markers: of the checkpoint in force, else map */
 	struct checkpoint_head *head; /* of it, or NULL */
-	uint64_t generation, payload_bytes;
+	uint64_t capacity, generation, payload_bytes;
 	union {
 		struct log_super log;
 		struct marker_super marker;
@@ -85,6 +85,7 @@ static inline void medium_find_checkpoint(struct medium *m)
 		    generation < best)
 			continue;
 		best = m->generation = generation;
+		m->capacity = capacity;
 		m->payload_bytes = bytes;
 		m->head = head;
 		m->payload = m->map + at + CHECKPOINT_HEAD_BYTES;
@@ -185,7 +186,7 @@ static inline void seal_checkpoint(struct medium *marker)
 
 	undo_note((uint8_t *)head);
 	undo_note(second);
-	checkpoint_head_encode(head, marker->generation, marker->payload_bytes,
+	checkpoint_head_encode(head, marker->capacity, marker->generation, marker->payload_bytes,
 			       crc32c(~0u, marker->payload, marker->payload_bytes));
 	memcpy(second, head, sizeof(*head));
 }

@@ -155,6 +155,33 @@ check_changes_nothing()
 	same "$scratch/before" "$scratch/after"
 }
 
+# the first bytes of the marker file, and more and more of what is behind them
+a_damaged_head_of_the_marker_file() # a_damaged_head_of_the_marker_file BYTES
+{
+	local j=$scratch/head.$1 live=$scratch/live.$1
+	journal "$j"
+	seq 200 | "$JNL" put "$j" --as lines >"$scratch/ids"
+	sed -n '1~5p' "$scratch/ids" | "$JNL" retire "$j" - >"$scratch/gone"
+	[ "$(wc -l <"$scratch/gone")" = 40 ] || wrong "retired: $(cat "$scratch/gone")"
+	seq 201 240 | "$JNL" put "$j" --as lines >>"$scratch/ids"
+	grep -vxFf "$scratch/gone" "$scratch/ids" >"$live"
+	head -c "$1" /dev/zero | dd of="$j/markers" conv=notrunc status=none
+
+	for _ in 1 2; do # who only looks mends nothing
+		expect 3 "$JNL" check "$j"
+		grep -q "^damage: .*$j/markers: the head of the file" "$out" || wrong "$(cat "$out")"
+		[ "$1" -lt 12288 ] || grep -q "^damage: .*no head is whole" "$out" || wrong "$(cat "$out")"
+		[ "$(ids_of "$j")" = "$(cat "$live")" ] || wrong "ls: $("$JNL" ls "$j")"
+		expect 0 "$JNL" dump "$j"
+		grep -q "head of the file: does not verify" "$out" || wrong "$(cat "$out")"
+		grep -q "superblock 0: version" "$out" || wrong "$(cat "$out")"
+	done
+	echo more | "$JNL" put "$j" >>"$live"
+	expect 0 "$JNL" check "$j"
+	[ "$(ids_of "$j")" = "$(cat "$live")" ] || wrong "ls: $("$JNL" ls "$j")"
+	! grep -q damage "$out" || wrong "$(cat "$out")"
+}
+
 for kind in $markers; do
 	if why=$(have_marker $kind); then
 		it "damaged payloads, $kind" damaged_payloads $kind together
@@ -164,6 +191,10 @@ for kind in $markers; do
 	else
 		skip "damaged payloads, $kind" "$why"
 	fi
+done
+for bytes in 8 4096 12288; do
+	it "the first $bytes bytes of the marker file are damaged" \
+		a_damaged_head_of_the_marker_file $bytes
 done
 mapfile -t ids <"$scratch/ids.file.together"
 it "a damaged retire record is damage" a_damaged_retire_record_is_damage
