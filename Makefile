@@ -274,7 +274,9 @@ $(BUILD)/tests/unit/test_evidence_nvme: TEST_LDFLAGS = -Wl,--wrap=nvme_device_op
 $(addprefix $(BUILD)/tests/unit/,test_io_errors test_async_errors test_logs): \
 	TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log)
 # writes of several logs meet
-$(addprefix $(BUILD)/tests/unit/,test_streams test_seconds test_gather): TEST_LDFLAGS = -Wl,--wrap=logs_write
+$(BUILD)/tests/unit/test_streams: TEST_LDFLAGS = -Wl,--wrap=logs_write
+$(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait
+$(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pthread_cond_timedwait
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup
 # the power goes in the middle of a write
 $(BUILD)/tests/unit/test_upgrade: TEST_LDFLAGS = -Wl,--wrap=backend_open_log

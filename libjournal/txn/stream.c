@@ -235,8 +235,8 @@ static int stream_roll(struct stream *s, bool reserved)
 	if (!head)
 		error = head_lease_on(j, s->kind, s->log, &head);
 	/* nothing was written to the one that it went on in: it is withdrawn, or its log is
-	 * out of use, by now */
-	if (!error && (head->left || head->seconds))
+	 * out of use, by now; what it left, if anything, goes with its copies */
+	if (!error && head->seconds)
 		error = head_settle(j, head);
 	if (!error && (rolls || !head_segment(j, head))) {
 		rolls = true;

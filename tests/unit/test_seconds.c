@@ -2,7 +2,7 @@
 /*
  * Second digests on another log: they are written beside what goes on in the fresh segment,
  * nothing in that is acknowledged before they are durable, and who is killed meanwhile
- * leaves none of them missing.  logs_write() is replaced at link time.
+ * leaves none of them missing.  logs_write() and seconds_wait() are replaced at link time.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -109,11 +109,43 @@ static bool gate_holds(struct journal *j, uint32_t log, const struct log_io *io)
 	return true;
 }
 
+/* The next segment that is opened is to go, as soon as it is open. */
+static struct {
+	atomic_bool next, waited;
+	struct segment *segment;
+} going;
+
+static void going_look(struct journal *j, uint32_t log, const struct log_io *io)
+{
+	struct segment *segment;
+	uint32_t i;
+
+	for (i = 0; i < segments_end(j); i++) {
+		segment = &j->segments.all[i];
+		if (segment->log != log || io->offset != segment->base ||
+		    !atomic_exchange(&going.next, false))
+			continue;
+		going.segment = segment;
+		atomic_store(&segment->leaving, SEGMENT_LEAVES);
+	}
+}
+
+int __real_seconds_wait(struct seconds *seconds);
+int __wrap_seconds_wait(struct seconds *seconds);
+
+int __wrap_seconds_wait(struct seconds *seconds)
+{
+	atomic_store(&going.waited, true);
+	return __real_seconds_wait(seconds);
+}
+
 int __wrap_logs_write(struct journal *j, uint32_t log, struct log_io *io, uint32_t count,
 		      bool durable)
 {
 	uint32_t number = recorded(j, log, io);
 	int error;
+
+	going_look(j, log, io);
 
 	if (gate_holds(j, log, io))
 		gate_look(is_let_go);
@@ -193,6 +225,47 @@ static void the_old_ones_digest_beside_the_next_batch(enum bed_medium medium)
 static void the_fresh_ones_digest_beside_the_next_batch(enum bed_medium medium)
 {
 	goes_on_and_waits(medium, OPENED);
+}
+
+/* ---- it goes before anything is in it ---------------------------------------------------- */
+
+static bool has_waited(void)
+{
+	return going.waited;
+}
+
+static void *let_go_when_it_waits(void *context)
+{
+	(void)context;
+	gate_look(has_waited);
+	gate->let_go = true;
+	return NULL;
+}
+
+/* Its second digest is under way still, and the next one has two. */
+static void it_goes_before_its_first_record(enum bed_medium medium)
+{
+	pthread_t thread;
+	struct bed bed;
+
+	gate_make();
+	bed_make_logs(&bed, medium, 2, 2 * LOG_BYTES, 1u << 20);
+	gate->kind = OPENED;
+	going.next = true;
+	going.waited = false;
+	assert_int_equal(pthread_create(&thread, NULL, let_go_when_it_waits, NULL), 0);
+	assert_int_equal(bed_put(&bed, NULL, BYTES, 1, JOURNAL_PATH_SYNCED, NULL), 0);
+	pthread_join(thread, NULL);
+	assert_false(going.next);
+	assert_true(gate->held);
+	assert_false(gate->gave_up);
+	/* it was left, and is nobody's */
+	assert_int_not_equal(segment_state_of(atomic_load(&going.segment->use)), SEGMENT_OPEN);
+	atomic_store(&going.segment->leaving, 0);
+	bed_reopen(&bed);
+	assert_int_equal(bed_info(&bed).live, 1);
+	bed_remove(&bed);
+	gate_remove();
 }
 
 /* ---- killed meanwhile ------------------------------------------------------------------- */
@@ -287,6 +360,8 @@ int main(void)
 		  the_old_ones_digest_beside_the_next_batch, 1u << BED_FILE },
 		{ "the_fresh_ones_digest_beside_the_next_batch",
 		  the_fresh_ones_digest_beside_the_next_batch, 1u << BED_FILE },
+		{ "it_goes_before_its_first_record", it_goes_before_its_first_record,
+		  1u << BED_FILE },
 		{ "a_takers_digest", a_takers_digest, 1u << BED_FILE },
 		{ "recoverys_digest", recoverys_digest, 1u << BED_FILE },
 	};
