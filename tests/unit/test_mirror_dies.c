@@ -57,8 +57,8 @@ static int dies_write(struct log_store *store, struct log_io *io, unsigned int c
 	return -EIO;
 }
 
-/* in a child: its write does not reach @leg */
-static void put_and_die(struct bed *bed, unsigned int leg, uint64_t seed)
+/* its write does not reach @leg */
+static void put_and_die(const char *dir, unsigned int leg, uint64_t seed)
 {
 	struct journal_txn_options options = { .path = JOURNAL_PATH_SYNCED, .bytes = BYTES };
 	uint8_t *payload = bed_payload(BYTES, seed);
@@ -66,7 +66,7 @@ static void put_and_die(struct bed *bed, unsigned int leg, uint64_t seed)
 	struct journal *j;
 	struct mirror *m;
 
-	if (journal_open(bed->dir, NULL, &j) || journal_begin(j, &options, &txn) ||
+	if (journal_open(dir, NULL, &j) || journal_begin(j, &options, &txn) ||
 	    journal_append(txn, payload, BYTES))
 		child_exit(1);
 	m = mirror_of(j->logs[0]);
@@ -79,6 +79,26 @@ static void put_and_die(struct bed *bed, unsigned int leg, uint64_t seed)
 	armed = true;
 	(void)journal_commit(txn, NULL);
 	child_exit(2);
+}
+
+/* A child made before its parent has the journal open, which is a thread of his for the
+ * second leg: ThreadSanitizer lets no child of two threads start one of its own.
+ * Return: where to write the directory of the journal. */
+static int child_waits(unsigned int leg, uint64_t seed, pid_t *pid)
+{
+	char dir[PATH_MAX];
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	*pid = child_fork();
+	if (!*pid) {
+		close(ends[1]);
+		if (read(ends[0], dir, sizeof(dir)) != (ssize_t)sizeof(dir))
+			child_exit(3);
+		put_and_die(dir, leg, seed);
+	}
+	close(ends[0]);
+	return ends[1];
 }
 
 static bool leg_has(struct bed *bed, unsigned int leg, uint64_t seed)
@@ -109,15 +129,17 @@ static void p7_who_takes_over_makes_the_legs_alike(enum bed_medium medium)
 	unsigned int leg, i;
 	uint64_t before;
 	struct bed bed;
-	pid_t pid;
+	pid_t pids[2];
+	int to[2];
 
+	for (leg = 0; leg < 2; leg++)
+		to[leg] = child_waits(leg, 500 + leg, &pids[leg]);
 	bed_make_mirrored(&bed, medium);
 	for (leg = 0; leg < 2; leg++) {
 		before = bed_info(&bed).takeovers;
-		pid = child_fork();
-		if (!pid)
-			put_and_die(&bed, leg, 500 + leg);
-		child_ends(pid, SIGKILL);
+		assert_int_equal(write(to[leg], bed.dir, sizeof(bed.dir)), sizeof(bed.dir));
+		close(to[leg]);
+		child_ends(pids[leg], SIGKILL);
 		assert_false(leg_has(&bed, leg, 500 + leg));
 		assert_true(leg_has(&bed, !leg, 500 + leg));
 		for (i = 0; i < 5000 && bed_info(&bed).takeovers == before; i++) {
