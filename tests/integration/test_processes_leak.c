@@ -5,7 +5,7 @@
  * is retired, the journal is as empty as when it was made.  What a killed one held and
  * nobody gave up would stay for as long as anybody has the journal open.
  *
- * KILLS: so many for each kind of marker, 60 by default.  SEED: workloads and victims.
+ * KILLS: so many for each kind of marker, 100 by default.  SEED: workloads and victims.
  */
 #include <errno.h>
 #include <inttypes.h>
