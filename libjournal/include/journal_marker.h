@@ -99,7 +99,11 @@ int journal_set_marker(const char *dir, const struct journal_marker_options *opt
  * committed.  @undecided is told of each: whoever put them may know more, and
  * retires what is not wanted.  New ids are far above all that were seen.
  *
- * Durable, Context: as journal_set_marker().  The medium before is not touched.
+ * What is refused is refused before @undecided is called for the first time.
+ *
+ * Durable, Context: as journal_set_marker().  The medium before is not written to.  Is it
+ * the file at which the new markers are to be, as by default, that one is kept as
+ * FILE.damaged-1, or the next number that is free, and @message says so on success.
  *
  * Return: 0, or
  * -EALREADY the journal opens as it is and @force is not set

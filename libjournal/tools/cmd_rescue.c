@@ -102,7 +102,7 @@ static const struct argp_option rescue_options[] = {
 	  "what the new medium survives, whatever the evidence: process, os or power", 0 },
 	{ "force", 'f', NULL, 0,
 	  "forget the markers of a journal that opens; write over other content of the new "
-	  "medium", 0 },
+	  "medium, or of another journal's in place of this one's", 0 },
 	{ "yes", 'y', NULL, 0, "do not ask", 0 },
 	{ "dry-run", 'n', NULL, 0, "change nothing, print what would be there", 0 },
 	{ "json", RESCUE_JSON, NULL, 0, "as an array of objects", 0 },
@@ -116,10 +116,11 @@ static const struct argp rescue_argp = {
 	.children = arguments_common,
 	.doc = "Make a journal of what the log in DIR has, when its marker medium is dead, "
 	       "missing, replaced, or an old image.  Prints each ID that will be in it, and what "
-	       "of it cannot be decided."
+	       "of it cannot be decided; what is refused is refused before that."
 	       "\vWhat was staged and not yet in the log is gone.  What was retired since may be "
-	       "there again: retire it.  Asks first, if standard input is a terminal; else --yes "
-	       "is needed.",
+	       "there again: retire it.  A damaged marker file in the place of the new one is "
+	       "kept, as FILE.damaged-1 or the next number.  Asks first, if standard input is a "
+	       "terminal; else --yes is needed.",
 };
 
 /* ---- the list -------------------------------------------------------------------- */
@@ -162,6 +163,15 @@ static void rescue_undecided(void *context, const struct journal_entry *entry,
 
 /* ---- doing it ---------------------------------------------------------------------- */
 
+/* A list without a line could be anything. */
+static void rescue_empty(const struct rescue *rescue)
+{
+	if (!rescue->count[JOURNAL_DOUBT_RETIRED] && !rescue->count[JOURNAL_DOUBT_COMMITTED] &&
+	    !rescue->count[JOURNAL_DOUBT_LOST])
+		jnl_error("%s: the log has no transaction that may live: the journal %s empty",
+			  rescue->dir, rescue->options.dry_run ? "would be" : "is");
+}
+
 static int rescue_call(struct rescue *rescue)
 {
 	struct progress progress;
@@ -181,9 +191,12 @@ static int rescue_call(struct rescue *rescue)
 								  JSON_C_TO_STRING_SPACED));
 	if (rescue->list)
 		json_object_put(rescue->list);
-	if (!err)
+	if (message[0])
+		jnl_error("%s", message);
+	if (!err) {
+		rescue_empty(rescue);
 		return JNL_DONE;
-	jnl_error("%s", message);
+	}
 	if (err == -EALREADY || (err == -EEXIST && strstr(message, "content")))
 		fprintf(stderr, "(--force does it all the same)\n");
 	return JNL_REFUSED;

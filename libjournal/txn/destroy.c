@@ -16,6 +16,7 @@
 #include "txn/member.h"
 #include "txn/remove.h"
 #include "txn/return_left.h"
+#include "txn/set_marker_impl.h"
 #include "txn/shared_file.h"
 
 static int destroy_remove(struct destroy *d, const char *path)
@@ -97,12 +98,14 @@ static void destroy_unfinished(struct destroy *d)
 		closedir(directory);
 }
 
-/* On the way back to NVRAM. */
+/* On the way back to NVRAM; and by a rescue. */
 static void destroy_returned(struct destroy *d)
 {
 	char path[PATH_MAX];
 
 	return_left_remove(strchr(d->conf.marker, ':') + 1);
+	if (!strncmp(d->conf.marker, "file:", 5))
+		rescue_forget(strchr(d->conf.marker, ':') + 1);
 	if (d->conf.return_to[0])
 		return_left_remove(strchr(d->conf.return_to, ':') + 1);
 	if (!conf_path(d->dir, CONF_NAME, path, d->message))

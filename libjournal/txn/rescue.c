@@ -77,11 +77,9 @@ static void rescue_tell(const struct set_marker *s, struct journal *j)
 static int rescue_mark(struct set_marker *s, struct journal *j)
 {
 	uint64_t seen = j->shared->incarnation;
-	int error;
 
 	if (seen + RESCUE_INCARNATIONS >= UINT32_MAX)
 		return message_set(s->message, -EUCLEAN, "%s: the incarnation is used up", j->dir);
-	(void)snprintf(s->make.dir, sizeof(s->make.dir), "%s", j->dir);
 	s->remark = (struct remark){
 		.from = j,
 		.incarnation = seen + RESCUE_INCARNATIONS,
@@ -89,7 +87,37 @@ static int rescue_mark(struct set_marker *s, struct journal *j)
 		.replay_seq = (seen + 1) << 32,
 		.abandoned = seen,
 	};
-	error = set_marker_make(s);
+	return set_marker_medium(s);
+}
+
+/* What is on a log that is not there has no mark, and is finished if it comes back. */
+static int rescue_complete(struct set_marker *s, struct journal *j)
+{
+	uint32_t log;
+
+	for (log = 0; log < logs_end(j) && !s->options->force; log++)
+		if (logs_gone(j, log))
+			return message_set(s->message, j->logs[log]->failed, "%s: what is on "
+					   "this log would be gone for good, even if it comes "
+					   "back: only by force", j->logs[log]->evidence);
+	return 0;
+}
+
+/* All that may be refused is refused before anybody is told of what will be there. */
+static int rescue_make(struct set_marker *s, struct journal *j)
+{
+	int error = rescue_complete(s, j);
+
+	if (!error)
+		error = rescue_place(s, j);
+	if (!error && !s->options->dry_run)
+		error = rescue_mark(s, j);
+	if (error)
+		return error;
+	rescue_tell(s, j);
+	if (s->options->dry_run)
+		return 0;
+	error = rescue_switch(s);
 	if (s->undecided)
 		return message_set(s->message, error, "%s: " CONF_NAME " names %s, which may not "
 				   "be durable", j->dir, s->make.conf.marker);
@@ -118,19 +146,6 @@ static int rescue_needed(struct set_marker *s, const char *dir)
 		       error;
 }
 
-/* What is on a log that is not there has no mark, and is finished if it comes back. */
-static int rescue_complete(struct set_marker *s, struct journal *j)
-{
-	uint32_t log;
-
-	for (log = 0; log < logs_end(j) && !s->options->force; log++)
-		if (logs_gone(j, log))
-			return message_set(s->message, j->logs[log]->failed, "%s: what is on "
-					   "this log would be gone for good, even if it comes "
-					   "back: only by force", j->logs[log]->evidence);
-	return 0;
-}
-
 static int rescue_locked(struct set_marker *s, const char *dir)
 {
 	struct journal *j = NULL;
@@ -139,12 +154,8 @@ static int rescue_locked(struct set_marker *s, const char *dir)
 	if (error)
 		return error;
 	error = rescue_open(s, dir, &j);
-	if (!error) {
-		rescue_tell(s, j);
-		error = rescue_complete(s, j);
-		if (!error && !s->options->dry_run)
-			error = rescue_mark(s, j);
-	}
+	if (!error)
+		error = rescue_make(s, j);
 	(void)journal_close(j);
 	return error;
 }
@@ -184,7 +195,5 @@ int journal_rescue(const char *dir, const struct journal_marker_options *options
 		return -ENOMEM;
 	}
 	error = rescue_alone(s, dir);
-	if (!error)
-		text.text[0] = '\0';
 	return set_marker_end(s, error, message, message_bytes);
 }

@@ -18,7 +18,7 @@
 
 /* ---- content that is there --------------------------------------------------- */
 
-static bool marker_is_of(const struct marker_store *store, const uint8_t uuid[16])
+bool set_marker_is_of(const struct marker_store *store, const uint8_t uuid[16])
 {
 	const struct marker_super *super = (const struct marker_super *)(const void *)store->map;
 	unsigned int copy;
@@ -47,7 +47,7 @@ bool set_marker_is_left(const struct set_marker *s)
 	if (error)
 		/* file: begun, without a checkpoint yet: nobody's */
 		return error == -ENOENT && !strncmp(uri, "file:", 5) && st.st_size;
-	ours = marker_is_of(store, s->make.conf.uuid);
+	ours = set_marker_is_of(store, s->make.conf.uuid);
 	marker_store_close(store);
 	return ours;
 }
@@ -115,22 +115,24 @@ static int set_marker_shape(struct set_marker *s)
 	m->log = j->log_geometry[j->buffers_log];
 	m->log_bytes = media_log_bytes(j) / m->conf.log_count;
 	m->remark = &s->remark;
-	s->format.marker = s->options->marker;
+	s->format.marker = s->beside[0] ? s->beside : s->options->marker;
 	s->format.marker_bytes = s->options->marker_bytes;
 	s->format.force = s->options->force;
 	return 0;
 }
 
-static void set_marker_undo(struct set_marker *s)
+void set_marker_undo(struct set_marker *s)
 {
+	const char *made = s->beside[0] ? s->beside : s->make.conf.marker;
+
 	if (s->make.marker)
 		marker_store_close(s->make.marker);
 	s->make.marker = NULL;
 	if (s->make.marker_made && !s->in_force)
-		(void)unlink(strchr(s->make.conf.marker, ':') + 1);
+		(void)unlink(strchr(made, ':') + 1);
 }
 
-int set_marker_make(struct set_marker *s)
+int set_marker_medium(struct set_marker *s)
 {
 	int error = set_marker_shape(s);
 
@@ -141,10 +143,24 @@ int set_marker_make(struct set_marker *s)
 	if (set_marker_is_left(s))
 		s->format.force = 1;
 	error = make_marker(&s->make);
-	if (!error)
-		error = set_marker_conf(s);
+	if (error)
+		set_marker_undo(s);
+	return error;
+}
+
+int set_marker_switch(struct set_marker *s)
+{
+	int error = set_marker_conf(s);
+
 	set_marker_undo(s);
 	return error;
+}
+
+int set_marker_make(struct set_marker *s)
+{
+	int error = set_marker_medium(s);
+
+	return error ? error : set_marker_switch(s);
 }
 
 /* ---- the calls' beginning and end ----------------------------------------------- */

@@ -379,10 +379,88 @@ retire_records_are_known() # of a file: journal whose markers are gone
 	grep -q "jnl rescue" "$err"
 	expect 0 "$JNL" rescue "$j" --yes
 	there "$j"
-	echo garbage >"$j/markers"
-	expect 1 "$JNL" rescue "$j" --yes
+}
+
+# its own file is no other content, and is not written over
+rescue_replaces_its_own_file()
+{
+	local n=0 what
+	for what in garbage text short nothing left; do
+		anew
+		rm -f "$j"/markers.*
+		case $what in
+		garbage) head -c "$(stat -c %s "$j/markers")" /dev/urandom >"$j/markers" ;;
+		text) echo garbage >"$j/markers" ;;
+		short) truncate -s 9000 "$j/markers" ;;
+		nothing) : >"$j/markers" ;;
+		left) # who rescued it was killed just before the end
+			cp "$j/markers" "$j/markers.rescued"
+			echo x >"$j/markers"
+			ln "$j/markers" "$j/markers.damaged-1"
+			;;
+		esac
+		cp "$j/markers" "$scratch/damaged"
+		expect 0 "$JNL" rescue "$j" -n
+		cp "$out" "$scratch/list"
+		same "$j/markers" "$scratch/damaged"
+		expect 0 "$JNL" rescue "$j" --yes
+		same "$out" "$scratch/list"
+		n=1
+		[ $what != left ] || n=2
+		grep -q "markers: the one before is kept as .*markers.damaged-$n" "$err" ||
+			wrong "$what: $(cat "$err")"
+		same "$j/markers.damaged-$n" "$scratch/damaged"
+		[ ! -e "$j/markers.rescued" ] || wrong "$what: something is left"
+		expect 0 "$JNL" check "$j"
+		there "$j"
+		[ "$(stat -c %a "$j/markers")" = "$(stat -c %a "$j/journal.conf")" ]
+	done
+	# what was kept goes with the journal, and nothing else
+	touch "$j/markers.damaged-" "$j/markers.damaged-1x"
+	expect 0 "$JNL" destroy "$j" --yes
+	[ "$(ls "$j")" = "$(printf 'markers.damaged-\nmarkers.damaged-1x')" ] || wrong "$(ls "$j")"
+}
+
+rescue_refuses_before_it_lists()
+{
+	anew
+	journal "$scratch/k" --size 32M
+	cp "$scratch/k/markers" "$j/markers" # another journal's, and whole
+	cp "$j/journal.conf" "$scratch/conf"
+	for n in -n --yes; do
+		expect 1 "$JNL" rescue "$j" $n
+		printed ""
+		says "markers: there is content already"
+	done
+	same "$j/markers" "$scratch/k/markers"
+	echo precious >"$scratch/precious"
+	for n in -n --yes; do
+		expect 1 "$JNL" rescue "$j" $n --marker "file:$scratch/precious"
+		printed ""
+		says "precious: there is content already"
+	done
+	[ "$(cat "$scratch/precious")" = precious ]
+	same "$j/journal.conf" "$scratch/conf"
+	expect 1 "$JNL" rescue "$j" --yes --marker "file:$scratch/no/such"
+	printed ""
+	[ "$(ls "$j")" = "$(printf 'journal.conf\nlock\nlog\nmarkers\npeers')" ] || wrong "$(ls "$j")"
 	expect 0 "$JNL" rescue "$j" --yes --force
 	there "$j"
+	same "$j/markers.damaged-1" "$scratch/k/markers"
+	rm -r "$scratch/k"
+}
+
+rescue_of_nothing_says_so()
+{
+	rm -rf "$j"
+	journal "$j"
+	rm "$j/markers"
+	expect 0 "$JNL" rescue "$j" -n
+	printed ""
+	says "no transaction that may live: the journal would be empty"
+	expect 0 "$JNL" rescue "$j" --yes
+	printed ""
+	says "no transaction that may live: the journal is empty"
 }
 
 rescue_onto_nvram()
@@ -423,6 +501,9 @@ it "rescue --json" rescue_in_json
 it "replaced NVRAM is left alone" replaced_nvram_is_left_alone
 it "an old image is not believed" an_old_image_is_not_believed
 it "retire records are known" retire_records_are_known
+it "rescue replaces its own file" rescue_replaces_its_own_file
+it "rescue refuses before it lists" rescue_refuses_before_it_lists
+it "rescue of nothing says so" rescue_of_nothing_says_so
 it "rescue onto NVRAM" rescue_onto_nvram
 it "without the log there is nothing" without_the_log_there_is_nothing
 done_testing
