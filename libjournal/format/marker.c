@@ -52,6 +52,39 @@ void marker_super_encode(const struct marker_geometry *g, struct marker_super *s
 	super->crc = put_le32(super_crc(super, offsetof(struct marker_super, crc)));
 }
 
+/* 0 is no number: an id of it would be no id */
+static int marker_epoch_word(__le64 word, uint64_t *value)
+{
+	int error = word_unseal(word, value);
+
+	return !error && !(*value >> 1) ? -EUCLEAN : error;
+}
+
+int marker_line_epoch(const struct marker_line *line, uint64_t *value)
+{
+	uint64_t copy = 0;
+	int error = marker_epoch_word(line->epoch, value), copy_error;
+
+	if (line->epoch == line->epoch_copy)
+		return error;
+	copy_error = marker_epoch_word(line->epoch_copy, &copy);
+	if (!error)
+		*value = !copy_error && copy > *value ? copy : *value;
+	else if (!copy_error)
+		*value = copy;
+	else if (error != copy_error)
+		return -EUCLEAN; /* one damaged, one erased */
+	return error && copy_error ? error : 0;
+}
+
+bool marker_line_epoch_damaged(const struct marker_line *line)
+{
+	uint64_t value;
+
+	return marker_epoch_word(line->epoch, &value) == -EUCLEAN ||
+	       marker_epoch_word(line->epoch_copy, &value) == -EUCLEAN;
+}
+
 static void marker_super_read(const struct marker_super *super, struct marker_geometry *g)
 {
 	memcpy(g->uuid, super->uuid, sizeof(g->uuid));

@@ -73,12 +73,14 @@ struct marker_state {
 struct marker_lane {
 	__le64 tail;  /* sealed: stage position below which nothing is needed */
 	__le64 clean; /* sealed: line << 10 | next slot, after a clean close; else erased */
-	uint8_t reserved[48];
+	__le64 end;   /* sealed: stage position below which every record was durable once */
+	uint8_t reserved[40];
 };
 
 struct marker_line {
 	__le64 epoch; /* sealed: number << 1 | open; erased: never used */
-	uint8_t reserved[56];
+	__le64 epoch_copy; /* the same again */
+	uint8_t reserved[48];
 	__le64 commit[MARKER_LINE_WORDS];
 	__le64 retire[MARKER_LINE_WORDS];
 };
@@ -121,6 +123,19 @@ void marker_super_encode(const struct marker_geometry *g, struct marker_super *s
  */
 int marker_super_decode(const struct marker_super *super, uint64_t medium_bytes,
 			bool read_only, struct marker_geometry *g, const char **why);
+
+/**
+ * marker_line_epoch() - of its two words the higher one that verifies
+ * @value: number << 1 | open
+ *
+ * They are stored one after the other: a crash may leave one of them the older one, or
+ * still erased.
+ * Return: 0, -ENODATA never used, -EUCLEAN one is damaged, and the other one is no help
+ */
+int marker_line_epoch(const struct marker_line *line, uint64_t *value);
+
+/* one of the words at least is neither erased nor a number */
+bool marker_line_epoch_damaged(const struct marker_line *line);
 
 static inline uint64_t marker_line_offset(const struct marker_geometry *g, uint32_t line)
 {

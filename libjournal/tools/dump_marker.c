@@ -95,7 +95,7 @@ static unsigned int cleared(const __le64 *words)
 static void marker_line_show(uint32_t number, const struct marker_line *line)
 {
 	uint64_t epoch;
-	int err = word_unseal(line->epoch, &epoch);
+	int err = marker_line_epoch(line, &epoch);
 
 	if (err == -ENODATA)
 		return;
@@ -103,7 +103,8 @@ static void marker_line_show(uint32_t number, const struct marker_line *line)
 	if (err)
 		printf("epoch DAMAGED");
 	else
-		printf("epoch %" PRIu64 " %s", epoch >> 1, epoch & 1 ? "open" : "closed");
+		printf("epoch %" PRIu64 " %s%s", epoch >> 1, epoch & 1 ? "open" : "closed",
+		       marker_line_epoch_damaged(line) ? " (a copy of it is DAMAGED)" : "");
 	printf(", %u bits committed, %u retired\n", cleared(line->commit), cleared(line->retire));
 }
 
@@ -117,7 +118,8 @@ static int marker_lines_dump(const struct dump_source *source, const struct mark
 
 		if (err)
 			return err;
-		unused += get_le64(line.epoch) == WORD_ERASED;
+		unused += get_le64(line.epoch) == WORD_ERASED &&
+			  get_le64(line.epoch_copy) == WORD_ERASED;
 		marker_line_show(i, &line);
 	}
 	printf("  lines never used: %" PRIu32 "\n", unused);
@@ -199,6 +201,8 @@ static int marker_lane_dump(const struct dump_source *source, const struct marke
 	printf("  lane %" PRIu32 ":", number);
 	word_show("tail", lane.tail);
 	word_show("clean", lane.clean);
+	if (get_le64(lane.end) != WORD_ERASED)
+		word_show("end", lane.end);
 	printf("\n");
 	if (!g->ring_bytes || word_unseal(lane.tail, &tail))
 		return 0;

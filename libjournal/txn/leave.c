@@ -14,15 +14,28 @@ static __le64 clean_word(const struct slots_from *from)
 	return word_seal((uint64_t)from->line << MARKER_CLEAN_SLOT_BITS | from->next);
 }
 
-/* Say which slots of the open lines were never used, so that the next open
- * goes on in them. */
+/* of a lane that nobody has taken since NVRAM came back, the ring is as it was made */
+static __le64 end_word(struct journal *j, const struct lane *lane)
+{
+	if (!j->geometry.ring_bytes ||
+	    atomic_load(&lane->s->turn) != health_turn(health_word_now(j)))
+		return (__le64)WORD_ERASED;
+	return word_seal(lane->s->head);
+}
+
+/* Say which slots of the open lines were never used, so that the next open goes on in
+ * them, and up to where the rings are filled: what does not verify below that is no torn
+ * record, but damage. */
 static int leave_clean(struct journal *j)
 {
 	uint32_t i;
 
-	for (i = 0; i < j->lane_count; i++)
+	for (i = 0; i < j->lane_count; i++) {
 		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean,
 			  (uint64_t)clean_word(&j->lanes[i].s->from));
+		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->end,
+			  (uint64_t)end_word(j, &j->lanes[i]));
+	}
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean,
 		  (uint64_t)clean_word(j->own));
 	/* after the last use of a slot, and before the lock is given up */

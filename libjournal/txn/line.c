@@ -37,6 +37,12 @@ static const uint64_t line_ones[2 * MARKER_LINE_WORDS] = {
 	~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull, ~0ull,
 };
 
+void line_epoch_store(struct journal *j, struct marker_line *media, uint64_t value)
+{
+	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(value));
+	nv_store8(j->marker, (uint64_t *)&media->epoch_copy, (uint64_t)word_seal(value));
+}
+
 /* The durable half of P1.  Each fence orders the step before it ahead of the
  * step after it, for recovery: a crash in between leaves the line closed. */
 static int line_recycle(struct journal *j, uint32_t line, uint64_t number)
@@ -45,7 +51,7 @@ static int line_recycle(struct journal *j, uint32_t line, uint64_t number)
 	int error;
 
 	/* 1: every record of the old epoch is finished from here on */
-	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(number << 1));
+	line_epoch_store(j, media, number << 1);
 	error = health_fence(j);
 	if (error)
 		return error;
@@ -55,7 +61,7 @@ static int line_recycle(struct journal *j, uint32_t line, uint64_t number)
 	if (error)
 		return error;
 	/* 3: open; not before 2, or old bits would count for the new epoch */
-	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(number << 1 | 1));
+	line_epoch_store(j, media, number << 1 | 1);
 	return health_fence(j);
 }
 
@@ -481,7 +487,7 @@ void line_map_adopt(struct journal *j, uint32_t line, uint64_t number)
 
 	JASSERT(!j->bits_durable);
 	nv_copy(j->marker, media->commit, line_ones, sizeof(line_ones));
-	nv_store8(j->marker, (uint64_t *)&media->epoch, (uint64_t)word_seal(number << 1 | 1));
+	line_epoch_store(j, media, number << 1 | 1);
 }
 
 static bool line_is_finished(const struct line *state)

@@ -75,9 +75,19 @@ void line_word_done(struct journal *j, uint32_t line, uint64_t number);
 void line_dead(struct journal *j, uint32_t line, uint64_t number, uint32_t slot,
 	       uint32_t count);
 
+/* Both words of its epoch; whoever reads goes by the higher one.  Durable with the next
+ * fence. */
+void line_epoch_store(struct journal *j, struct marker_line *media, uint64_t value);
+
 /* recovery: @line has epoch @number; forget what was known of an older one.
  * Return: 0 or -ENOMEM */
 int line_adopt(struct journal *j, uint32_t line, uint64_t number);
+static inline bool line_is_bad(const struct journal *j, uint32_t line)
+{
+	return line < j->shared->lines_used &&
+	       line_state_of(atomic_load(&j->lines[line].use)) == LINE_BAD;
+}
+
 /* recovery: @line is never taken again.  Return: 0 or -ENOMEM */
 int line_bad(struct journal *j, uint32_t line);
 

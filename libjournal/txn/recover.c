@@ -118,7 +118,8 @@ static int recover_begin(struct recovery *r)
 	for (i = 0; i < j->lane_count; i++)
 		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean, WORD_ERASED);
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean, WORD_ERASED);
-	recover_scrub_stage(j);
+	recover_end_stage(j);
+	recover_mend_epochs(r);
 	recover_moved_end(r);
 	error = incarnation_set(j, r->incarnation + 1);
 	if (error)
@@ -198,6 +199,7 @@ static void recovery_free(struct recovery *r)
 	free(r->scans);
 	free(r->order);
 	free(r->moves);
+	free(r->by_records);
 	recover_moved_free(r);
 	recover_buffers_free(r);
 	pthread_mutex_destroy(&r->lock);

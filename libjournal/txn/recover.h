@@ -67,6 +67,7 @@ struct recovery {
 	uint32_t threads;
 	uint64_t lost; /* entered as lost, whether or not a copy turned up */
 	uint16_t *moves; /* of the copy that is known, by slot; NULL: none was ever moved */
+	bool *by_records; /* lines whose epoch only records show; NULL: none */
 	struct recover_moved *moved; /* what was moved to another slot */
 	struct segment_scan *scans; /* one for each segment */
 	uint32_t *order;            /* segments in use, by seq */
@@ -91,6 +92,22 @@ void recover_settle_lines(struct recovery *r);
 /* commit bits whose record was not found */
 void recover_lost_bits(struct recovery *r);
 bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot);
+
+/* the claims of a line, as its retire map has them */
+void recover_claim(struct recovery *r, uint32_t line);
+
+/* recover_epochs.c: lines whose epoch is damaged */
+/* neither word of it verifies.  Return: 0 or -ENOMEM with the text */
+int recover_without_epoch(struct recovery *r, uint32_t line);
+/* its epoch is the highest that a record names */
+bool recover_is_by_records(const struct recovery *r, uint32_t line);
+/* such a line has reached epoch @number; Return: 0 or -ENOMEM */
+int recover_adopt(struct recovery *r, uint32_t line, uint64_t number);
+/* as recover_epoch(), of a record in the stage */
+int recover_staged_epoch(struct recovery *r, uint32_t line, uint64_t number);
+/* Both words of each line say the same again; durable with the next fence.
+ * Context: a writer; r->incarnation is above all that was seen, and not drawn yet */
+void recover_mend_epochs(struct recovery *r);
 
 /* recover_insert.c */
 /* a copy of a transaction that verifies */
@@ -136,8 +153,9 @@ uint32_t recover_moves(const struct recovery *r, uint32_t line, uint32_t slot);
 
 /* recover_stage.c */
 int recover_stage(struct recovery *r);
-/* no torn record may come back; durable with the next fence */
-void recover_scrub_stage(struct journal *j);
+/* no torn record may come back, and of the others none is torn from here on; durable with
+ * the next fence */
+void recover_end_stage(struct journal *j);
 
 /* recover_segments.c */
 int recover_segments(struct recovery *r);

@@ -14,23 +14,29 @@ static uint64_t retired_bits(struct journal *j, uint32_t line, uint32_t word)
 	return ~get_le64(line_media(j, line)->retire[word]);
 }
 
+void recover_claim(struct recovery *r, uint32_t line)
+{
+	struct journal *j = r->j;
+	uint32_t word;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		atomic_store(&j->lines[line].claimed[word], retired_bits(j, line, word));
+}
+
 static int recover_line(struct recovery *r, uint32_t line)
 {
 	struct journal *j = r->j;
 	struct line *state = &j->lines[line];
-	uint64_t epoch = 0, bits;
+	uint64_t epoch = 0;
 	uint32_t word;
-	int error = word_unseal(line_media(j, line)->epoch, &epoch);
+	int error = marker_line_epoch(line_media(j, line), &epoch);
 
-	if (!error && !(epoch >> 1))
-		error = -EUCLEAN; /* 0 is no number: an id of it would be no id */
-	if (error == -EUCLEAN) {
-		/* never taken again, for nobody knows what it holds */
-		found_damage(j, 0, "%s: line %u: its epoch is damaged: what it committed "
-			     "cannot be decided", j->conf.marker, line);
-		j->recovered.lost_unnamed++;
-		return line_bad(j, line);
-	}
+	if (error == -EUCLEAN)
+		return recover_without_epoch(r, line);
+	if (line_media(j, line)->epoch != line_media(j, line)->epoch_copy &&
+	    marker_line_epoch_damaged(line_media(j, line)))
+		found_damage(j, 0, "%s: line %u: one copy of its epoch is damaged, the other one "
+			     "stands in", j->conf.marker, line);
 	if (error)
 		return 0;
 	error = line_adopt(j, line, epoch >> 1);
@@ -41,12 +47,13 @@ static int recover_line(struct recovery *r, uint32_t line)
 			line_map_adopt(j, line, epoch >> 1);
 		return 0;
 	}
-	for (word = 0; word < MARKER_LINE_WORDS && !error; word++) {
-		/* closed: a crash while it was recycled, all of it is finished (P1) */
-		bits = epoch & 1 ? retired_bits(j, line, word) : ~0ull;
-		atomic_store(&state->claimed[word], bits);
-	}
-	return error;
+	if (error)
+		return error;
+	recover_claim(r, line);
+	/* closed: a crash while it was recycled, all of it is finished (P1) */
+	for (word = 0; word < MARKER_LINE_WORDS && !(epoch & 1); word++)
+		atomic_store(&state->claimed[word], ~0ull);
+	return 0;
 }
 
 int recover_lines(struct recovery *r)
@@ -75,7 +82,7 @@ static bool recover_map_is_current(struct journal *j, uint32_t line)
 {
 	uint64_t epoch;
 
-	return !word_unseal(line_media(j, line)->epoch, &epoch) && epoch & 1 &&
+	return !marker_line_epoch(line_media(j, line), &epoch) && epoch & 1 &&
 	       epoch >> 1 == j->lines[line].number;
 }
 
@@ -104,6 +111,10 @@ int recover_epoch(struct recovery *r, uint32_t line, uint64_t number)
 	/* a reader beside a writer: the line moved on since it was looked at */
 	if (j->bits_durable && j->writer_pid)
 		return 0;
+	if (line_is_bad(j, line))
+		return 0; /* nothing is decided by its records */
+	if (recover_is_by_records(r, line))
+		return recover_adopt(r, line, number);
 	if (j->bits_durable)
 		return journal_say(j, -EUCLEAN, "%s: is older than the log: line %u has epoch "
 				   "%llu, the log has %llu (if it stays so: jnl rescue)",
@@ -144,7 +155,7 @@ static bool recover_lost_bit(struct recovery *r, uint32_t line, uint32_t slot)
 	if (!j->writer_pid)
 		return true;
 	/* a reader beside a writer: it may have been retired while we looked */
-	return !word_unseal(line_media(j, line)->epoch, &number) &&
+	return !marker_line_epoch(line_media(j, line), &number) &&
 	       number >> 1 == j->lines[line].number &&
 	       !(retired_bits(j, line, slot / 64) >> (slot & 63) & 1);
 }
@@ -199,7 +210,7 @@ static void recover_clean(struct recovery *r, struct slots_from *from, __le64 wo
 	line = (uint32_t)(value >> MARKER_CLEAN_SLOT_BITS);
 	next = (uint32_t)(value & ((1u << MARKER_CLEAN_SLOT_BITS) - 1));
 	if (line >= j->shared->lines_used || next > SLOTS_PER_LINE ||
-	    word_unseal(line_media(j, line)->epoch, &epoch) || !(epoch & 1) ||
+	    marker_line_epoch(line_media(j, line), &epoch) || !(epoch & 1) ||
 	    epoch >> 1 != j->lines[line].number || recover_taken(j, line))
 		return;
 	atomic_store(&j->lines[line].owner, from->owner);

@@ -56,41 +56,79 @@ static void stage_keep(struct recovery *r, struct lane *lane, const struct stage
 		     meta->type == STAGE_VOID ? 0 : meta->count, bytes);
 }
 
+/* All below was durable when it was last closed, or recovered; 0: not known */
+static uint64_t stage_end(struct journal *j, const struct lane *lane)
+{
+	uint64_t end;
+
+	/* beside a writer it may be newer than what was read of the ring */
+	if (j->writer_pid || word_unseal(lane_media(j, lane->index)->end, &end) ||
+	    end % STAGE_ALIGN || end > WORD_VALUE_MAX / 2)
+		return 0;
+	return end;
+}
+
+/* Up to where a record that fails at the head is damage: to the next one that verifies,
+ * or to where all was durable.  0: it is the last one, and was in flight perhaps. */
+static uint64_t stage_later(struct journal *j, const struct lane *lane)
+{
+	uint64_t later = ring_later(lane, lane->s->head), end = stage_end(j, lane);
+
+	if (later)
+		return later;
+	return end > lane->s->head && end - lane->s->tail <= lane->ring_bytes ? end : 0;
+}
+
 static void stage_damage(struct recovery *r, struct lane *lane, uint64_t to)
 {
 	struct journal *j = r->j;
 
 	found_damage(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not verify, "
-		     "but what follows does: acknowledged transactions are lost, without a name",
+		     "but %s: acknowledged transactions are lost, without a name",
 		     j->conf.marker, lane->index, (unsigned long long)lane->s->head,
-		     (unsigned long long)to);
+		     (unsigned long long)to, to == stage_end(j, lane) ?
+		     "they were durable" : "what follows does");
 	j->recovered.lost_unnamed++;
 	/* a void stretch in the queue, in steps that its units can count */
 	lane_advance(lane, 0, 0, to - lane->s->head);
 	lane->s->head_offset = lane->s->head % lane->ring_bytes;
 }
 
-/* Return: whether there is a record at the head, taken into the queue. */
-static bool recover_ring_record(struct recovery *r, struct lane *lane)
+/* It goes into the queue.  @valid: its payload verifies.  Return: 0 or -ENOMEM */
+static int stage_record(struct recovery *r, struct lane *lane, const struct stage_meta *meta,
+			bool valid)
+{
+	int error = 0;
+
+	if (meta->type == STAGE_DATA) {
+		error = recover_staged_epoch(r, meta->line, id_number(meta->id));
+		stage_members(r, lane, meta, valid);
+	}
+	stage_keep(r, lane, meta);
+	return error;
+}
+
+/* @more: there is a record at the head, taken into the queue.  Return: 0 or -ENOMEM */
+static int recover_ring_record(struct recovery *r, struct lane *lane, bool *more)
 {
 	struct stage_meta meta;
 	uint64_t later;
 	int error = ring_look(lane, lane->s->head, &meta);
 
-	if (!error || (error == -EIO && ring_later(lane, lane->s->head))) {
-		/* a whole header with a bad payload, and not the last: damage by name */
-		if (meta.type == STAGE_DATA)
-			stage_members(r, lane, &meta, !error);
-		stage_keep(r, lane, &meta);
-		return true;
-	}
-	later = ring_later(lane, lane->s->head);
+	*more = true;
+	if (!error)
+		return stage_record(r, lane, &meta, true);
+	later = stage_later(r->j, lane);
+	/* a whole header with a bad payload, and not the last: damage by name */
+	if (later && error == -EIO)
+		return stage_record(r, lane, &meta, false);
 	if (!later || r->j->writer_pid) {
 		r->j->recovered.torn += error != -ENODATA;
-		return false;
+		*more = false;
+		return 0;
 	}
 	stage_damage(r, lane, later);
-	return true;
+	return 0;
 }
 
 /* A header at @offset that verifies, whatever its position. */
@@ -110,9 +148,10 @@ static bool stage_header_at(const struct lane *lane, uint64_t offset, struct sta
  * before the end of the newest.  Those below the true tail are retired, which
  * their bits say, or have a copy in the log.
  */
-static uint64_t stage_guess_tail(const struct lane *lane)
+static uint64_t stage_guess_tail(struct journal *j, const struct lane *lane)
 {
-	uint64_t offset, end = 0, lowest = 0, from;
+	/* positions never restart, even if there is no record any more */
+	uint64_t offset, end = stage_end(j, lane), lowest, from;
 	struct stage_meta meta;
 
 	for (offset = 0; offset < lane->ring_bytes; offset += STAGE_ALIGN)
@@ -136,7 +175,7 @@ static int recover_tail(struct recovery *r, struct lane *lane)
 		lane->s->tail = tail;
 		return 0;
 	}
-	tail = stage_guess_tail(lane);
+	tail = stage_guess_tail(j, lane);
 	found_damage(j, 0, "%s: the tail of lane %u is damaged: its stage is read from position "
 		     "%llu on", j->conf.marker, lane->index, (unsigned long long)tail);
 	lane->s->tail = tail;
@@ -148,6 +187,7 @@ static int recover_tail(struct recovery *r, struct lane *lane)
 
 static int recover_ring(struct recovery *r, struct lane *lane)
 {
+	bool more = true;
 	int error = recover_tail(r, lane);
 
 	if (error)
@@ -156,9 +196,11 @@ static int recover_ring(struct recovery *r, struct lane *lane)
 	lane->s->head_offset = lane->s->head % lane->ring_bytes;
 	lane->s->queue_head = lane->s->queue_tail;
 	reserve_forget(lane);
-	while (lane->s->head - lane->s->tail < lane->ring_bytes)
-		if ((error = lane_queue_ready(r->j, lane)) || !recover_ring_record(r, lane))
-			break;
+	while (!error && more && lane->s->head - lane->s->tail < lane->ring_bytes) {
+		error = lane_queue_ready(r->j, lane);
+		if (!error)
+			error = recover_ring_record(r, lane, &more);
+	}
 	return error;
 }
 
@@ -177,16 +219,24 @@ static bool recover_ring_moved(struct journal *j, const struct lane *lane)
 /* What was torn must stay so.  Its header may be whole: if the next commit at
  * this position brought the same payload and was given up, header and payload
  * would fit together, and a later recovery would take it for committed. */
-void recover_scrub_stage(struct journal *j)
+static void stage_scrub(struct journal *j, const struct lane *lane)
+{
+	struct stage_meta meta;
+
+	if (ring_look(lane, lane->s->head, &meta) != -ENODATA)
+		nv_store8(j->marker, (uint64_t *)(lane->ring + lane->s->head_offset), 0);
+}
+
+void recover_end_stage(struct journal *j)
 {
 	uint32_t i;
 
 	for (i = 0; i < j->lane_count && j->geometry.ring_bytes; i++) {
-		struct lane *lane = &j->lanes[i];
-		struct stage_meta meta;
-
-		if (ring_look(lane, lane->s->head, &meta) != -ENODATA)
-			nv_store8(j->marker, (uint64_t *)(lane->ring + lane->s->head_offset), 0);
+		stage_scrub(j, &j->lanes[i]);
+		/* what is served from here on was no torn record; durable it is since
+		 * recover_make_durable() */
+		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->end,
+			  (uint64_t)word_seal(j->lanes[i].s->head));
 	}
 }
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "txn/line.h"
+
 static void remark_line(const struct line *from, struct marker_store *store,
 			struct marker_line *to)
 {
@@ -20,6 +22,7 @@ static void remark_line(const struct line *from, struct marker_store *store,
 		nv_store8(store, (uint64_t *)&to->retire[word], (uint64_t)put_le64(live));
 	}
 	nv_store8(store, (uint64_t *)&to->epoch, (uint64_t)word_seal(number << 1 | 1));
+	nv_store8(store, (uint64_t *)&to->epoch_copy, (uint64_t)word_seal(number << 1 | 1));
 }
 
 void remark_write(const struct remark *r, struct marker_store *store,
@@ -43,7 +46,7 @@ int remark_possible(struct journal *j)
 	uint32_t line;
 
 	for (line = 0; line < j->shared->lines_used; line++)
-		if (line_state_of(j->lines[line].use) == LINE_BAD)
+		if (line_is_bad(j, line))
 			return journal_say(j, -EUCLEAN, "%s: the epoch of line %u is damaged: what "
 					   "it committed cannot be decided (jnl rescue goes by the "
 					   "log alone)", j->conf.marker, line);

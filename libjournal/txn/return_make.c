@@ -246,7 +246,7 @@ static int return_possible(struct journal *j)
 	uint32_t line;
 
 	for (line = 0; line < atomic_load(&j->shared->lines_used); line++)
-		if (line_state_of(atomic_load(&j->lines[line].use)) == LINE_BAD)
+		if (line_is_bad(j, line))
 			return journal_say(j, -EUCLEAN, "the epoch of line %u is damaged", line);
 	return 0;
 }

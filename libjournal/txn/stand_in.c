@@ -120,6 +120,7 @@ static void snapshot_line(const struct journal *j, uint32_t line, bool commits,
 	copy->epoch = line_state_of(use) == LINE_BAD ? put_le64(0) :
 		      !(use >> 2)		     ? put_le64(WORD_ERASED) :
 		      word_seal(use >> 2 << 1 | (line_state_of(use) != LINE_OPENING));
+	copy->epoch_copy = copy->epoch;
 	for (word = 0; line_state_of(use) == LINE_FREE && word < MARKER_LINE_WORDS; word++)
 		copy->retire[word] = put_le64(undecided[word]);
 }

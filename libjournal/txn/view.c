@@ -235,9 +235,9 @@ bool view_lane_enter(struct journal *j, struct lane *lane)
 /* ---- lines --------------------------------------------------------------------------- */
 
 /* It only goes up; erased is below all. */
-static void mark_epoch(struct journal *j, struct marker_line *media, uint64_t value)
+static void mark_epoch_word(struct journal *j, uint64_t *word, uint64_t value)
 {
-	uint64_t *word = (uint64_t *)&media->epoch, there, was, sealed = (uint64_t)word_seal(value);
+	uint64_t there, was, sealed = (uint64_t)word_seal(value);
 
 	was = __atomic_load_n(word, __ATOMIC_RELAXED);
 	do {
@@ -246,6 +246,12 @@ static void mark_epoch(struct journal *j, struct marker_line *media, uint64_t va
 	} while (!__atomic_compare_exchange_n(word, &was, sealed, false, __ATOMIC_SEQ_CST,
 					      __ATOMIC_RELAXED));
 	nv_flush(j->marker, word, sizeof(*word));
+}
+
+static void mark_epoch(struct journal *j, struct marker_line *media, uint64_t value)
+{
+	mark_epoch_word(j, (uint64_t *)&media->epoch, value);
+	mark_epoch_word(j, (uint64_t *)&media->epoch_copy, value);
 }
 
 static void mark_bits(struct journal *j, uint32_t line, struct marker_line *media)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Marker lines on a damaged medium: both words of the epoch fail, or a record in the stage
+ * says that they cannot be right.  What lives in a line has a record, in the stage or in
+ * the log, and each names the epoch: the highest number of them all is the line's, or
+ * nothing lives in it.  The maps are taken as they are.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "txn/checkpoint.h"
+#include "txn/found.h"
+#include "txn/line.h"
+#include "txn/logs.h"
+#include "txn/recover.h"
+
+bool recover_is_by_records(const struct recovery *r, uint32_t line)
+{
+	return r->by_records && r->by_records[line];
+}
+
+/* Return: 0 or -ENOMEM */
+static int recover_by_records(struct recovery *r, uint32_t line)
+{
+	struct journal *j = r->j;
+
+	if (!r->by_records)
+		r->by_records = calloc(j->geometry.lines, sizeof(*r->by_records));
+	if (!r->by_records)
+		return journal_say(j, -ENOMEM, "no memory to recover");
+	r->by_records[line] = true;
+	found_damage(j, 0, "%s: line %u: its epoch is damaged: the highest of the records that "
+		     "name it stands in, and something that was retired may be back",
+		     j->conf.marker, line);
+	return 0;
+}
+
+static bool recover_has_all_logs(const struct journal *j)
+{
+	uint32_t log;
+
+	for (log = 0; log < logs_end(j); log++)
+		if (logs_gone(j, log))
+			return false;
+	return true;
+}
+
+int recover_without_epoch(struct recovery *r, uint32_t line)
+{
+	struct journal *j = r->j;
+
+	if (recover_has_all_logs(j))
+		return recover_by_records(r, line);
+	/* its records may be on the log that is not there: it is never taken again, for
+	 * nobody knows what it holds */
+	found_damage(j, 0, "%s: line %u: its epoch is damaged: what it committed cannot be "
+		     "decided while a log is not there", j->conf.marker, line);
+	j->recovered.lost_unnamed++;
+	return line_bad(j, line);
+}
+
+int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
+{
+	/* what was entered of an epoch before goes with it: staged, so it holds nothing */
+	int error = line_adopt(r->j, line, number);
+
+	if (!error)
+		recover_claim(r, line);
+	return error;
+}
+
+int recover_staged_epoch(struct recovery *r, uint32_t line, uint64_t number)
+{
+	struct journal *j = r->j;
+	uint64_t known;
+	int error = 0;
+
+	if (line >= j->geometry.lines)
+		return 0;
+	known = line < j->shared->lines_used ? j->lines[line].number : 0;
+	/* a reader beside a writer: the line moved on since it was looked at */
+	if (number <= known || j->writer_pid || line_is_bad(j, line))
+		return 0;
+	/* the epoch is durable before a record of it is begun (P1), on the same medium */
+	if (!recover_is_by_records(r, line))
+		error = recover_by_records(r, line);
+	return error ? error : recover_adopt(r, line, number);
+}
+
+/* Closed, under the highest number of all incarnations that were seen: no record is
+ * of a higher one. */
+static uint64_t recover_epoch_without_records(const struct recovery *r)
+{
+	return (((r->incarnation + 1) << LINE_COUNTER_BITS) - 1) << 1;
+}
+
+void recover_mend_epochs(struct recovery *r)
+{
+	struct journal *j = r->j;
+	struct marker_line *media;
+	uint64_t epoch;
+	uint32_t line;
+
+	for (line = 0; line < j->geometry.lines; line++) {
+		media = line_media(j, line);
+		if (recover_is_by_records(r, line))
+			epoch = line < j->shared->lines_used && j->lines[line].number ?
+					j->lines[line].number << 1 | 1 :
+					recover_epoch_without_records(r);
+		else if (media->epoch == media->epoch_copy || marker_line_epoch(media, &epoch))
+			continue;
+		line_epoch_store(j, media, epoch);
+	}
+}

@@ -1,0 +1,247 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Damage to words of NVRAM: a line's epoch, the last record of a stage.  What else there
+# is, is there all the same, and nothing that was retired comes back.
+. "$(dirname "$0")/../lib/common.sh"
+
+nvram() { echo "/dev/shm/jnl.$$.$1"; }
+
+u64() { od -A n -t u8 -j "$2" -N 8 "$1" | tr -d ' '; } # u64 FILE OFFSET
+u32() { od -A n -t u4 -j "$2" -N 4 "$1" | tr -d ' '; }
+
+# zeros FILE OFFSET BYTES; ones, the same
+zeros() { head -c "$3" /dev/zero | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+ones() { head -c "$3" /dev/zero | tr '\0' '\377' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+
+# A journal with 700 messages of BYTES each, every seventh of them retired.  Small ones
+# are in the stage, large ones in the log.
+seven_hundred() # seven_hundred DIR NAME BYTES
+{
+	goes "$(nvram "$2")"
+	expect 0 "$JNL" format "$1" --size 64M --require process \
+		--marker "pmem:$(nvram "$2")"
+	seq 700 | perl -ne "chomp; print \$_, 'x' x ($3 - length), qq(\n)" >"$scratch/messages"
+	"$JNL" put "$1" --as lines "$scratch/messages" >"$scratch/ids"
+	sed -n '1~7p' "$scratch/ids" | "$JNL" retire "$1" - >"$scratch/retired"
+	grep -vxFf "$scratch/retired" "$scratch/ids" >"$scratch/live"
+	sed '1~7d' "$scratch/messages" >"$scratch/payloads"
+}
+
+all_is_there() # all_is_there DIR
+{
+	ids_of "$1" >"$scratch/now"
+	same "$scratch/live" "$scratch/now"
+	# shellcheck disable=SC2046
+	"$JNL" cat "$1" $(cat "$scratch/live") >"$scratch/read"
+	tr -d '\n' <"$scratch/payloads" >"$scratch/want"
+	same "$scratch/want" "$scratch/read"
+}
+
+# the writer that comes next mends it, and goes on
+goes_on() # goes_on DIR
+{
+	echo one more | "$JNL" put "$1" >"$scratch/more"
+	! grep -qxF "$(cat "$scratch/more")" "$scratch/ids" || wrong "an id is issued again"
+	cat "$scratch/more" >>"$scratch/live"
+	ids_of "$1" >"$scratch/now"
+	same "$scratch/live" "$scratch/now"
+	expect 0 "$JNL" check "$1"
+}
+
+epochs() # epochs HOW AT BYTES NAME PAYLOAD: damage @BYTES at @AT in each line that is used
+{
+	local j=$scratch/$4 file lines line
+	file=$(nvram "$4")
+	seven_hundred "$j" "$4" "$5"
+	lines=$(u64 "$file" 96)
+	for line in 0 1; do
+		[ "$(u64 "$file" $((lines + line * 192)))" != 18446744073709551615 ] ||
+			wrong "line $line is not used"
+		$1 "$file" $((lines + line * 192 + $2)) "$3"
+	done
+	expect 3 "$JNL" check "$j"
+	[ "$(grep -c '^damage: .*line [01].*epoch' "$out")" = 2 ] || wrong "$(cat "$out")"
+	[ "$(grep -c '^damage' "$out")" = 2 ] || wrong "$(cat "$out")"
+	all_is_there "$j"
+	expect 3 "$JNL" check "$j"
+	goes_on "$j"
+}
+
+# There are records of two epochs of one line, and others that live before them.
+epoch_of_a_line_used_again()
+{
+	local j=$scratch/again file line lines n
+	file=$(nvram again)
+	goes "$file"
+	journal "$j" --marker "pmem:$file"
+	: >"$scratch/ids"
+	: >"$scratch/retired"
+	for n in 600 936 700 100; do
+		seq $n | "$JNL" put "$j" --as lines >"$scratch/new"
+		cat "$scratch/new" >>"$scratch/ids"
+		[ $n = 100 ] || head -n 512 "$scratch/new" | "$JNL" retire "$j" - >>"$scratch/retired"
+	done
+	grep -vxFf "$scratch/retired" "$scratch/ids" | sort >"$scratch/live"
+	lines=$(u64 "$file" 96)
+	for line in 0 1 2 3; do
+		zeros "$file" $((lines + line * 192)) 16
+	done
+	expect 3 "$JNL" check "$j"
+	ids_of "$j" >"$scratch/now"
+	same "$scratch/live" "$scratch/now"
+	goes_on "$j"
+}
+
+# Its records may be on the log that is not there: nothing is decided, nor written over,
+# before that is back.
+epoch_while_a_log_is_away()
+{
+	local j=$scratch/away file lines
+	file=$(nvram away)
+	goes "$file"
+	mkdir "$scratch/a" "$scratch/b"
+	expect 0 "$JNL" format "$j" --size 64M --require process --marker "pmem:$file" \
+		--log "$scratch/a" --log "$scratch/b"
+	seq 300 | perl -ne "chomp; print \$_, 'x' x 20000, qq(\n)" |
+		"$JNL" put "$j" --as lines | sort >"$scratch/live"
+	cp "$scratch/live" "$scratch/ids"
+	lines=$(u64 "$file" 96)
+	zeros "$file" "$lines" 16
+	mv "$scratch/b" "$scratch/b.away"
+	expect 3 "$JNL" check "$j"
+	grep -q '^damage: .*line 0.*cannot be decided' "$out" || wrong "$(cat "$out")"
+	echo one more | "$JNL" put "$j" >"$scratch/more"
+	cat "$scratch/more" >>"$scratch/ids"
+	cat "$scratch/more" >>"$scratch/live"
+	mv "$scratch/b.away" "$scratch/b"
+	expect 3 "$JNL" check "$j"
+	goes_on "$j"
+}
+
+# Nothing of it lives: there is no record to go by, and nothing to lose.
+epoch_without_a_record()
+{
+	local j=$scratch/empty file lines lane at
+	file=$(nvram empty)
+	goes "$file"
+	journal "$j" --marker "pmem:$file"
+	seq 600 | "$JNL" put "$j" --as lines >"$scratch/ids"
+	"$JNL" retire "$j" - <"$scratch/ids" >"$scratch/none"
+	lines=$(u64 "$file" 96)
+	# the stage's records go, too, as if all had been destaged: each lane begins at its end
+	for lane in $(seq 0 $(($(u32 "$file" 128) - 1))); do
+		at=$(($(u64 "$file" 88) + lane * 64))
+		dd if="$file" of="$file" bs=8 skip=$((at / 8 + 2)) seek=$((at / 8)) count=1 \
+			conv=notrunc status=none
+	done
+	zeros "$file" "$lines" 16
+	zeros "$file" "$(u64 "$file" 112)" $(($(u64 "$file" 120) * $(u32 "$file" 128)))
+	expect 3 "$JNL" check "$j"
+	expect 0 "$JNL" ls "$j"
+	printed ""
+	: >"$scratch/live"
+	goes_on "$j"
+}
+
+# Of an old image this is what it looks like, so it is no damage that may be mended.
+erased_epochs_with_a_log_that_names_them_are_refused()
+{
+	local j=$scratch/old file lines
+	file=$(nvram old)
+	seven_hundred "$j" old 20000
+	lines=$(u64 "$file" 96)
+	ones "$file" "$lines" 16
+	expect 1 "$JNL" ls "$j"
+	says "is older than the log"
+}
+
+last_staged() # last_staged NAME; puts five, sets $ids, $at: where the fifth's payload is
+{
+	goes "$(nvram "$1")"
+	journal "$scratch/$1" --marker "pmem:$(nvram "$1")"
+	mapfile -t ids < <(seq -f 'message-%.0f-of-five' 5 | "$JNL" put "$scratch/$1" --as lines)
+	at=$(grep -abo -- message-5-of-five "$(nvram "$1")" | tail -n 1 | cut -d : -f 1)
+	[ -n "$at" ] || wrong "it is not in the stage"
+}
+
+four_are_there()
+{
+	local n
+	for n in 1 2 3 4; do
+		expect 0 "$JNL" cat "$1" "${ids[$((n - 1))]}"
+		printed "message-$n-of-five"
+	done
+}
+
+# It cannot be torn: nothing was in flight when the journal was closed.
+last_payload_of_a_closed_stage()
+{
+	local j=$scratch/payload
+	last_staged payload
+	zeros "$(nvram payload)" "$at" 4
+	expect 3 "$JNL" check "$j"
+	grep -q "^damage: .*${ids[4]}: COMMITTED_BUT_LOST" "$out" || wrong "$(cat "$out")"
+	expect 3 "$JNL" cat "$j" "${ids[4]}"
+	four_are_there "$j"
+	# nor does the next writer forget it
+	echo one more | "$JNL" put "$j" >"$scratch/more"
+	expect 3 "$JNL" check "$j"
+	expect 0 "$JNL" retire "$j" "${ids[4]}"
+	four_are_there "$j"
+}
+
+last_header_of_a_closed_stage()
+{
+	local j=$scratch/header
+	last_staged header
+	zeros "$(nvram header)" $((at - 64)) 64
+	expect 3 "$JNL" check "$j"
+	grep -q '^damage: .*they were durable.*without a name' "$out" || wrong "$(cat "$out")"
+	four_are_there "$j"
+	echo one more | "$JNL" put "$j" >"$scratch/more"
+	[ "$(ids_of "$j" | wc -l)" = 5 ] || wrong "$(ids_of "$j")"
+	! grep -qxF "${ids[4]}" "$scratch/more" || wrong "an id is issued again"
+}
+
+# A writer opens, recovers five, and is killed before it stages anything itself.
+last_record_that_was_recovered()
+{
+	local j=$scratch/recovered writer in
+	last_staged recovered
+	zeros "$(nvram recovered)" "$(($(u64 "$(nvram recovered)" 88) + 16))" 8
+	mkfifo "$scratch/fifo"
+	"$JNL" put "$j" --as lines <"$scratch/fifo" >"$scratch/none" &
+	writer=$!
+	ends $writer
+	exec {in}>"$scratch/fifo"
+	until_or_end $writer in_use "$j"
+	kill -9 $writer
+	wait $writer || true
+	exec {in}>&-
+	zeros "$(nvram recovered)" "$at" 4
+	expect 3 "$JNL" check "$j"
+	grep -q "^damage: .*${ids[4]}: COMMITTED_BUT_LOST" "$out" || wrong "$(cat "$out")"
+	four_are_there "$j"
+}
+
+in_use() { "$JNL" info --json "$1" | jq -e '.now.members > 0' >/dev/null; }
+
+if why=$(have_marker pmem); then
+	it "one copy of an epoch, staged" epochs zeros 3 1 copy.staged 20
+	it "the other copy of an epoch, staged" epochs zeros 11 1 other.staged 20
+	it "one copy of an epoch, in the log" epochs zeros 3 1 copy.log 20000
+	it "both copies of an epoch, staged" epochs zeros 0 16 both.staged 20
+	it "both copies of an epoch, in the log" epochs zeros 0 16 both.log 20000
+	it "both copies of an epoch read ones, staged" epochs ones 0 16 ones.staged 20
+	it "the epoch of a line that was used again" epoch_of_a_line_used_again
+	it "an epoch while a log is away" epoch_while_a_log_is_away
+	it "the epoch of a line that no record names" epoch_without_a_record
+	it "erased epochs that the log names are an old image" \
+		erased_epochs_with_a_log_that_names_them_are_refused
+	it "the last payload of a stage that was closed" last_payload_of_a_closed_stage
+	it "the last header of a stage that was closed" last_header_of_a_closed_stage
+	it "the last record of a stage that was recovered" last_record_that_was_recovered
+else
+	skip "damage to NVRAM" "$why"
+fi
+done_testing
