@@ -9,6 +9,7 @@
 #include "txn/found.h"
 #include "txn/line.h"
 #include "txn/segment.h"
+#include "txn/segment_second.h"
 
 #define THREADS_MAX 8u
 
@@ -42,6 +43,8 @@ static int recover_state(struct recovery *r)
 		found_damage(j, 0, "%s: the incarnation is damaged: the highest of all ids on "
 			     "media stands in", j->conf.marker);
 	}
+	if (word_unseal(state_media(j)->abandoned, &r->abandoned))
+		r->abandoned = 0;
 	r->replay_seq = get_le64(state_media(j)->replay_seq);
 	r->closed = recover_was_closed(j);
 	j->shared->incarnation = r->incarnation;
@@ -173,6 +176,7 @@ static int recover_steps(struct recovery *r)
 		return error;
 	recover_tell_lost(r);
 	recover_settle_lines(r);
+	recover_tell_seconds(r);
 	if (j->rescue_lines) {
 		/* what takes the markers' place goes on above all that was seen (P4) */
 		recover_incarnation(r);

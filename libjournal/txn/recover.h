@@ -43,6 +43,7 @@ struct segment_scan {
 	bool gone;                   /* its log is not there */
 	bool open;                   /* it was not sealed */
 	bool differs;                /* of a mirrored log: the two copies do */
+	bool second_gone;            /* its second digest was in NVRAM that is no more */
 	struct summary_head *digest; /* sealed: with its lines */
 	struct scanned *records;
 	uint32_t count, room;
@@ -63,6 +64,7 @@ struct recovery {
 	atomic_bool no_memory;      /* something could not be looked at */
 	uint64_t replay_seq;
 	uint64_t incarnation;
+	uint64_t abandoned; /* the highest of a marker medium before; 0: there was none */
 	bool closed; /* the last one to have it open left everything in order */
 	uint32_t threads;
 	uint64_t lost; /* entered as lost, whether or not a copy turned up */

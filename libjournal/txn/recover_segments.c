@@ -200,7 +200,9 @@ static void segment_second(struct recovery *r, uint32_t segment, bool header_goo
 	const char *name = j->conf.logs[segment_log(j, segment)];
 
 	if (!second || get_le64(second->seq) < scan->seq) {
-		if (j->found && first && !second && !segment_second_is_gone(j, segment))
+		scan->second_gone = !second && recover_before_move(r, scan);
+		if (j->found && first && !second && !scan->second_gone &&
+		    !segment_second_is_gone(j, segment))
 			found_remark(j, 0, "%s: segment %u: the second copy of its digest does "
 				     "not verify", name, segment);
 		free(second);

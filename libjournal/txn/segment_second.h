@@ -16,7 +16,13 @@
  */
 int segment_second_again(struct journal *j, uint32_t number);
 
-/* after a crash: of those with something live that were sealed last */
+/* After a crash: of those with something live that were sealed last.  After NVRAM was
+ * given up, or rescued from: of all that had theirs there. */
 int recover_seconds(struct recovery *r);
+
+/* whether its second digest may have been in NVRAM that the journal has left */
+bool recover_before_move(const struct recovery *r, const struct segment_scan *scan);
+/* those that are found to be without, and have something live: to who checks */
+void recover_tell_seconds(struct recovery *r);
 
 #endif

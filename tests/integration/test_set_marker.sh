@@ -463,6 +463,42 @@ rescue_of_nothing_says_so()
 	says "no transaction that may live: the journal is empty"
 }
 
+# what NVRAM had of segments that were sealed, besides: check says it once, who writes
+# makes it anew
+second_digests_are_made_anew() # second_digests_are_made_anew rescue|in-use
+{
+	local in writer
+	anew --marker "pmem:$nvram"
+	for _ in $(seq 20); do
+		"$JNL" put "$j" "$scratch/large" >>"$scratch/larges"
+	done
+	if [ "$1" = rescue ]; then
+		rm "$nvram"
+		expect 0 "$JNL" rescue "$j" --yes
+	else
+		mkfifo "$scratch/go.on"
+		"$JNL" put "$j" --as lines <"$scratch/go.on" >"$scratch/none" &
+		writer=$!
+		ends $writer
+		exec {in}>"$scratch/go.on"
+		until_or_end $writer in_use_by_one "$j"
+		expect 0 "$JNL" set-marker "$j" "file:$j/markers"
+		exec {in}>&-
+		wait $writer
+	fi
+	expect 0 "$JNL" check "$j"
+	[ "$(grep -c "^note: [0-9]* segments have one copy of their digest only" "$out")" = 1 ] ||
+		wrong "$(cat "$out")"
+	! grep -q "does not verify" "$out" || wrong "$(cat "$out")"
+	expect 0 "$JNL" put "$j" </dev/null
+	expect 0 "$JNL" check "$j"
+	! grep -q digest "$out" || wrong "$(cat "$out")"
+	"$JNL" ls "$j" | cut -d ' ' -f 1 >"$scratch/there"
+	[ "$(grep -cxFf "$scratch/larges" "$scratch/there")" = 20 ] || wrong "$(cat "$scratch/there")"
+}
+
+in_use_by_one() { "$JNL" info --json "$1" | jq -e '.now.members > 0' >/dev/null; }
+
 rescue_onto_nvram()
 {
 	anew
@@ -504,6 +540,8 @@ it "retire records are known" retire_records_are_known
 it "rescue replaces its own file" rescue_replaces_its_own_file
 it "rescue refuses before it lists" rescue_refuses_before_it_lists
 it "rescue of nothing says so" rescue_of_nothing_says_so
+it "second digests of NVRAM are made anew, after a rescue" second_digests_are_made_anew rescue
+it "second digests of NVRAM are made anew, moved in use" second_digests_are_made_anew in-use
 it "rescue onto NVRAM" rescue_onto_nvram
 it "without the log there is nothing" without_the_log_there_is_nothing
 done_testing
