@@ -21,6 +21,7 @@
 
 #include "actor.h"
 #include "moves.h"
+#include "moving.h"
 #include "scene.h"
 #include "txn/clean_lines.h"
 #include "txn/lane.h"
@@ -29,21 +30,6 @@
 #include "txn/takeover_impl.h"
 
 /* ---- who does what ------------------------------------------------------------------- */
-
-static void moves(void *scene)
-{
-	struct scene *s = scene;
-	uint32_t gained;
-
-	s->first = clean_lines_step(s->p->j, SLOTS_PER_LINE, &gained);
-}
-
-static void retires(void *scene)
-{
-	struct scene *s = scene;
-
-	s->retired = journal_retire(s->p->j, s->x);
-}
 
 static void puts_y(void *scene)
 {
@@ -59,58 +45,18 @@ static void takes_over(void *scene)
 	s->second = takeover_moves(s->p->j, s->p->j->member - 1);
 }
 
-static bool at_fence(const struct scene *s, struct actor *actor)
-{
-	return ACTOR_AT(actor, s->p->j->marker->persist.fence, 1);
-}
-
 /* what is flushed is stored by then */
 static bool at_flush(const struct scene *s, struct actor *actor)
 {
 	return ACTOR_AT(actor, s->p->j->marker->persist.flush, 1);
 }
 
-/* The crash world keeps a list of what is flushed, for one thread at a time. */
-static void (*world_flush)(struct marker_store *store, const void *address, size_t bytes);
-
-static void passed_flush(struct marker_store *store, const void *address, size_t bytes)
-{
-	actor_passes(true);
-	world_flush(store, address, bytes);
-	actor_passes(false);
-}
-
 /* ---- before ---------------------------------------------------------------------------- */
-
-static void scene_flushes(struct scene *s)
-{
-	world_flush = s->p->j->marker->persist.flush;
-	s->p->j->marker->persist.flush = passed_flush;
-}
-
-static void scene_make(struct scene *s)
-{
-	if (!actors_possible())
-		skip();
-	*s = (struct scene){ .path = JOURNAL_PATH_DIRECT, .seed = 1000 };
-	s->p = place_make(NULL);
-	scene_flushes(s);
-}
-
-/* x is in the first slot of a line that nobody goes on in, the lowest. */
-static void scene_x(struct scene *s)
-{
-	s->path = JOURNAL_PATH_DIRECT;
-	s->mode = X_ALONE;
-	scene_x_and_z(s);
-	moves_leave(s->p->j);
-	s->first = s->second = s->retired = -EINPROGRESS;
-}
 
 /* and w in the next one: moved in the same batch, after it */
 static void scene_x_w(struct scene *s)
 {
-	scene_x(s);
+	moving_x(s);
 	assert_int_equal(scene_put(s, 1, 77, &s->w), 0);
 	moves_leave(s->p->j);
 }
@@ -125,21 +71,13 @@ static struct slot_place place_of(const struct scene *s, uint64_t id)
 
 /* ---- after ------------------------------------------------------------------------------ */
 
-/* The power fails: whoever still stands is gone with it. */
-static void power_fails(struct scene *s)
-{
-	place_crash(s->p);
-	assert_int_equal(place_open(s->p), 0);
-	scene_flushes(s);
-}
-
 static void x_is_gone_and_y_lives(struct scene *s, bool durably)
 {
 	assert_int_equal(place_state(s->p, s->x), 0);
 	scene_y_lives(s);
 	if (!durably)
 		return;
-	power_fails(s);
+	moving_power_fails(s);
 	assert_int_equal(place_state(s->p, s->x), 0);
 	scene_y_lives(s);
 }
@@ -167,17 +105,17 @@ static void p2_recheck(void **state)
 	struct actor *m;
 
 	(void)state;
-	scene_make(&s);
-	scene_x(&s);
-	m = actor_make(moves, &s);
+	moving_make(&s);
+	moving_x(&s);
+	m = actor_make(moving_moves, &s);
 	assert_true(ACTOR_AT(m, moved_announce, 1));
-	retires(&s);
+	moving_retires(&s);
 	assert_int_equal(s.retired, 0);
-	if (ACTOR_AT(m, stream_wait, 1) && at_fence(&s, m))
+	if (ACTOR_AT(m, stream_wait, 1) && moving_at_fence(&s, m))
 		actor_killed(m);
 	else
 		actor_end(m);
-	power_fails(&s);
+	moving_power_fails(&s);
 	assert_int_equal(place_state(s.p, s.x), 0);
 	place_remove(s.p);
 }
@@ -190,18 +128,18 @@ static void p2_cell_while_it_announces(void **state)
 	struct actor *m;
 
 	(void)state;
-	scene_make(&s);
-	scene_x(&s);
-	m = actor_make(moves, &s);
+	moving_make(&s);
+	moving_x(&s);
+	m = actor_make(moving_moves, &s);
 	assert_true(ACTOR_AT(m, moved_add, 1));
-	retires(&s);
+	moving_retires(&s);
 	assert_int_equal(s.retired, 0);
 	puts_y(&s);
-	if (ACTOR_AT(m, stream_wait, 1) && at_fence(&s, m))
+	if (ACTOR_AT(m, stream_wait, 1) && moving_at_fence(&s, m))
 		actor_killed(m);
 	else
 		actor_end(m);
-	power_fails(&s);
+	moving_power_fails(&s);
 	assert_int_equal(place_state(s.p, s.x), 0);
 	scene_y_lives(&s);
 	place_remove(s.p);
@@ -216,14 +154,14 @@ static void p2_mover_cell(void **state)
 	struct actor *m;
 
 	(void)state;
-	scene_make(&s);
-	scene_x(&s);
+	moving_make(&s);
+	moving_x(&s);
 	own = &s.p->j->shared->clean[0].moving;
 	moves_use_up(s.p->j, own, SLOTS_PER_LINE - 1);
 	to = (struct slot_place){ own->line_number, own->line, SLOTS_PER_LINE - 1 };
-	m = actor_make(moves, &s);
+	m = actor_make(moving_moves, &s);
 	assert_true(ACTOR_AT(m, stream_wait, 1));
-	retires(&s);
+	moving_retires(&s);
 	assert_int_equal(s.retired, 0);
 	assert_true(slot_is_claimed(s.p->j, &to));
 	moves_use_up(s.p->j, s.p->j->own, SLOTS_PER_LINE - 1);
@@ -288,8 +226,8 @@ static uint32_t sweep_at(const struct sweep *sweep, struct scene *s, uint32_t pl
 
 	sweep->make(s);
 	x = place_of(s, s->x);
-	m = actor_make(moves, s);
-	r = actor_make(retires, s);
+	m = actor_make(moving_moves, s);
+	r = actor_make(moving_retires, s);
 	assert_true(sweep->steer(r, m));
 	count = led_on(s, r, place);
 	actor_end(m);
@@ -311,7 +249,7 @@ static void sweep_all(const struct sweep *sweep)
 	struct scene s;
 	uint32_t place;
 
-	scene_make(&s);
+	moving_make(&s);
 	places_are(&places, sweep_at(sweep, &s, NO_PLACE, &places));
 	for (place = 0; place < places.count; place += places.stride)
 		(void)sweep_at(sweep, &s, place, &places);
@@ -345,7 +283,7 @@ static bool at_its_cell(struct actor *r, struct actor *m)
 /* M clears the bit for R, and frees the line: but for the cell of R. */
 static void p2_cell_until_the_bit_is_cleared(void **state)
 {
-	static const struct sweep sweep = { scene_x, at_its_cell, JOURNAL_PATH_DIRECT };
+	static const struct sweep sweep = { moving_x, at_its_cell, JOURNAL_PATH_DIRECT };
 
 	(void)state;
 	sweep_all(&sweep);
@@ -354,7 +292,7 @@ static void p2_cell_until_the_bit_is_cleared(void **state)
 /* the same when x was moved before; the line that it had first is somebody's */
 static void scene_moved_x(struct scene *s)
 {
-	scene_x(s);
+	moving_x(s);
 	assert_int_equal(moves_some(s->p->j), 1);
 	moves_leave(s->p->j);
 	moves_use_up(s->p->j, s->p->j->own, 64);
@@ -410,14 +348,14 @@ static void away_make(struct away *a)
 	struct scene *s = &a->s;
 	struct actor *z;
 
-	scene_make(s);
+	moving_make(s);
 	assert_int_equal(scene_put(s, 1, ++s->seed, &s->x), 0);
 	line_of_x = place_of(s, s->x).line;
 	moves_use_up(s->p->j, s->p->j->own, 64);
 	assert_int_equal(scene_put(s, 1, s->seed, &s->z), 0);
 	moves_leave(s->p->j);
 	z = actor_make(retires_z, s);
-	a->m = actor_make(moves, s);
+	a->m = actor_make(moving_moves, s);
 	a->p = actor_make(puts_y, s);
 	assert_true(ACTOR_AT(a->m, stream_wait, 1));
 	assert_true(ACTOR_AT(z, line_word_done, 1));
@@ -434,11 +372,11 @@ static void away_and_retired(bool cleared)
 
 	away_make(&a);
 	assert_true(a.away == cleared);
-	retires(&a.s);
+	moving_retires(&a.s);
 	assert_int_equal(a.s.retired, 0);
 	actor_killed(a.m);
 	actor_killed(a.p);
-	power_fails(&a.s);
+	moving_power_fails(&a.s);
 	assert_int_equal(place_state(a.s.p, a.s.x), 0);
 	place_remove(a.s.p);
 }
@@ -473,10 +411,10 @@ static void p2_taker_away(void **state)
 	t = actor_make(takes_over, &a.s);
 	actor_end(t);
 	assert_int_equal(a.s.second, 0);
-	retires(&a.s);
+	moving_retires(&a.s);
 	assert_int_equal(a.s.retired, 0);
 	actor_killed(a.p);
-	power_fails(&a.s);
+	moving_power_fails(&a.s);
 	assert_int_equal(place_state(a.s.p, a.s.x), 0);
 	place_remove(a.s.p);
 }
@@ -488,17 +426,17 @@ static void p2_taker_abort(void **state)
 	struct scene s;
 
 	(void)state;
-	scene_make(&s);
-	scene_x(&s);
-	m = actor_make(moves, &s);
+	moving_make(&s);
+	moving_x(&s);
+	m = actor_make(moving_moves, &s);
 	assert_true(ACTOR_AT(m, line_publish, 1));
 	actor_killed(m);
 	t = actor_make(takes_over, &s);
 	assert_true(ACTOR_AT(t, takeover_line, 1));
 	actor_killed(t);
-	retires(&s);
+	moving_retires(&s);
 	assert_int_equal(s.retired, 0);
-	power_fails(&s);
+	moving_power_fails(&s);
 	assert_int_equal(place_state(s.p, s.x), 0);
 	place_remove(s.p);
 }
@@ -517,7 +455,7 @@ static uint32_t taker_at(struct scene *s, uint32_t place, struct places *places)
 	scene_x_w(s);
 	x = place_of(s, s->x);
 	assert_true(x.line);
-	m = actor_make(moves, s);
+	m = actor_make(moving_moves, s);
 	assert_true(ACTOR_AT(m, moved_publish, 2));
 	actor_killed(m);
 	t = actor_make(takes_over, s);
@@ -533,7 +471,7 @@ static uint32_t taker_at(struct scene *s, uint32_t place, struct places *places)
 	scene_y_lives(s);
 	assert_int_equal(place_state(s->p, s->x), JOURNAL_LIVE);
 	/* and forgets who is dead */
-	power_fails(s);
+	moving_power_fails(s);
 	scene_y_lives(s);
 	assert_int_equal(place_live(s->p), 3);
 	scene_over(s);
@@ -547,7 +485,7 @@ static void p2_taker_epoch(void **state)
 	uint32_t place;
 
 	(void)state;
-	scene_make(&s);
+	moving_make(&s);
 	places_are(&places, taker_at(&s, NO_PLACE, &places));
 	for (place = 0; place < places.count; place += places.stride)
 		(void)taker_at(&s, place, &places);
@@ -564,17 +502,17 @@ static void p2_loser_fence(void **state)
 	struct scene s;
 
 	(void)state;
-	scene_make(&s);
-	scene_x(&s);
-	m = actor_make(moves, &s);
-	assert_true(ACTOR_AT(m, moved_publish, 1) && at_fence(&s, m));
+	moving_make(&s);
+	moving_x(&s);
+	m = actor_make(moving_moves, &s);
+	assert_true(ACTOR_AT(m, moved_publish, 1) && moving_at_fence(&s, m));
 	actor_killed(m);
-	power_fails(&s);
+	moving_power_fails(&s);
 	assert_int_equal(place_state(s.p, s.x), JOURNAL_LIVE);
-	r = actor_make(retires, &s);
+	r = actor_make(moving_retires, &s);
 	actor_end(r);
 	assert_int_equal(s.retired, 0);
-	power_fails(&s);
+	moving_power_fails(&s);
 	assert_int_equal(place_state(s.p, s.x), 0);
 	place_remove(s.p);
 }
