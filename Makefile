@@ -333,7 +333,8 @@ asan: need-test
 ubsan: need-test
 	+$(Q)$(call san,ubsan,-fsanitize=undefined -fno-sanitize-recover=all)
 tsan: need-test
-	+$(Q)$(call san,tsan,-fsanitize=thread) $(call share,10)
+	+$(Q)$(call san,tsan,-fsanitize=thread) $(call share,10) \
+		CPPFLAGS="$(call have,liburing.h,-Itests/lib/tsan) $(CPPFLAGS)"
 valgrind: need-valgrind
 	+$(Q)$(AGAIN) run-check BUILD=$(BUILD)/valgrind OPT="-O1 -g" \
 		CPPFLAGS="-Itests/lib/valgrind $(CPPFLAGS)" \
