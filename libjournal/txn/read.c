@@ -138,7 +138,7 @@ int record_find(const struct found *found, const struct record *record, const ui
 
 /*
  * Copy whole words out of a ring.  The lane may be writing its next record there:
- * what is copied is verified before it is used.  The one data race by design, so
+ * what is copied is verified before it is used.  A data race by design, as is lane_used(), so
  * kept from ThreadSanitizer's eyes; the commit path's stores stay what they are.
  */
 __attribute__((no_sanitize_thread))
