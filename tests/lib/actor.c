@@ -27,6 +27,7 @@ struct actor {
 	void *there_context;
 	volatile bool passes;
 	uint64_t limit; /* 0: none; all places on the way there are noted */
+	struct actor *next_killed;
 };
 
 extern const char __executable_start, etext;
@@ -38,6 +39,7 @@ static struct {
 	uint32_t times;
 } places[PLACES_MAX];
 static uint32_t place_count;
+static struct actor *killed; /* they stand for ever, and are no leaks */
 
 /* ---- in its thread ---------------------------------------------------------------- */
 
@@ -96,7 +98,10 @@ void actor_passes(bool passes)
 static void *actor_thread(void *context)
 {
 	self = context;
+	/* what is on the way of who is traced from here on is not on that to a breakpoint */
+	actor_passes(true);
 	actor_waits(self);
+	actor_passes(false);
 	self->run(self->context);
 	step_trap_off();
 	self->ended = true;
@@ -188,4 +193,6 @@ void actor_killed(struct actor *a)
 {
 	/* what it has allocated is its own, for ever */
 	JASSERT(!pthread_detach(a->thread));
+	a->next_killed = killed;
+	killed = a;
 }
