@@ -132,9 +132,8 @@ static void shrink_begin(struct resize *r, const struct log_runs *next)
 		    runs_find(next, number, &log, &index))
 			continue;
 		/* seq_cst: who frees it after this sees it, who freed it before has offered
-		 * it, and we withdraw it */
+		 * it, and shrink_look() withdraws it */
 		atomic_store(&segment->leaving, SEGMENT_LEAVES);
-		segment_withdraw(j, segment);
 	}
 }
 
