@@ -280,7 +280,8 @@ $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pth
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup
 $(BUILD)/tests/unit/test_unseen: TEST_LDFLAGS = -Wl,--wrap=marker_store_show,--wrap=health_raise
 # the power goes in the middle of a write
-$(BUILD)/tests/unit/test_upgrade: TEST_LDFLAGS = -Wl,--wrap=backend_open_log
+$(addprefix $(BUILD)/tests/unit/,test_upgrade test_mirror_double): \
+	TEST_LDFLAGS = -Wl,--wrap=backend_open_log
 $(BUILD)/tests/integration/test_memory: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,malloc \
 	calloc realloc posix_memalign strdup)
 
