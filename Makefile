@@ -328,9 +328,9 @@ need-%:
 # Under a tool that makes everything long the longest tests (tests/README.md) do one
 # part in so many; TEST_SHARE=1 does all.
 share = TEST_SHARE=$(or $(TEST_SHARE),$(1))
-san = $(AGAIN) run-check BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)"
+san = $(AGAIN) run-check BUILD=$(BUILD)/$(1) OPT="-O1 -g" SANITIZE="$(2)" HANG_S=3600
 asan: need-test
-	+$(Q)$(call san,asan,-fsanitize=address -fno-omit-frame-pointer)
+	+$(Q)$(call san,asan,-fsanitize=address -fno-omit-frame-pointer) $(call share,4)
 ubsan: need-test
 	+$(Q)$(call san,ubsan,-fsanitize=undefined -fno-sanitize-recover=all)
 tsan: need-test
