@@ -387,6 +387,17 @@ static int move_durably(struct mover *m)
 	return health_look(j) != m->seen ? LOG_OUT : 0;
 }
 
+/* It is not known whether they are durably retired, and will not be by us. */
+static void move_forget_all(struct mover *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->count; i++) {
+		place_forget(&m->all[i].old);
+		place_forget(&m->all[i].late);
+	}
+}
+
 /* All that were begun, to their end: also when the log was full after some. */
 static int move_finish(struct mover *m)
 {
@@ -401,8 +412,10 @@ static int move_finish(struct mover *m)
 	error = move_durably(m);
 	/* no other batch: who ends these knows the mover's line (takeover_moves_over()) */
 	m->over = error == LOG_OUT;
-	if (error)
+	if (error) {
+		move_forget_all(m);
 		return m->over ? 0 : error;
+	}
 	moved = move_settle_all(m);
 	count(m->j->counters, COUNT_MOVED, moved);
 	count(m->j->counters, COUNT_REHOMED, moved);

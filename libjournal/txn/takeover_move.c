@@ -118,8 +118,11 @@ static int takeover_halves(struct journal *j, struct half *all, uint32_t count, 
 	for (i = 0; i < count; i++)
 		half_decide(j, &all[i], cell);
 	error = halves_durably(j, seen);
-	for (i = 0; i < count && !error; i++)
-		half_settle(j, &all[i]);
+	for (i = 0; i < count; i++)
+		if (error)
+			place_forget(&all[i].old);
+		else
+			half_settle(j, &all[i]);
 	cell_drop(cell);
 	return error == LOG_OUT ? 0 : error;
 }

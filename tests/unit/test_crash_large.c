@@ -248,6 +248,38 @@ static void p2_a_large_one_is_there_whenever_the_power_goes(void **state)
 	the_power_goes_while_it_moves(&moves_plan_file, JOURNAL_PATH_SYNCED);
 }
 
+/* Its place is claimed, and the next operation fails: nothing of it is given up, nor kept
+ * in memory, for which AddressSanitizer looks. */
+static void the_media_die_while_it_moves(const struct crash_plan *plan, enum journal_path path)
+{
+	struct large l = { .p = place_make(plan) };
+	uint32_t at, failed = 0;
+	int moved = -EIO;
+
+	put_large(&l, path);
+	for (at = 1; moved < 0; at++) {
+		moves_leave(l.p->j);
+		l.p->world.die_at = l.p->world.operations + at;
+		moved = moves_some(l.p->j);
+		failed += moved < 0;
+		place_crash(l.p);
+		assert_int_equal(place_check(l.p), 0);
+		assert_int_equal(place_open(l.p), 0);
+		is_whole(&l);
+		is_held_where_it_is(&l);
+	}
+	assert_int_equal(moved, 1);
+	assert_true(failed > 1);
+	remove_all(&l);
+}
+
+static void a_large_one_stays_when_its_move_fails(void **state)
+{
+	(void)state;
+	the_media_die_while_it_moves(NULL, JOURNAL_PATH_DIRECT);
+	the_media_die_while_it_moves(&moves_plan_file, JOURNAL_PATH_SYNCED);
+}
+
 /* ---- what does not move ------------------------------------------------------------------ */
 
 /* One that does not verify stays: who reads it is told, and it is not certified anew. */
@@ -312,6 +344,7 @@ int main(void)
 		cmocka_unit_test(a_large_one_moves),
 		cmocka_unit_test(a_large_one_moves_that_was_moved_to_another_line),
 		cmocka_unit_test(p2_a_large_one_is_there_whenever_the_power_goes),
+		cmocka_unit_test(a_large_one_stays_when_its_move_fails),
 		cmocka_unit_test(a_damaged_piece_pins_its_segment),
 		cmocka_unit_test(a_prepared_one_pins_its_segment),
 	};
