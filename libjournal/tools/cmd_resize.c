@@ -128,8 +128,8 @@ static const struct argp resize_argp = {
 	       "while others use it."
 	       "\vWhat lives in what goes is moved first. After a crash in the middle the journal "
 	       "has its size of before or after one of the steps, and the same command may be "
-	       "given again; but a log that journal.conf names already would be added once "
-	       "more.",
+	       "given again, without an --add-log that was done: where a log of the journal is, "
+	       "none is added.",
 };
 
 static void resize_print(const char *dir, bool dry_run, const struct journal_resized *r)

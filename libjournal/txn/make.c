@@ -173,8 +173,11 @@ static void make_undo(struct make *m)
 
 static int make_locked(struct make *m)
 {
-	int error = make_not_there(m);
+	int error = make_places(m);
 
+	/* what was refused so far has cost nothing */
+	if (!error)
+		error = make_not_there(m);
 	if (!error)
 		error = make_uuid(m);
 	if (!error)

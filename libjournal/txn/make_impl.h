@@ -27,6 +27,9 @@ struct make {
 };
 
 int make_logs(struct make *m);   /* make_log.c */
+/* Before anything is made: all of the logs' places are there, and differ.
+ * Return: 0 or negative errno with the text */
+int make_places(struct make *m); /* make_place.c */
 int make_marker(struct make *m); /* make_marker.c */
 /* @m->options->marker, resolved, into @m->conf.marker */
 int make_marker_uri(struct make *m);

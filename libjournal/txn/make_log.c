@@ -45,27 +45,16 @@ static int make_log_path(struct make *m, const char *path, uint32_t log, bool mi
 	return conf_path(path, name, *to, m->message);
 }
 
-/* On the same disk it would be gone with the other one. */
-static int make_mirror_elsewhere(struct make *m, uint32_t log)
-{
-	if (strcmp(m->conf.logs[log], m->conf.mirrors[log]))
-		return 0;
-	return message_set(m->message, -EINVAL, "%s: a log cannot be its own mirror",
-			   m->conf.logs[log]);
-}
-
 static int make_mirror_path(struct make *m, uint32_t log)
 {
 	const char *path = log < m->options->mirror_count ? m->options->mirrors[log] : NULL;
 	char real[PATH_MAX];
-	int error;
 
 	if (!path)
 		return 0;
 	if (!realpath(path, real))
 		return message_errno(m->message, -errno, "%s", path);
-	error = make_log_path(m, real, log, true);
-	return error ? error : make_mirror_elsewhere(m, log);
+	return make_log_path(m, real, log, true);
 }
 
 static int make_log_paths(struct make *m)

@@ -181,6 +181,8 @@ static int resize_locked(struct resize *r)
 		error = resize_want(r);
 	if (!error)
 		error = resize_would(r);
+	if (!error)
+		error = resize_look(r);
 	if (error)
 		resize_is(r);
 	if (error || r->options->dry_run)

@@ -83,6 +83,23 @@ unsigned int resize_parts(const struct resize *r, uint32_t log, struct resize_pa
 /* a leg of @log that is out of date is as long as the other one; @log: of @conf, mirrored */
 int resize_leg(struct journal *j, uint32_t log, const char *path, struct message *message);
 
+/* ---- resize_place.c: where another log is to be ---- */
+
+/* of it, or of one leg of it */
+struct resize_place {
+	const char *given; /* a directory, or a device; NULL: there is none */
+	char *path;        /* in r->conf */
+	bool device, was_there;
+};
+
+/* @place->path and the like, of what is given; Return: 0 or negative errno with the text */
+int resize_name(struct resize *r, uint32_t log, struct resize_place *place, const char *suffix);
+/* whether @path is what an attempt to add a log left that was killed */
+bool resize_is_left(const struct resize *r, const char *path);
+/* All that may be known of the new logs before anything is changed.
+ * Return: 0 or negative errno with the text: they are refused */
+int resize_look(struct resize *r);
+
 /* ---- resize_log.c: another log ---- */
 
 /* @mirror: of its second leg; NULL: it has none */

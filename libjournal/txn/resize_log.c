@@ -25,80 +25,6 @@
 #include "txn/resize.h"
 #include "txn/segment.h"
 
-/* ---- where ------------------------------------------------------------------------- */
-
-/* Also under another name.  Without this, who gives a command again, with --force, would
- * write over what he has added. */
-static int log_is_new(struct resize *r, const char *path, const struct stat *st)
-{
-	struct stat other;
-	uint32_t log;
-
-	const char *leg;
-	uint32_t i;
-
-	for (i = 0; i < 2 * r->conf.log_count; i++) {
-		log = i / 2;
-		leg = i % 2 ? r->conf.mirrors[log] : r->conf.logs[log];
-		if (leg[0] && !stat(leg, &other) && S_ISBLK(other.st_mode) &&
-		    other.st_rdev == st->st_rdev)
-			return journal_say(r->j, -EBUSY, "%s: is a log of this journal already",
-					   path);
-	}
-	return 0;
-}
-
-/* where a log, or one leg of it, is to be */
-struct log_place {
-	const char *given; /* a directory, or a device; NULL: there is none */
-	char *path;        /* in r->conf */
-	bool device, was_there;
-};
-
-static int log_name(struct resize *r, uint32_t log, struct log_place *place, const char *suffix)
-{
-	const char *path = place->given;
-	bool *device = &place->device;
-	char *out = place->path;
-	char real[PATH_MAX], uuid[37];
-	struct stat st;
-	int used, error;
-
-	if (!realpath(path, real) || stat(real, &st))
-		return message_errno(journal_message(r->j), -errno, "%s", path);
-	*device = S_ISBLK(st.st_mode);
-	if (!*device && !S_ISDIR(st.st_mode))
-		return journal_say(r->j, -EINVAL, "%s: a log is a directory or a block device",
-				   path);
-	error = *device ? log_is_new(r, path, &st) : 0;
-	if (error)
-		return error;
-	uuid_print(r->j->conf.uuid, uuid);
-	used = *device ? snprintf(out, PATH_MAX, "%s", real) :
-			 snprintf(out, PATH_MAX, "%s/journal-%s-%u%s.log", real, uuid, log + 1,
-				  suffix);
-	return used < PATH_MAX ? 0 : journal_say(r->j, -ENAMETOOLONG, "%s: path too long", path);
-}
-
-/* The name has our uuid: what an attempt made that was killed is zeros, or has our
- * superblock.  Anything else somebody else has put there. */
-static bool log_is_left(const struct resize *r, const char *path)
-{
-	uint8_t start[4096];
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	bool zeros;
-
-	if (fd < 0)
-		return false;
-	memset(start, 0, sizeof(start));
-	zeros = !fstat(fd, &st) && S_ISREG(st.st_mode) &&
-		pread(fd, start, sizeof(start), 0) >= 0 && !start[0] &&
-		!memcmp(start, start + 1, sizeof(start) - 1);
-	close(fd);
-	return zeros || remove_is_log(path, r->j->conf.uuid);
-}
-
 static int log_like(const struct resize *r, const char *path)
 {
 	char conf[PATH_MAX];
@@ -151,7 +77,7 @@ static int log_supers(struct resize *r, uint32_t log)
 	return error;
 }
 
-static int log_make(struct resize *r, uint32_t log, struct log_place places[2])
+static int log_make(struct resize *r, uint32_t log, struct resize_place places[2])
 {
 	const char *path = r->conf.logs[log];
 	struct message *message = journal_message(r->j);
@@ -161,7 +87,7 @@ static int log_make(struct resize *r, uint32_t log, struct log_place places[2])
 	for (i = 0; i < 2; i++) {
 		if (!places[i].given || places[i].device)
 			continue;
-		if (log_is_left(r, places[i].path))
+		if (resize_is_left(r, places[i].path))
 			(void)unlink(places[i].path);
 		/* it is not ours to remove, if this comes to nothing */
 		places[i].was_there = !access(places[i].path, F_OK);
@@ -230,7 +156,7 @@ static int log_point(struct resize *r, uint32_t log)
 }
 
 static void log_undo(struct resize *r, const struct conf *before,
-		     const struct log_place places[2])
+		     const struct resize_place places[2])
 {
 	unsigned int i;
 
@@ -244,22 +170,19 @@ static void log_undo(struct resize *r, const struct conf *before,
 	r->conf = *before;
 }
 
-static int log_names(struct resize *r, uint32_t log, struct log_place places[2])
+static int log_names(struct resize *r, uint32_t log, struct resize_place places[2])
 {
 	int error;
 
 	places[0].path = r->conf.logs[log];
 	places[1].path = r->conf.mirrors[log];
-	error = log_name(r, log, &places[0], "");
+	error = resize_name(r, log, &places[0], "");
 	if (!error && places[1].given)
-		error = log_name(r, log, &places[1], "-mirror");
-	if (!error && !strcmp(places[0].path, places[1].path))
-		error = journal_say(r->j, -EINVAL, "%s: a log cannot be its own mirror",
-				    places[0].path);
+		error = resize_name(r, log, &places[1], "-mirror");
 	return error;
 }
 
-static int log_add(struct resize *r, struct log_place places[2], const struct conf *before)
+static int log_add(struct resize *r, struct resize_place places[2], const struct conf *before)
 {
 	uint32_t log = (uint32_t)max_u64(r->conf.log_count, logs_end(r->j));
 	int error = log_plan(r, log);
@@ -281,7 +204,7 @@ static int log_add(struct resize *r, struct log_place places[2], const struct co
 
 int resize_add_log(struct resize *r, const char *path, const char *mirror)
 {
-	struct log_place places[2] = { { .given = path }, { .given = mirror } };
+	struct resize_place places[2] = { { .given = path }, { .given = mirror } };
 	struct conf *before = malloc(sizeof(*before));
 	int error;
 

@@ -322,6 +322,40 @@ sizes_are_named()
 		--log "$scratch/l2"
 }
 
+# Two logs at one place, however it is spelled, and whatever would be written over.
+places_differ()
+{
+	mkdir -p "$scratch/p/a" "$scratch/p/b"
+	ln -s a "$scratch/p/c"
+	journal "$scratch/p/j"
+	cp "$scratch/p/j/journal.conf" "$scratch/p/conf"
+	while read -r why options; do
+		# shellcheck disable=SC2086
+		(cd "$scratch/p" && expect 1 "$JNL" format "$scratch/p/k" --require process \
+			--size 32M $options)
+		says "$(echo "$why" | tr _ ' ')"
+		[ ! -e "$scratch/p/k" ] || wrong "$options: something is left"
+		# shellcheck disable=SC2086
+		(cd "$scratch/p" && expect 1 "$JNL" format "$scratch/p/j" --require process \
+			--size 32M $options --force)
+		same "$scratch/p/conf" "$scratch/p/j/journal.conf"
+	done <<-END
+		two_logs_cannot_be_at_one_place --log a --log a
+		two_logs_cannot_be_at_one_place --log a --log b --log $scratch/p/../p/a/
+		two_logs_cannot_be_at_one_place --log a --log c
+		nor_beside_it --log a --mirror a
+		nor_beside_it --log b --log a --mirror c/.
+		gone:_No_such_file --log a --log gone
+		gone:_No_such_file --log a --mirror gone
+	END
+	expect 1 "$JNL" format "$scratch/p/j" --require process --force --mirror "$scratch/p/j"
+	says "nor beside it"
+	# two disks, each with the mirror of the other
+	expect 0 "$JNL" format "$scratch/p/k" --require process --size 32M --log "$scratch/p/a" \
+		--mirror "$scratch/p/b" --log "$scratch/p/b" --mirror "$scratch/p/a"
+	expect 0 "$JNL" check "$scratch/p/k"
+}
+
 already_there()
 {
 	journal "$j.there"
@@ -505,6 +539,7 @@ else
 fi
 it "sizes that make no sense" sizes_that_make_no_sense
 it "sizes are named" sizes_are_named
+it "places of logs differ" places_differ
 it "journal or other content already there" already_there
 it "unknown marker" unknown_marker
 it "unknown ids" unknown_ids

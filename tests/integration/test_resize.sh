@@ -97,6 +97,49 @@ dry_run()
 	[ "$(stat -c %s "$j/log")" = 16777216 ]
 }
 
+# all of it is looked at before the first step
+nothing_changes_before()
+{
+	local n before
+	before=$(segments "$j")
+	mkdir -p "$scratch/n" "$scratch/m" "$scratch/read-only"
+	ln -sfn n "$scratch/also.n"
+	while read -r why options; do
+		for n in "" -n; do
+			# shellcheck disable=SC2086
+			(cd "$scratch" && expect 1 "$JNL" resize "$j" --size 40M $options $n)
+			says "$(echo "$why" | tr _ ' ')"
+			printed ""
+		done
+		[ "$(segments "$j")" = "$before" ] || wrong "$options: it was resized"
+		[ "$(stat -c %s "$j/log")" = 16777216 ] || wrong "$options: the file was resized"
+		[ -z "$(ls -A "$scratch/n" "$scratch/m" | grep journal)" ] || wrong "$options: made"
+	done <<-END
+		nothing:_No_such_file --add-log nothing
+		nothing:_No_such_file --add-log n --mirror nothing
+		a_log_is_a_directory --add-log $j/lock
+		one_place --add-log n --add-log also.n
+		nor_beside_it --add-log n --mirror ./also.n/
+		is_there_already --add-log n --add-log j
+	END
+	# what it may not be written to, and what survives too little
+	if [ "$(id -u)" != 0 ]; then
+		chmod 500 "$scratch/read-only"
+		expect 1 "$JNL" resize "$j" --size 40M --add-log "$scratch/read-only"
+		says "read-only: Permission denied"
+	fi
+	goes "/dev/shm/jnl.$$.low"
+	mkdir "/dev/shm/jnl.$$.low"
+	sed -i.as 's/^require = .*/require = os/; t; $a require = os' "$j/journal.conf"
+	if "$JNL" info "$j" >"$scratch/none" 2>&1; then
+		expect 1 "$JNL" resize "$j" --size 40M --add-log "/dev/shm/jnl.$$.low"
+		says 'low: survives only "process" but "os" is required'
+		[ -z "$(ls "/dev/shm/jnl.$$.low")" ] || wrong "something is left"
+	fi
+	mv "$j/journal.conf.as" "$j/journal.conf"
+	[ "$(segments "$j")" = "$before" ]
+}
+
 refused()
 {
 	expect 2 "$JNL" resize "$j"
@@ -109,6 +152,7 @@ refused()
 	says "no journal there"
 	expect 1 "$JNL" resize "$j" --add-log "$scratch/nothing"
 	says "nothing: No such file"
+	nothing_changes_before
 	expect 1 "$JNL" resize "$j" --remove-log "$scratch"
 	says "the journal has no log there"
 	expect 1 "$JNL" resize "$j" --remove-log "$j"

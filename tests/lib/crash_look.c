@@ -78,22 +78,26 @@ static void copy_file(const char *from, const char *to)
 
 static int look_format(struct crash_look *look, struct oracle *oracle)
 {
-	char text[256];
-	const char *logs[JOURNAL_LOGS_MAX];
+	char text[256], places[JOURNAL_LOGS_MAX + 1][PATH_MAX];
+	const char *logs[JOURNAL_LOGS_MAX + 1];
 	uint32_t count = look->plan->mirrored ? 1 : look->plan->logs;
 	struct journal_format_options options = {
 		.marker = look->plan->checkpointed ? "file:/nowhere" : "sim:/nowhere",
 		.marker_bytes = 1 << 20,
 		.logs = logs,
 		.log_count = count,
-		.mirrors = look->plan->mirrored ? logs : NULL,
+		.mirrors = look->plan->mirrored ? logs + 1 : NULL,
 		.mirror_count = look->plan->mirrored,
 		.log_bytes = (12ull << 20) * (count ? count : 1),
 	};
 	uint32_t i;
 
-	for (i = 0; i < count; i++)
-		logs[i] = look->scratch->directory;
+	/* each in a place of its own: or they are refused */
+	for (i = 0; i < count + look->plan->mirrored; i++) {
+		(void)snprintf(text, sizeof(text), "log%u", i);
+		logs[i] = scratch_path(look->scratch, text, places[i]);
+		JASSERT(!mkdir(logs[i], 0700) || errno == EEXIST);
+	}
 	if (journal_format(look->path[0], &options, text, sizeof(text)))
 		return oracle_wrong(oracle, "format: %s", text);
 	return 0;
