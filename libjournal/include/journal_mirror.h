@@ -75,7 +75,8 @@ int journal_legs(struct journal *journal, uint32_t log, struct journal_leg legs[
 
 /**
  * struct journal_mirror_options - zero means the default, everywhere
- * @keep:     path of a leg, as journal.conf has it, that is to count.  Only where it cannot
+ * @keep:     the leg that is to count: as journal.conf has it, or a path that leads to it,
+ *            or to the directory that it alone of all legs is in.  Only where it cannot
  *            be known: each of two has gone on without the other one, or the one that is
  *            there is out of date.  What the other one alone has is gone then
  * @found:    called for each finding, in the calling thread: what was damaged and is
@@ -111,6 +112,7 @@ struct journal_mirror_options {
  * Return: 0, or
  * -EINVAL   no log is mirrored, or a medium does not fit
  * -ENOENT   no journal there, or @keep is no leg of it
+ * -EINVAL   @keep may be any of several legs
  * -EUCLEAN  @found was told of damage that is on both legs, or in what is not mirrored;
  *           or as journal_open()
  * -EBUSY    the journal is in use, and @keep given, or it is being resized, or another one

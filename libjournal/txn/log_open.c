@@ -2,8 +2,12 @@
 #include "txn/log_open.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "txn/same_place.h"
 
 int log_open(const struct conf *conf, uint32_t log, unsigned int flags, uint64_t bytes,
 	     const struct journal_progress *progress, struct log_store **store,
@@ -28,32 +32,49 @@ int log_join(const struct conf *conf, uint32_t log, unsigned int flags,
 				   message);
 }
 
-/* As journal.conf names it, or as a path that leads there. */
-static bool log_is_called(const char *leg, const char *name)
+/* As journal.conf names it, where a relative path is below @dir; or as a path that leads
+ * there, or to the directory that it is in. */
+static bool log_is_called(const char *dir, const char *leg, const char *name)
 {
-	char real[2][PATH_MAX];
+	char below[PATH_MAX], above[PATH_MAX];
 
-	return !strcmp(leg, name) || (realpath(leg, real[0]) && realpath(name, real[1]) &&
-				      !strcmp(real[0], real[1]));
+	(void)snprintf(above, sizeof(above), "%s", leg);
+	return !strcmp(leg, name) ||
+	       (!conf_path(dir, name, below, NULL) && !strcmp(leg, below)) ||
+	       same_place(leg, name, NULL) || same_place(dirname(above), name, NULL);
 }
 
-int log_choose(struct conf *conf, const char *keep, struct message *message)
+/* Return: how many legs are called @keep; which is in @log and @leg when it is one */
+static unsigned int log_called(const struct conf *conf, const char *dir, const char *keep,
+			       uint32_t *log, unsigned int *leg)
 {
-	uint32_t log;
-	unsigned int leg;
+	unsigned int count = 0;
+	uint32_t i;
 
-	for (log = 0; log < conf->log_count; log++) {
-		const char *const path[2] = { conf->logs[log], conf->mirrors[log] };
-
-		if (!log_is_mirrored(conf, log))
+	for (i = 0; i < 2 * conf->log_count; i++) {
+		if (!log_is_mirrored(conf, i / 2) ||
+		    !log_is_called(dir, i % 2 ? conf->mirrors[i / 2] : conf->logs[i / 2], keep))
 			continue;
-		for (leg = 0; leg < 2; leg++) {
-			if (!log_is_called(path[leg], keep))
-				continue;
-			conf->left[log] = 2 - leg;
-			return backend_choose_leg(path, conf->uuid, backend_open_log, leg,
-						  message);
-		}
+		*log = i / 2;
+		*leg = i % 2;
+		count++;
 	}
-	return message_set(message, -ENOENT, "%s: no leg of a mirrored log in " CONF_NAME, keep);
+	return count;
+}
+
+int log_choose(struct conf *conf, const char *dir, const char *keep, struct message *message)
+{
+	uint32_t log = 0;
+	unsigned int leg = 0, count = log_called(conf, dir, keep, &log, &leg);
+	const char *const path[2] = { conf->logs[log], conf->mirrors[log] };
+
+	if (!count)
+		return message_set(message, -ENOENT, "%s: no leg of a mirrored log in " CONF_NAME,
+				   keep);
+	/* what the other one has will be gone: nothing is guessed */
+	if (count > 1)
+		return message_set(message, -EINVAL, "%s: may be any of %u legs: give the whole "
+				   "path", keep, count);
+	conf->left[log] = 2 - leg;
+	return backend_choose_leg(path, conf->uuid, backend_open_log, leg, message);
 }

@@ -19,7 +19,8 @@ int log_open(const struct conf *conf, uint32_t log, unsigned int flags, uint64_t
 int log_join(const struct conf *conf, uint32_t log, unsigned int flags,
 	     struct log_share *share, struct log_store **store, struct message *message);
 /* The leg that is in @keep is to count: log_mirror_choose(), and @conf says so then.
- * Return: 0, -ENOENT there is no such leg, or as that. */
-int log_choose(struct conf *conf, const char *keep, struct message *message);
+ * @dir: what journal.conf's paths are below
+ * Return: 0, -ENOENT there is no such leg, -EINVAL it may be several, or as that. */
+int log_choose(struct conf *conf, const char *dir, const char *keep, struct message *message);
 
 #endif

@@ -207,7 +207,7 @@ static int mirroring_choose(struct mirroring *m, const char *dir)
 	if (!error)
 		error = entry_exclusive(real, 0600, &lock, m->message);
 	if (!error)
-		error = log_choose(conf, m->options->keep, m->message);
+		error = log_choose(conf, real, m->options->keep, m->message);
 	if (!error)
 		error = mirroring_say(m, real, conf);
 	if (lock >= 0)

@@ -220,6 +220,41 @@ each_went_on_alone()
 	[ "$("$JNL" ls "$d" | wc -l)" = 6 ]
 }
 
+# as journal.conf has it, or by the directory that it is in
+a_leg_is_called_by_its_name()
+{
+	local d=$scratch/named keep
+	for keep in log "$d.b" "$d/../named/log"; do
+		rm -rf "$d" "$d.b"
+		mkdir "$d.b"
+		journal "$d" --mirror "$d.b"
+		echo one | "$JNL" put "$d" >"$d.id"
+		mv "$d.b" "$d.away"
+		echo two | "$JNL" put "$d" >>"$d.id"
+		mv "$d.away" "$d.b"
+		rm "$d"/left-*
+		mv "$d/log" "$d/log.away"
+		echo three | "$JNL" put "$d" >>"$d.id"
+		mv "$d/log.away" "$d/log"
+		rm "$d"/left-*
+		expect 1 "$JNL" ls "$d"
+		says "each has gone on without the other one"
+		(cd / && expect 0 "$JNL" mirror --keep "$keep" "$d")
+		expect 0 "$JNL" check "$d"
+		if [ "$keep" = "$d.b" ]; then
+			[ "$(ids_of "$d")" = "$(sed 2d "$d.id")" ] || wrong "$("$JNL" ls "$d")"
+		else
+			[ "$(ids_of "$d")" = "$(sed 3d "$d.id")" ] || wrong "$("$JNL" ls "$d")"
+		fi
+	done
+	# nothing is guessed
+	rm -rf "$d" "$d.b" "$d.c"
+	mkdir "$d.b" "$d.c"
+	journal "$d" --size 32M --log "$d.b" --mirror "$d.c" --log "$d.c" --mirror "$d.b"
+	expect 1 "$JNL" mirror --keep "$d.c" "$d"
+	says "may be any of 2 legs"
+}
+
 no_leg_is_a_log()
 {
 	local d=$scratch/alone
@@ -400,6 +435,7 @@ it "both copies are damaged" both_are_damaged
 it "a new disk" a_new_disk
 it "a new disk beside a writer" beside_a_writer
 it "each went on alone" each_went_on_alone
+it "a leg is called by its name" a_leg_is_called_by_its_name
 it "no leg is a log" no_leg_is_a_log
 it "made and destroyed" made_and_destroyed
 it "no leg that was left outlives its journal" no_leg_that_was_left_outlives_its_journal
