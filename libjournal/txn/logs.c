@@ -39,6 +39,9 @@ static int logs_open(struct journal *j, uint32_t log, struct log_store **store)
 	free(conf);
 	if (!error)
 		return 0;
+	/* a log that was removed meanwhile, by one who was killed before the mapping said so */
+	if (!why.text[0])
+		(void)message_errno(&why, error, "log %u of " CONF_NAME, log + 1);
 	/* out of reach for us: as if it had failed.  Memory for this little there is. */
 	return log_store_gone(error, why.text,
 			      max_u64(atomic_load(&j->shared->log_bytes[log]), j->segment_bytes),

@@ -20,6 +20,7 @@
 #include "lib/bed.h"
 #include "lib/fault_log.h"
 #include "txn/head.h"
+#include "txn/logs.h"
 
 int __real_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
 			       struct marker_store **store, struct message *message);
@@ -298,6 +299,20 @@ static void p16_a_log_fails_when_nvram_has(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* journal.conf has it no more, and the mapping does not say so yet. */
+static void a_log_that_was_removed_meanwhile_is_gone(enum bed_medium medium)
+{
+	struct log_store *store;
+	struct bed bed;
+
+	bed_make(&bed, medium, 0, 0);
+	store = logs_meet(bed.j, JOURNAL_LOGS_MAX - 1);
+	assert_true(store->gone);
+	assert_non_null(strstr(store->evidence, "log 16 of journal.conf: No such device"));
+	assert_int_equal(atomic_load(&store->failed), -ENODEV);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
@@ -312,6 +327,8 @@ int main(void)
 		  1u << BED_SIM },
 		{ "p16_a_flush_fails_and_the_rest_goes_on",
 		  p16_a_flush_fails_and_the_rest_goes_on, 1u << BED_FILE | 1u << BED_SIM },
+		{ "a_log_that_was_removed_meanwhile_is_gone",
+		  a_log_that_was_removed_meanwhile_is_gone, 1u << BED_FILE },
 	};
 
 	return bed_run(tests, sizeof(tests) / sizeof(tests[0]));
