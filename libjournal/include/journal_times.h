@@ -95,7 +95,8 @@ void journal_times_since(struct journal_times *now, const struct journal_times *
  * journal_times_percentile() - so many percent of the calls took no longer
  * @times:   from journal_times() or journal_times_since()
  * @percent: above 0, up to 100
- * Return: nanoseconds, of the middle of the bucket (at most 1/32 off); 0: no calls.
+ * Return: nanoseconds, of the middle of the bucket (at most 1/32 off), and no more than
+ * @max_ns of @times, where that is known; 0: no calls.
  */
 uint64_t journal_times_percentile(const struct journal_times *times, double percent);
 

@@ -42,25 +42,30 @@ static double stat_rate(const struct stat_since *since, uint64_t now, uint64_t b
 #define STAT_RATE(since, field) \
 	stat_rate(since, (since)->now->field, (since)->before->field)
 
-static uint64_t stat_longest(const struct journal_times *times)
+/* Not known between two looks: but where the bucket of the longest ends, and no longer
+ * than the longest @ever. */
+static uint64_t stat_longest(const struct journal_times *times, uint64_t ever)
 {
 	for (unsigned int i = JOURNAL_TIME_BUCKETS; i > 0; i--)
-		if (times->bucket[i - 1])
+		if (times->bucket[i - 1] && (!ever || journal_times_from(i) <= ever))
 			return journal_times_from(i) - 1;
+		else if (times->bucket[i - 1])
+			return ever;
 	return 0;
 }
 
-static void stat_calls(const struct journal_times *times, double seconds,
+static void stat_calls(struct journal_times *times, uint64_t ever, double seconds,
 		       struct stat_calls *calls)
 {
+	if (!times->max_ns)
+		times->max_ns = stat_longest(times, ever);
 	calls->per_s = seconds > 0 ? (double)times->count / seconds : 0;
 	calls->count = times->count;
 	calls->p50_ns = journal_times_percentile(times, 50);
 	calls->p90_ns = journal_times_percentile(times, 90);
 	calls->p99_ns = journal_times_percentile(times, 99);
 	calls->p999_ns = journal_times_percentile(times, 99.9);
-	/* not known between two looks: but where the bucket of the longest ends */
-	calls->max_ns = times->max_ns ? times->max_ns : stat_longest(times);
+	calls->max_ns = times->max_ns;
 }
 
 /* Where there are exact counts, these. */
@@ -142,7 +147,7 @@ void stat_make(const struct stat_look *now, const struct stat_look *before,
 
 		if (before)
 			journal_times_since(&times, &before->times[i]);
-		stat_calls(&times, since.seconds, &report->calls[i]);
+		stat_calls(&times, now->times[i].max_ns, since.seconds, &report->calls[i]);
 	}
 	stat_exact(&since, report->calls);
 	stat_rates(&since, report);

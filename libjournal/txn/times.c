@@ -112,7 +112,7 @@ void journal_times_since(struct journal_times *now, const struct journal_times *
 uint64_t journal_times_percentile(const struct journal_times *times, double percent)
 {
 	double wanted = (double)times->count * percent / 100;
-	uint64_t calls = 0;
+	uint64_t calls = 0, middle;
 	uint32_t i, last = 0;
 
 	if (!times->count)
@@ -125,7 +125,9 @@ uint64_t journal_times_percentile(const struct journal_times *times, double perc
 		if ((double)calls >= wanted)
 			break;
 	}
-	return (histogram_from(last) + histogram_from(last + 1) - (last < HISTOGRAM_STEPS)) / 2;
+	middle = (histogram_from(last) + histogram_from(last + 1) - (last < HISTOGRAM_STEPS)) / 2;
+	/* the longest may be in the lower half of its bucket */
+	return times->max_ns ? min_u64(middle, times->max_ns) : middle;
 }
 
 uint64_t journal_times_from(unsigned int bucket)

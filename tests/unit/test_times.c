@@ -108,6 +108,25 @@ static void percentiles_of(uint64_t (*make)(void))
 	free(times);
 }
 
+/* The longest is in the lower half of its bucket: none of the percentiles is longer. */
+static void no_percentile_is_above_the_longest(void **state)
+{
+	static const double percents[] = { 50, 99, 99.9, 100 };
+	struct journal_times *times = calloc(1, sizeof(*times));
+	unsigned int i;
+
+	(void)state;
+	assert_non_null(times);
+	for (i = 0; i < 100; i++)
+		add(times, 1 << 20);
+	for (i = 0; i < sizeof(percents) / sizeof(percents[0]); i++)
+		assert_true(journal_times_percentile(times, percents[i]) > 1 << 20);
+	times->max_ns = 1 << 20;
+	for (i = 0; i < sizeof(percents) / sizeof(percents[0]); i++)
+		assert_int_equal(journal_times_percentile(times, percents[i]), 1 << 20);
+	free(times);
+}
+
 static uint64_t small(void) { return draw() % 40; }
 static uint64_t even(void) { return draw() % 1000000; }
 static uint64_t one(void) { return 150; }
@@ -367,6 +386,7 @@ int main(void)
 	static const struct CMUnitTest histograms[] = {
 		cmocka_unit_test(every_value_has_its_bucket),
 		cmocka_unit_test(percentiles_are_near_the_exact_ones),
+		cmocka_unit_test(no_percentile_is_above_the_longest),
 		cmocka_unit_test(a_difference_is_what_came_between),
 	};
 	static const struct bed_test tests[] = {
