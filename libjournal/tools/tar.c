@@ -20,6 +20,19 @@ struct tar {
 	struct sink *sink;           /* writing */
 	struct reader *reader;       /* reading */
 	int failed;                  /* of the input, while libarchive reads */
+	uint8_t start[6];            /* what the input begins with */
+	size_t started;
+};
+
+/* who compressed it; uncompressing is for the program that can do all of them */
+static const struct {
+	const char *name, *start;
+	size_t bytes;
+} tar_compressed[] = {
+	{ "gzip", "\x1f\x8b", 2 },
+	{ "bzip2", "BZh", 3 },
+	{ "xz", "\xfd" "7zXZ", 6 },
+	{ "zstd", "\x28\xb5\x2f\xfd", 4 },
 };
 
 static struct tar *tar_new(const char **why)
@@ -65,6 +78,8 @@ static la_ssize_t tar_input(struct archive *archive, void *context, const void *
 	(void)archive;
 	if (got < 0)
 		tar->failed = got;
+	for (size_t i = 0; got > 0 && i < piece.bytes && tar->started < sizeof(tar->start); i++)
+		tar->start[tar->started++] = piece.data[i];
 	*data = got > 0 ? piece.data : NULL;
 	return got > 0 ? (la_ssize_t)piece.bytes : got < 0 ? -1 : 0;
 }
@@ -72,9 +87,18 @@ static la_ssize_t tar_input(struct archive *archive, void *context, const void *
 static int tar_failed(struct reader *reader)
 {
 	struct tar *tar = reader->state;
+	char why[80];
 
 	if (tar->failed)
 		return reader_fail(reader, tar->failed, reader->start, strerror(-tar->failed));
+	for (size_t i = 0; i < sizeof(tar_compressed) / sizeof(tar_compressed[0]); i++) {
+		if (reader->start || tar->started < tar_compressed[i].bytes ||
+		    memcmp(tar->start, tar_compressed[i].start, tar_compressed[i].bytes))
+			continue;
+		(void)snprintf(why, sizeof(why), "it is compressed: \"%s -dc FILE | jnl put DIR "
+			       "--as tar\"", tar_compressed[i].name);
+		return reader_fail(reader, -EINVAL, reader->start, why);
+	}
 	return reader_fail(reader, -EINVAL, reader->start, tar_error(tar));
 }
 

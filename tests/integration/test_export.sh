@@ -249,6 +249,22 @@ what_is_no_tar_is_refused()
 	[ -z "$(ids_of "$j")" ]
 }
 
+# what would help is said
+a_compressed_tar_is_called_so()
+{
+	local with
+	fresh packed
+	echo text >"$scratch/packed.txt"
+	tar -C "$scratch" -cf "$scratch/packed.tar" packed.txt
+	for with in gzip bzip2 xz zstd; do
+		command -v $with >"$scratch/none" || { echo "skip: $with is not installed"; continue; }
+		$with -c "$scratch/packed.tar" >"$scratch/packed.tar.z"
+		expect 1 "$JNL" put "$j" --as tar "$scratch/packed.tar.z"
+		says "message 1, byte 0: it is compressed: \"$with -dc FILE"
+		$with -dc "$scratch/packed.tar.z" | expect 0 "$JNL" put "$j" --as tar
+	done
+}
+
 # Wherever it is cut, it is said, and what was put is whole.
 a_cut_tar_is_no_whole_one()
 {
@@ -464,6 +480,7 @@ it "the largest and the empty" the_largest_and_the_empty
 it "thousands of small ones" thousands_of_small_ones
 it "any tar is read" any_tar_is_read
 it "what is no tar is refused" what_is_no_tar_is_refused
+it "a compressed tar is called so" a_compressed_tar_is_called_so
 it "a cut tar is no whole one" a_cut_tar_is_no_whole_one
 for kind in $markers; do
 	if why=$(have_marker $kind); then
