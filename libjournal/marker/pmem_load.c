@@ -5,7 +5,7 @@
 
 int pmem_load(const struct pmem_module **module, struct message *message)
 {
-	char reason[256];
+	char reason[480]; /* it names paths */
 	const void *table;
 	int error = module_load(PMEM_MODULE_FILE, PMEM_MODULE_SYMBOL, PMEM_MODULE_VERSION, &table,
 				reason, sizeof(reason));

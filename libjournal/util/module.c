@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,16 +49,33 @@ static void *try_path(const char *path, char *reason, size_t bytes)
 	return handle;
 }
 
-static void *try_all(const char *file, char *reason, size_t bytes)
+/* In the directories that are ours. */
+static void *try_ours(const char *file, char *beside, char *reason, size_t bytes)
 {
 	char path[PATH_MAX];
 	void *handle = NULL;
 
-	if (!path_beside(file, path, sizeof(path)))
-		handle = try_path(path, reason, bytes);
+	if (!path_beside(file, beside, PATH_MAX))
+		handle = try_path(beside, reason, bytes);
 	if (!handle && snprintf(path, sizeof(path), JOURNAL_LIBDIR "/%s", file) < PATH_MAX)
 		handle = try_path(path, reason, bytes);
-	return handle ? handle : try_path(file, reason, bytes);
+	return handle;
+}
+
+static void *try_all(const char *file, char *reason, size_t bytes)
+{
+	char beside[PATH_MAX] = "";
+	void *handle = try_ours(file, beside, reason, bytes);
+	bool there = reason[0];
+
+	if (!handle)
+		handle = try_path(file, reason, bytes);
+	/* one that is there and does not load has its own reason */
+	if (!handle && !there)
+		(void)snprintf(reason, bytes, "%s is not installed: looked for %s%s" JOURNAL_LIBDIR
+			       "/%s, and where the system looks", file, beside,
+			       beside[0] ? ", " : "", file);
+	return handle;
 }
 
 int module_load(const char *file, const char *symbol, uint32_t version, const void **table,

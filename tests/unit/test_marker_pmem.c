@@ -78,6 +78,22 @@ static struct marker_store *must_open(unsigned int flags, uint64_t bytes)
 
 /* ---- the module ---------------------------------------------------------------- */
 
+/* either why the one that was found is none, or all the places where there was none */
+static bool says_where(const char *text)
+{
+	char self[300], beside[400] = "";
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self));
+
+	if (!strstr(text, "is not installed"))
+		return true;
+	while (length > 0 && self[length - 1] != '/')
+		length--;
+	(void)snprintf(beside, sizeof(beside), "looked for %.*s" PMEM_MODULE_FILE ", "
+		       JOURNAL_LIBDIR "/" PMEM_MODULE_FILE ", and where the system looks",
+		       (int)length, self);
+	return strstr(text, beside);
+}
+
 static int load_only(void)
 {
 	const struct pmem_module *module = NULL;
@@ -88,7 +104,7 @@ static int load_only(void)
 		return module->map && module->unmap && module->auto_flush && module->error ?
 		       LOADED : 1;
 	return error == -ENOTSUP && strstr(message.text, "pmem: cannot be used: ") &&
-	       strstr(message.text, PMEM_MODULE_FILE) ? REFUSED : 2;
+	       strstr(message.text, PMEM_MODULE_FILE) && says_where(message.text) ? REFUSED : 2;
 }
 
 static void copy_file(const char *from, const char *name, mode_t mode)
