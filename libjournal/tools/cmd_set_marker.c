@@ -7,6 +7,7 @@
 
 #include "arguments.h"
 #include "jnl.h"
+#include "output.h"
 #include "progress.h"
 #include "words.h"
 
@@ -78,7 +79,9 @@ static const struct argp set_marker_argp = {
 	.args_doc = "DIR URI",
 	.children = arguments_common,
 	.doc = "Move the journal in DIR, with all that is in it, to another marker medium: "
-	       "file:PATH, pmem:PATH or sim:PATH."
+	       "file:PATH, pmem:PATH or sim:PATH.  A PATH that does not begin with / is below the "
+	       "current directory, as everywhere on a command line, and not below DIR; where the "
+	       "markers are then is printed."
 	       "\vThe medium before is overwritten, a file is removed.  After a crash in the "
 	       "middle the journal is on the one or on the other, and the same command may be "
 	       "given again.",
@@ -104,9 +107,11 @@ int cmd_set_marker(int argc, char **argv)
 	set.options.progress = progress_callback(&progress);
 	err = journal_set_marker(set.dir, &set.options, message, sizeof(message));
 	progress_end(&progress);
+	if (!err)
+		printf("%s: the markers are at %s\n", set.dir, set.marker);
 	if (message[0])
 		jnl_error("%s", message);
 	if (err == -EEXIST && strstr(message, "content"))
 		fprintf(stderr, "(--force writes over it)\n");
-	return err ? JNL_REFUSED : JNL_DONE;
+	return output_flush() || err ? JNL_REFUSED : JNL_DONE;
 }

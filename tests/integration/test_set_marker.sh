@@ -41,7 +41,7 @@ to_nvram_and_back()
 	anew
 	chmod 640 "$j/journal.conf"
 	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
-	printed ""
+	printed "$j: the markers are at pmem:$nvram"
 	there "$j"
 	[ ! -e "$j/markers" ] || wrong "the file before is there"
 	[ "$(stat -c %a "$nvram" "$j/journal.conf" | sort -u)" = 640 ]
@@ -66,6 +66,7 @@ from_where_it_is() # paths that do not begin at the root
 	(
 		cd "$scratch"
 		expect 0 "$JNL" set-marker j file:j/here
+		printed "j: the markers are at file:$scratch/j/here"
 		there j
 	)
 	grep -qx "marker = file:here" "$j/journal.conf"
@@ -182,7 +183,7 @@ in_use_on_a_file_goes_on()
 	anew
 	served
 	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
-	printed ""
+	printed "$j: the markers are at pmem:$nvram"
 	grep -q "^marker = pmem:$nvram" "$j/journal.conf"
 	[ ! -e "$j/markers" ] || wrong "the file before is there"
 	"$JNL" info "$j" | grep -q "pmem:$nvram"
@@ -233,7 +234,7 @@ in_use_goes_on()
 	ln "$nvram" "$nvram.2"
 	grep -q "old secret" "$nvram.2"
 	expect 0 "$JNL" set-marker "$j" "file:$j/markers"
-	printed ""
+	printed "$j: the markers are at file:$j/markers"
 	grep -q "^marker = file:markers" "$j/journal.conf"
 	! grep -q return-to "$j/journal.conf" || wrong "it is gone back to"
 	[ ! -e "$nvram" ] || wrong "NVRAM's file is there"
@@ -248,7 +249,7 @@ in_use_goes_on()
 	grep -q "content already" "$err"
 	rm "$nvram"
 	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
-	printed ""
+	printed "$j: the markers are at pmem:$nvram"
 	[ ! -e "$j/markers" ] || wrong "the file before is there"
 	staged "$nvram"
 	expect 0 "$JNL" set-marker "$j" "pmem:$nvram.2"
