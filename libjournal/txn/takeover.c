@@ -142,18 +142,30 @@ void takeover_opening(struct journal *j, struct slots_from *from)
 
 /* ---- retires ------------------------------------------------------------------ */
 
-/* claimed, once committed, and not yet retired on the medium */
-static uint64_t unretired(struct journal *j, uint32_t line, uint32_t word)
+/* claimed, once committed */
+static uint64_t ended_in(const struct journal *j, uint32_t line, uint32_t word)
 {
 	return atomic_load(&j->lines[line].committed[word]) &
-	       atomic_load(&j->lines[line].claimed[word]) &
-	       get_le64((__le64)__atomic_load_n(
-		       (const uint64_t *)&line_media(j, line)->retire[word], __ATOMIC_ACQUIRE));
+	       atomic_load(&j->lines[line].claimed[word]);
+}
+
+/* Not yet retired on the medium; and what is may be so in the dead one's cache only, which
+ * nobody else's fence waits for (P7). */
+static void retires_of_word(struct journal *j, uint32_t line, uint32_t word)
+{
+	const uint64_t *retire = (const uint64_t *)&line_media(j, line)->retire[word];
+	uint64_t ended = ended_in(j, line, word);
+	uint64_t bits = ended & get_le64((__le64)__atomic_load_n(retire, __ATOMIC_ACQUIRE));
+
+	for (; bits; bits &= bits - 1)
+		line_retire_bit(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
+	if (ended)
+		nv_flush(j->marker, retire, sizeof(*retire));
 }
 
 static void retires_of_line(struct journal *j, struct cell *cell, uint32_t line)
 {
-	uint64_t number = atomic_load(&j->lines[line].number), bits;
+	uint64_t number = atomic_load(&j->lines[line].number);
 	uint32_t word;
 
 	/* or it is recycled, and the bits are the next epoch's */
@@ -161,8 +173,7 @@ static void retires_of_line(struct journal *j, struct cell *cell, uint32_t line)
 	if (!number || atomic_load(&j->lines[line].number) != number)
 		return;
 	for (word = 0; word < MARKER_LINE_WORDS; word++)
-		for (bits = unretired(j, line, word); bits; bits &= bits - 1)
-			line_retire_bit(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
+		retires_of_word(j, line, word);
 }
 
 /* What retired ones still have in the log; the bits are durable by now. */
@@ -176,8 +187,7 @@ static void places_of_line(struct journal *j, struct cell *cell, uint32_t line)
 	if (!number || atomic_load(&j->lines[line].number) != number)
 		return;
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
-		bits = atomic_load(&j->lines[line].committed[word]) &
-		       atomic_load(&j->lines[line].claimed[word]);
+		bits = ended_in(j, line, word);
 		for (; bits; bits &= bits - 1) {
 			slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
 			entry = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
@@ -252,7 +262,7 @@ static void takeover_jobs(struct journal *j, uint32_t number)
 	takeover_passes_on(j, number + 1);
 }
 
-static int takeover_all(struct journal *j, uint32_t number)
+int takeover_all(struct journal *j, uint32_t number)
 {
 	int lanes, error;
 

@@ -5,6 +5,8 @@
 
 #include "txn/journal_impl.h"
 
+/* takeover.c: all that member @number had.  Return: or -EAGAIN, as takeover_lanes() */
+int takeover_all(struct journal *j, uint32_t number);
 /* the line that was being opened */
 void takeover_opening(struct journal *j, struct slots_from *from);
 /* slots below @limit that were taken and are neither committed nor given up will

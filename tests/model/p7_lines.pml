@@ -24,6 +24,7 @@
  * BREAK_LINE_FENCE: it is claimed before it is durably retired
  * BREAK_RETIRE_CELL: the taker clears bits of retires without a cell on the line
  * BREAK_RETIRE_EPOCH: the taker clears them without looking at the epoch again
+ * BREAK_RETIRE_FLUSH: the taker flushes only the bits that it has cleared itself
  * BREAK_LANE_CELL: the taker publishes without a cell on the line
  * BREAK_CELL_EARLY: who retires gives the cell back before the bit is cleared
  * BREAK_RETIRES: unfinished retires of the dead are left
@@ -149,9 +150,19 @@ inline take_retires()
 #endif
 		bits = claimed;
 		bits = bits & committed;
+		given = bits;
 		bits = bits & rb.v;
 		and_bit(bits);
+#ifdef BREAK_RETIRE_FLUSH
+		if
+		:: bits -> nv_fence(rb)
+		:: else
+		fi;
+#else
 		nv_fence(rb);
+#endif
+		retired = retired | given;	/* what it had in the log is given up */
+		given = 0;
 #ifndef BREAK_FINISH
 		finish();
 #endif
@@ -175,7 +186,7 @@ inline take_cells()
 
 proctype taker(byte me)
 {
-	byte bits;
+	byte bits, given;
 
 end:	{
 		atomic { state == 0 || (me == 1 && taker_killed && state == 1) ->

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Takeover, and then the power fails: what was read from a dead one's stores, which may be
+ * in a cache only, is durable before anything is concluded from it (P7).  W is killed
+ * where what it has stored is there for all to see, and not fenced; a fence is one of who
+ * has flushed (crash_world.h).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "moves.h"
+#include "moving.h"
+#include "txn/lane.h"
+#include "txn/line.h"
+#include "txn/takeover_impl.h"
+
+static void puts_x(void *scene)
+{
+	struct scene *s = scene;
+
+	s->first = scene_put(s, 1, s->seed, &s->x);
+}
+
+/* What it needs is open: the next fence is that of its commit. */
+static void make(struct scene *s, enum journal_path path)
+{
+	uint64_t id;
+
+	moving_make(s);
+	s->path = path;
+	assert_int_equal(scene_put(s, 1, 7, &id), 0);
+	assert_int_equal(journal_retire(s->p->j, id), 0);
+	assert_int_equal(place_live(s->p), 0);
+}
+
+static void takes_over(void *scene)
+{
+	struct scene *s = scene;
+
+	s->second = takeover_all(s->p->j, s->p->j->member - 1);
+}
+
+static void is_taken_over(struct scene *s)
+{
+	takes_over(s);
+	assert_int_equal(s->second, 0);
+}
+
+static void x_is_whole(struct scene *s)
+{
+	struct journal_entry entry;
+	size_t bytes;
+
+	assert_int_equal(journal_next(s->p->j, 0, &entry), 0);
+	assert_int_equal(journal_read(s->p->j, entry.id, s->read, sizeof(s->read), &bytes), 0);
+	assert_int_equal(bytes, SCENE_BYTES);
+	assert_true(scene_is_made_of(s->read, s->seed));
+	assert_int_equal(place_live(s->p), 1);
+}
+
+/* Both are gone with the power: the handle is thrown away without them. */
+static void leave_lanes(struct journal *j)
+{
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		if (atomic_load(&j->lanes[i].s->lease) == j->member)
+			lane_return(&j->lanes[i]);
+}
+
+/* A staged one verifies in its ring: it is served, and so it stays. */
+static void p7_what_is_served_is_durable(void **state)
+{
+	struct actor *w, *t;
+	struct scene s;
+
+	(void)state;
+	make(&s, JOURNAL_PATH_STAGED);
+	w = actor_make(puts_x, &s);
+	assert_true(moving_at_fence(&s, w));
+	actor_killed(w);
+	t = actor_make(takes_over, &s);
+	/* of its lane: it was published just now */
+	assert_true(ACTOR_AT(t, takeover_line, 1));
+	x_is_whole(&s);
+	actor_killed(t);
+	leave_lanes(s.p->j);
+	moving_power_fails(&s);
+	x_is_whole(&s);
+	place_remove(s.p);
+}
+
+static bool is_claimed(struct scene *s, const struct slots_from *from, uint32_t slot)
+{
+	const struct line *line = &s->p->j->lines[from->line];
+
+	return atomic_load(&line->claimed[slot / 64]) >> (slot & 63) & 1;
+}
+
+static bool last_is_claimed(void *scene)
+{
+	struct scene *s = scene;
+
+	return is_claimed(s, s->p->j->own, s->p->j->own->next - 1);
+}
+
+/* A synced one is in the log, and was not published: its room is given up, and it does not
+ * come back. */
+static void p7_what_is_given_up_stays_so(void **state)
+{
+	struct actor *w, *t;
+	struct scene s;
+
+	(void)state;
+	make(&s, JOURNAL_PATH_SYNCED);
+	w = actor_make(puts_x, &s);
+	assert_true(ACTOR_AT(w, line_publish, 1));
+	actor_killed(w);
+	t = actor_make(takes_over, &s);
+	assert_true(actor_when(t, last_is_claimed, &s));
+	actor_killed(t);
+	moving_power_fails(&s);
+	assert_int_equal(place_live(s.p), 0);
+	assert_int_equal(place_check(s.p), 0);
+	place_remove(s.p);
+}
+
+static void flush_at(struct scene *s, struct actor *w)
+{
+	assert_true(ACTOR_AT(w, s->p->j->marker->persist.flush, 1));
+}
+
+static void fence_at(struct scene *s, struct actor *w)
+{
+	assert_true(moving_at_fence(s, w));
+}
+
+/* One whose slot is claimed is given up, and its room is for others: so it does not come
+ * back, wherever W was: before its bit, before the flush of it, before the fence. */
+static void retired_at(void (*at)(struct scene *s, struct actor *w))
+{
+	struct scene s;
+	struct actor *w;
+
+	make(&s, JOURNAL_PATH_DIRECT);
+	assert_int_equal(scene_put(&s, 1, s.seed, &s.x), 0);
+	w = actor_make(moving_retires, &s);
+	at(&s, w);
+	actor_killed(w);
+	is_taken_over(&s);
+	assert_int_equal(place_state(s.p, s.x), 0);
+	moves_nothing_is_held(s.p->j);
+	moving_power_fails(&s);
+	assert_int_equal(place_state(s.p, s.x), 0);
+	assert_int_equal(place_live(s.p), 0);
+	place_remove(s.p);
+}
+
+static bool x_is_claimed(void *scene)
+{
+	struct scene *s = scene;
+
+	return is_claimed(s, s->p->j->own, id_slot(s->x));
+}
+
+static void claim_at(struct scene *s, struct actor *w)
+{
+	assert_true(actor_when(w, x_is_claimed, s));
+}
+
+static void p7_a_retire_that_was_claimed_is_durable(void **state)
+{
+	(void)state;
+	retired_at(claim_at);
+}
+
+static void p7_a_bit_that_was_cleared_is_durable(void **state)
+{
+	(void)state;
+	retired_at(flush_at);
+	retired_at(fence_at);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(p7_what_is_served_is_durable),
+		cmocka_unit_test(p7_what_is_given_up_stays_so),
+		cmocka_unit_test(p7_a_retire_that_was_claimed_is_durable),
+		cmocka_unit_test(p7_a_bit_that_was_cleared_is_durable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
