@@ -5,6 +5,7 @@
  * where what it has stored is there for all to see, and not fenced; a fence is one of who
  * has flushed (crash_world.h).
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,8 @@
 
 #include "moves.h"
 #include "moving.h"
+#include "txn/checkpoint.h"
+#include "txn/destage.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/takeover_impl.h"
@@ -128,6 +131,72 @@ static void p7_what_is_given_up_stays_so(void **state)
 	place_remove(s.p);
 }
 
+static struct lane *staged_in(const struct scene *s)
+{
+	struct journal *j = s->p->j;
+	uint32_t i;
+
+	for (i = 0; i < j->lane_count; i++)
+		if (j->lanes[i].s->head != j->lanes[i].s->tail)
+			return &j->lanes[i];
+	return NULL;
+}
+
+static void destages(void *scene)
+{
+	struct scene *s = scene;
+	struct lane *lane = staged_in(s);
+
+	s->first = !lane_try(s->p->j, lane) ? -EBUSY :
+		   destage(s->p->j, lane, lane->s->head - lane->s->tail, false);
+}
+
+/* so much of the ring, in records of which none is destaged */
+static uint32_t fill(struct scene *s, uint64_t bytes)
+{
+	struct lane *lane;
+	uint32_t count = 0;
+	uint64_t id;
+
+	do {
+		assert_int_equal(scene_put(s, 1, ++s->seed, &id), 0);
+		lane = staged_in(s);
+		count++;
+	} while (lane->s->head - lane->s->tail < bytes);
+	return count;
+}
+
+/* W has moved the tail of a ring on: what was there is written over after that. */
+static void p7_a_tail_is_durable_before_its_room_is_used(void **state)
+{
+	struct scene s;
+	const volatile struct marker_lane *media;
+	struct actor *w;
+	uint64_t ring;
+	__le64 tail;
+	uint32_t count;
+
+	(void)state;
+	make(&s, JOURNAL_PATH_STAGED);
+	ring = s.p->j->lanes[0].ring_bytes;
+	count = fill(&s, ring * 3 / 4);
+	media = lane_media(s.p->j, staged_in(&s)->index);
+	tail = media->tail;
+	w = actor_make(destages, &s);
+	do
+		assert_true(moving_at_fence(&s, w));
+	while (media->tail == tail);
+	actor_killed(w);
+	is_taken_over(&s);
+	assert_null(staged_in(&s));
+	count += fill(&s, ring / 2);
+	assert_int_equal(place_live(s.p), count);
+	moving_power_fails(&s);
+	assert_int_equal(place_live(s.p), count);
+	assert_int_equal(place_check(s.p), 0);
+	place_remove(s.p);
+}
+
 static void flush_at(struct scene *s, struct actor *w)
 {
 	assert_true(ACTOR_AT(w, s->p->j->marker->persist.flush, 1));
@@ -188,6 +257,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(p7_what_is_served_is_durable),
+		cmocka_unit_test(p7_a_tail_is_durable_before_its_room_is_used),
 		cmocka_unit_test(p7_what_is_given_up_stays_so),
 		cmocka_unit_test(p7_a_retire_that_was_claimed_is_durable),
 		cmocka_unit_test(p7_a_bit_that_was_cleared_is_durable),
