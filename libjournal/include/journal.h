@@ -165,7 +165,8 @@ struct journal_format_options {
  *
  * Return: 0, or
  * -EEXIST    a journal or other content is there and @force is not set
- * -EINVAL    an option does not make sense: the text names it
+ * -EINVAL    an option does not make sense: the text names it; two logs at one place, or
+ *            a mirror beside its log
  * -EPERM     a medium's class is below @require: the text has the evidence
  * -ENOSPC    the log or marker medium does not fit
  * -EBUSY     the journal is in use; or the marker medium, or a log device, is, by a journal

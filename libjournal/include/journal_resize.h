@@ -74,19 +74,21 @@ struct journal_resized {
  * is brought up to date (journal_mirror()).
  * Durable: each step, at its moment.  After an error or a crash in the middle the journal
  * has the size and the logs of before or after one of the steps; what was made for
- * nothing, and files that are too long, go at the next call.
+ * nothing, and files that are too long, go at the next call.  What is wrong with a place
+ * for a new log is found before the first step, as far as it can be seen there.
  * Context: blocks, for zero-filling and for moving what lives; others read, commit and
  * retire meanwhile.
  *
  * Return: 0, or (with the steps before done)
- * -EINVAL   what is wanted makes no sense: the text says what does
+ * -EINVAL   what is wanted makes no sense: the text says what does; or two logs at one
+ *           place, or a mirror beside its log
  * -EBUSY    somebody resizes it already: the text has the pid; or transactions in what
  *           is to go cannot be moved now, or processes that are stopped hold segments open;
- *           or a device that is to be added is one of its logs
+ *           or a device that is to be added is one of its logs, or a directory has one
  * -ENOSPC   less than what lives needs: the text, and bytes_least, say how much that is;
  *           or no space left for a log
  * -EEXIST   other content where a new log is to be: see force
- * -ENOENT   there is no such log to remove
+ * -ENOENT   there is no such log to remove, or no such place for one
  * -EPERM    the new log survives less than the journal requires
  * -E2BIG    more than can be added while the journal is in use: the text has the limit
  * -EROFS    the journal is open read-only
