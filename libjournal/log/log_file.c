@@ -319,7 +319,7 @@ int log_file_open(const char *path, unsigned int flags, uint64_t bytes,
 	JASSERT(!(flags & LOG_RDONLY && flags & LOG_CREATE));
 	_Static_assert(sizeof(((struct evidence *)0)->text) ==
 		       sizeof(((struct log_store *)0)->evidence), "same text");
-	log = calloc(1, sizeof(*log));
+	log = log_store_alloc(sizeof(*log));
 	if (!log)
 		return message_errno(message, -ENOMEM, "%s", path);
 	log->fd = -1;
@@ -372,7 +372,7 @@ static int join(struct log_file *log, const char *path, unsigned int flags,
 int log_file_join(const char *path, unsigned int flags, struct log_share *share,
 		  struct log_store **store, struct message *message)
 {
-	struct log_file *log = calloc(1, sizeof(*log));
+	struct log_file *log = log_store_alloc(sizeof(*log));
 	int error;
 
 	if (!log)

@@ -92,7 +92,7 @@ static void settle_bytes(struct mirror *m)
 
 static struct mirror *mirror_new(const struct log_legs_of *of, unsigned int flags)
 {
-	struct mirror *m = calloc(1, sizeof(*m));
+	struct mirror *m = log_store_alloc(sizeof(*m));
 	unsigned int i;
 
 	if (!m || pthread_mutex_init(&m->meet, NULL)) {

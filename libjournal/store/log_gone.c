@@ -63,7 +63,7 @@ static const struct log_store_ops gone_ops = {
 int log_store_gone(int error, const char *why, uint64_t bytes, uint32_t block_bytes,
 		   bool read_only, struct log_store **out)
 {
-	struct log_store *store = calloc(1, sizeof(*store));
+	struct log_store *store = log_store_alloc(sizeof(*store));
 
 	if (!store)
 		return -ENOMEM;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/assert.h"
@@ -13,6 +14,15 @@
 
 /* no errno: shows that a backend forgot an io */
 #define RESULT_UNSET 1
+
+void *log_store_alloc(size_t bytes)
+{
+	void *store;
+
+	if (posix_memalign(&store, _Alignof(struct log_store), bytes))
+		return NULL;
+	return memset(store, 0, bytes);
+}
 
 void log_store_check_io(const struct log_store *store, const struct log_io *io)
 {
@@ -131,6 +141,7 @@ void log_store_close(struct log_store *store)
 
 void log_store_check(const struct log_store *store)
 {
+	JASSERT(!((uintptr_t)store & (_Alignof(struct log_store) - 1)));
 	const struct log_store_ops *ops = store->ops;
 
 	JASSERT(ops && ops->backend && ops->write && ops->read && ops->flush);

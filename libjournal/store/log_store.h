@@ -191,6 +191,10 @@ typedef int log_store_joiner(const char *path, unsigned int flags, struct log_sh
 
 /* ---- the checked call-through: asserts before and after every call ------ */
 
+/* For a struct that begins with a store: zeroed, and aligned as its counters are, which
+ * calloc() does not do.  Return: what free() takes, or NULL. */
+void *log_store_alloc(size_t bytes);
+
 int log_store_write(struct log_store *store, struct log_io *io, unsigned int count,
 		    bool durable);
 int log_store_read(struct log_store *store, struct log_io *io, unsigned int count);

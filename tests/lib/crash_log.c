@@ -131,7 +131,7 @@ static uint32_t index_of(const struct crash_world *world, const char *path)
 int crash_log_open(struct crash_world *world, const char *path, unsigned int flags,
 		   uint64_t bytes, struct log_store **out)
 {
-	struct crash_log *log = calloc(1, sizeof(*log));
+	struct crash_log *log = log_store_alloc(sizeof(*log));
 	uint32_t count = world->log_count ? world->log_count : 1;
 	struct log_store *store = &log->store;
 

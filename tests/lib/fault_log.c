@@ -426,7 +426,7 @@ static const struct log_store_ops fault_ops = {
 
 struct log_store *fault_log_wrap(struct log_store *inner)
 {
-	struct fault_log *filter = calloc(1, sizeof(*filter));
+	struct fault_log *filter = log_store_alloc(sizeof(*filter));
 
 	if (!filter)
 		return NULL;
