@@ -16,6 +16,7 @@
 #include "moving.h"
 #include "txn/checkpoint.h"
 #include "txn/destage.h"
+#include "txn/head.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/takeover_impl.h"
@@ -197,6 +198,31 @@ static void p7_a_tail_is_durable_before_its_room_is_used(void **state)
 	place_remove(s.p);
 }
 
+/* What W has written is in the disk's cache, perhaps; then a digest vouches for it. */
+static void p7_what_a_digest_names_is_durable(void **state)
+{
+	struct scene s = { .path = JOURNAL_PATH_SYNCED, .seed = 1000 };
+	struct actor *w;
+
+	(void)state;
+	if (!actors_possible())
+		skip();
+	s.p = place_make(&moves_plan_file);
+	assert_int_equal(scene_put(&s, 1, s.seed, &s.x), 0);
+	w = actor_make(moving_retires, &s);
+	s.p->world.no_dsync = true; /* it is written, and W is killed before it is synced */
+	assert_true(ACTOR_AT(w, head_return, 1));
+	s.p->world.no_dsync = false;
+	actor_killed(w);
+	pthread_mutex_unlock(&s.p->j->streams[0].lock);
+	is_taken_over(&s);
+	place_crash(s.p);
+	assert_int_equal(place_open(s.p), 0);
+	assert_int_equal(place_lost_unnamed(s.p), 0);
+	assert_int_equal(place_check(s.p), 0);
+	place_remove(s.p);
+}
+
 static void flush_at(struct scene *s, struct actor *w)
 {
 	assert_true(ACTOR_AT(w, s->p->j->marker->persist.flush, 1));
@@ -258,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(p7_what_is_served_is_durable),
 		cmocka_unit_test(p7_a_tail_is_durable_before_its_room_is_used),
+		cmocka_unit_test(p7_what_a_digest_names_is_durable),
 		cmocka_unit_test(p7_what_is_given_up_stays_so),
 		cmocka_unit_test(p7_a_retire_that_was_claimed_is_durable),
 		cmocka_unit_test(p7_a_bit_that_was_cleared_is_durable),
