@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
 /*
  * Resizing after a resize: what the one before has taken away does not come back when
  * this one comes to nothing, and what one who was killed has left is not kept.
