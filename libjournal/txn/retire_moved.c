@@ -56,6 +56,7 @@ void retire_other(struct journal *j, struct retired *r)
 	} else {
 		/* Its line may have no number and yet go on: who took the number
 		 * away found a cell.  The bit is cleared, and may not be durable. */
+		r->other.claimed = false;
 		r->another = !at_one;
 		nv_flush(j->marker, &line_media(j, o->line)->retire[o->slot / 64], 8);
 	}
