@@ -49,9 +49,12 @@ static void trap_traced(greg_t *registers)
 	uintptr_t address = (uintptr_t)registers[REG_RIP];
 	uintptr_t back = *(const uintptr_t *)(uintptr_t)registers[REG_RSP];
 	bool inside = trap_ours(address);
+	int error;
 
 	if (inside) {
+		error = errno;
 		trap_calls->stepped(address - (uintptr_t)&__executable_start);
+		errno = error;
 	} else if (trap_inside && trap_ours(back)) {
 		trap_put(back);
 		trap_state = STEP_OVER;
@@ -69,10 +72,15 @@ static void trap_over(greg_t *registers)
 /* To be met once more, it is put back behind the instruction. */
 static void trap_met(greg_t *registers)
 {
+	int error;
+
 	trap_take_away(registers);
 	trap_state = --trap_times ? STEP_BEHIND : STEP_OFF;
-	if (!trap_times)
-		trap_calls->arrived();
+	if (trap_times)
+		return;
+	error = errno;
+	trap_calls->arrived();
+	errno = error;
 }
 
 static void trap_from_processor(greg_t *registers)
@@ -96,10 +104,11 @@ static void trap_from_processor(greg_t *registers)
 	}
 }
 
+/* It calls nothing of the C library while there is a breakpoint, not even for errno: the
+ * call's way out of the program may be where that is. */
 static void trap_handler(int signal, siginfo_t *info, void *context)
 {
 	greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-	int error = errno;
 
 	(void)signal;
 	if (info->si_code > 0) /* else our own */
@@ -108,7 +117,6 @@ static void trap_handler(int signal, siginfo_t *info, void *context)
 		registers[REG_EFL] |= TRAP_FLAG;
 	else
 		registers[REG_EFL] &= ~TRAP_FLAG;
-	errno = error;
 }
 
 bool step_trap_install(const struct step_traps *traps)
