@@ -51,7 +51,8 @@ static int list_copy_moved(struct journal *j)
 		found = moved_list(j, j->list.moved, room);
 	}
 	j->list.moved_count = (uint32_t)min_u64(found, j->list.moved_room);
-	qsort(j->list.moved, j->list.moved_count, sizeof(*j->list.moved), list_order);
+	if (j->list.moved_count)
+		qsort(j->list.moved, j->list.moved_count, sizeof(*j->list.moved), list_order);
 	return error;
 }
 

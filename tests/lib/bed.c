@@ -263,7 +263,8 @@ void model_verify(struct model *model, struct journal *j)
 	struct journal_entry entry = { 0 };
 	size_t i;
 
-	qsort(model->all, model->count, sizeof(*model->all), entry_order);
+	if (model->count)
+		qsort(model->all, model->count, sizeof(*model->all), entry_order);
 	for (i = 0; i < model->count; i++) {
 		if (i)
 			assert_int_not_equal(model->all[i].id, model->all[i - 1].id);
