@@ -37,7 +37,11 @@ five_messages() # five_messages DIR together|apart
 	fi
 }
 
-in_use() { "$JNL" info --json "$1" | jq -e '.now.members > 0' >/dev/null; }
+# who has it open has recovered: before that there is no index to share
+in_use()
+{
+	"$JNL" info --json "$1" | jq -e '.now.members > 0 and .index_shared' >/dev/null
+}
 
 damaged_payloads() # damaged_payloads KIND together|apart
 {

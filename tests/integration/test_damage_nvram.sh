@@ -225,7 +225,11 @@ last_record_that_was_recovered()
 	four_are_there "$j"
 }
 
-in_use() { "$JNL" info --json "$1" | jq -e '.now.members > 0' >/dev/null; }
+# who has it open has recovered: before that there is no index to share
+in_use()
+{
+	"$JNL" info --json "$1" | jq -e '.now.members > 0 and .index_shared' >/dev/null
+}
 
 if why=$(have_marker pmem); then
 	it "one copy of an epoch, staged" epochs zeros 3 1 copy.staged 20
