@@ -6,7 +6,8 @@
  * (where) lies in the segment, before the digest.
  *
  * An open segment has a digest of no lines in the second place only, so that
- * its use is known even with its header gone.
+ * its use is known even with its header gone; after a clean close it has lines, of
+ * what was there then.
  */
 #ifndef FORMAT_SUMMARY_H
 #define FORMAT_SUMMARY_H

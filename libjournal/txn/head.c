@@ -180,6 +180,8 @@ static void head_take_up(struct journal *j, struct head *head, enum head_kind ki
 	s->end = j->block_bytes;
 	s->last_record_seq = s->durable_record_seq = 0;
 	s->durable_notes = 0;
+	s->named_notes = 0;
+	s->named_seq = 0;
 	atomic_store(&s->segment, segment->number + 1);
 }
 
@@ -311,18 +313,22 @@ bool heads_shed(struct journal *j)
 	return shed;
 }
 
+static bool head_is_nameless(const struct head *head)
+{
+	const struct head_shared *s = head->s;
+
+	return s->notes.notes != s->named_notes || s->durable_record_seq != s->named_seq;
+}
+
 int heads_name(struct journal *j)
 {
 	struct segment *segment;
 	uint32_t i;
 	int error = 0;
 
-	/* with a single log and no NVRAM there is no other medium */
-	if (logs_count(j) == 1 && !segment_digests_in_nvram(j))
-		return 0;
 	for (i = 0; i < HEADS && !error; i++) {
 		segment = head_segment(j, &j->heads[i]);
-		if (segment && j->heads[i].s->notes.notes)
+		if (segment && head_is_nameless(&j->heads[i]))
 			error = segment_write_names(j, &j->heads[i], segment);
 	}
 	return error;

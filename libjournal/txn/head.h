@@ -77,7 +77,8 @@ void heads_leave_going(struct journal *j);
  */
 bool heads_shed(struct journal *j);
 
-/* at a clean close: what is in the open segments has its names on another medium, too */
+/* at a clean close: what is in the open segments has its names in the second digests, and
+ * was durable */
 int heads_name(struct journal *j);
 
 /* the oldest use of a segment that may still get stream records, for replay */

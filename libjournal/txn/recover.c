@@ -122,9 +122,10 @@ static int recover_begin(struct recovery *r)
 		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean, WORD_ERASED);
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean, WORD_ERASED);
 	recover_end_stage(j);
-	recover_mend_epochs(r);
 	recover_moved_end(r);
-	error = incarnation_set(j, r->incarnation + 1);
+	error = recover_mend_epochs(r);
+	if (!error)
+		error = incarnation_set(j, r->incarnation + 1);
 	if (error)
 		return error;
 	/* before the first slot is taken (P1: a slot is used once per epoch), and
@@ -199,6 +200,7 @@ static void recovery_free(struct recovery *r)
 			free(r->scans[i].records[k].tail);
 		free(r->scans[i].records);
 		free(r->scans[i].digest);
+		free(r->scans[i].named);
 	}
 	free(r->scans);
 	free(r->order);

@@ -45,6 +45,7 @@ struct segment_scan {
 	bool differs;                /* of a mirrored log: the two copies do */
 	bool second_gone;            /* its second digest was in NVRAM that is no more */
 	struct summary_head *digest; /* sealed: with its lines */
+	struct summary_head *named;  /* not sealed: what was in it at some close */
 	struct scanned *records;
 	uint32_t count, room;
 	uint32_t end;   /* behind the last valid record */
@@ -103,13 +104,17 @@ void recover_claim(struct recovery *r, uint32_t line);
 int recover_without_epoch(struct recovery *r, uint32_t line);
 /* its epoch is the highest that a record names */
 bool recover_is_by_records(const struct recovery *r, uint32_t line);
+/* All of it reads zeros: its maps say nothing either.  Nothing is retired then, and what has a
+ * record is committed. */
+bool recover_maps_are_gone(const struct recovery *r, uint32_t line);
 /* such a line has reached epoch @number; Return: 0 or -ENOMEM */
 int recover_adopt(struct recovery *r, uint32_t line, uint64_t number);
 /* as recover_epoch(), of a record in the stage */
 int recover_staged_epoch(struct recovery *r, uint32_t line, uint64_t number);
 /* Both words of each line say the same again; durable with the next fence.
- * Context: a writer; r->incarnation is above all that was seen, and not drawn yet */
-void recover_mend_epochs(struct recovery *r);
+ * Context: a writer; r->incarnation is above all that was seen, and not drawn yet
+ * Return: 0, or the sticky failure */
+int recover_mend_epochs(struct recovery *r);
 
 /* recover_insert.c */
 /* a copy of a transaction that verifies */
@@ -128,6 +133,9 @@ enum recover_why { WHY_PAYLOAD, WHY_EXTENT, WHY_STAGE, WHY_BIT, WHY_RECORD, WHY_
 /* @segment: where its damaged record is, or NO_SEGMENT */
 void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why,
 		  uint32_t segment);
+/* it is, and its record was in @segment */
+bool recover_is_lost_in(const struct recovery *r, uint32_t line, uint64_t number, uint32_t slot,
+			uint32_t segment);
 /* at the end: those of which no copy turned up */
 void recover_tell_lost(struct recovery *r);
 /* bytes of the table that ends a record's payload */
@@ -155,6 +163,15 @@ uint32_t recover_moves(const struct recovery *r, uint32_t line, uint32_t slot);
 
 /* recover_stage.c */
 int recover_stage(struct recovery *r);
+struct stage_meta;
+/* recover_stage_names.c: what was lost from the head of @lane's ring to @to has the slots
+ * between those of the records around it, of which either may not be there (count 0).
+ * @after:  NULL: it is the end of the ring
+ * @named: how many of them may live, and are lost; they are in the queue
+ * Return: false: nobody can tell which they were */
+bool recover_stage_name(struct recovery *r, struct lane *lane, const struct stage_meta *before,
+			const struct stage_meta *after, uint64_t to, uint32_t *named);
+
 /* no torn record may come back, and of the others none is torn from here on; durable with
  * the next fence */
 void recover_end_stage(struct journal *j);

@@ -59,12 +59,26 @@ int recover_without_epoch(struct recovery *r, uint32_t line)
 	return line_bad(j, line);
 }
 
+bool recover_maps_are_gone(const struct recovery *r, uint32_t line)
+{
+	const struct marker_line *media;
+	uint64_t any = 0;
+	uint32_t word;
+
+	if (!recover_is_by_records(r, line))
+		return false;
+	media = line_media(r->j, line);
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		any |= get_le64(media->commit[word]) | get_le64(media->retire[word]);
+	return !any;
+}
+
 int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
 {
 	/* what was entered of an epoch before goes with it: staged, so it holds nothing */
 	int error = line_adopt(r->j, line, number);
 
-	if (!error)
+	if (!error && !recover_maps_are_gone(r, line))
 		recover_claim(r, line);
 	return error;
 }
@@ -94,12 +108,47 @@ static uint64_t recover_epoch_without_records(const struct recovery *r)
 	return (((r->incarnation + 1) << LINE_COUNTER_BITS) - 1) << 1;
 }
 
-void recover_mend_epochs(struct recovery *r)
+static void maps_mend(struct journal *j, uint32_t line)
+{
+	struct marker_line *media = line_media(j, line);
+	uint64_t maps[2 * MARKER_LINE_WORDS];
+	uint32_t word;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++) {
+		/* what was found, whatever committed it */
+		maps[word] = line < j->shared->lines_used ? ~j->lines[line].committed[word] : ~0ull;
+		maps[MARKER_LINE_WORDS + word] = ~0ull;
+	}
+	nv_copy(j->marker, media->commit, maps, sizeof(maps));
+}
+
+/* Where the maps went with the epoch.  Return: 0, or the sticky failure */
+static int recover_mend_maps(struct recovery *r)
+{
+	struct journal *j = r->j;
+	uint32_t line;
+	int error;
+
+	if (!r->by_records)
+		return 0;
+	for (line = 0; line < j->geometry.lines; line++)
+		if (recover_maps_are_gone(r, line))
+			maps_mend(j, line);
+	/* before the epochs, for the next recovery: with those it would believe the maps */
+	error = nv_fence(j->marker);
+	return error ? journal_fail(j, error) : 0;
+}
+
+int recover_mend_epochs(struct recovery *r)
 {
 	struct journal *j = r->j;
 	struct marker_line *media;
 	uint64_t epoch;
 	uint32_t line;
+	int error = recover_mend_maps(r);
+
+	if (error)
+		return error;
 
 	for (line = 0; line < j->geometry.lines; line++) {
 		media = line_media(j, line);
@@ -111,4 +160,5 @@ void recover_mend_epochs(struct recovery *r)
 			continue;
 		line_epoch_store(j, media, epoch);
 	}
+	return 0;
 }

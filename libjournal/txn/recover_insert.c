@@ -108,6 +108,16 @@ void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover
 	recover_mark(&j->lines[line], slot);
 }
 
+bool recover_is_lost_in(const struct recovery *r, uint32_t line, uint64_t number, uint32_t slot,
+			uint32_t segment)
+{
+	const struct journal *j = r->j;
+
+	return line < j->shared->lines_used && j->lines[line].number == number &&
+	       j->lines[line].committed[slot / 64] >> (slot & 63) & 1 &&
+	       j->slots[(size_t)line * SLOTS_PER_LINE + slot].where == where_lost_in(segment);
+}
+
 static void recover_tell_line(struct recovery *r, uint32_t line)
 {
 	static const char *const why[] = {

@@ -178,7 +178,9 @@ void recover_lost_bits(struct recovery *r)
 	/* what is named by a bit: committed directly, or live when this medium took
 	 * another's place (P14) */
 	for (line = 0; line < j->shared->lines_used; line++)
-		for (word = 0; word < MARKER_LINE_WORDS && j->lines[line].number; word++)
+		for (word = 0; word < MARKER_LINE_WORDS && j->lines[line].number &&
+			       !recover_maps_are_gone(r, line);
+		     word++)
 			for (bits = recover_unfound(r, line, word); bits; bits &= bits - 1) {
 				slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
 				if (recover_lost_bit(r, line, slot))

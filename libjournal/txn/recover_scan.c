@@ -262,7 +262,9 @@ static void scan_watermark(struct segment_scan *scan)
 {
 	uint32_t i;
 
-	scan->acked = scan->digest ? get_le64(scan->digest->last_record_seq) : 0;
+	scan->acked = scan->digest ? get_le64(scan->digest->last_record_seq) :
+		      scan->named  ? get_le64(scan->named->last_record_seq) :
+				     0;
 	for (i = 0; i < scan->count; i++)
 		scan->acked = max_u64(scan->acked, scan->records[i].meta.acked);
 }
@@ -367,7 +369,7 @@ static void scan_finish(struct recovery *r, uint32_t number)
 	for (k = 0; k < scan->count; k++)
 		scan_enter(r, number, &scan->records[k]);
 	recover_copies_tell_records(r, number);
-	if (scan->digest) {
+	if (scan->digest || scan->named) {
 		recover_named(r, number);
 		/* gaps that the digest has a name for */
 		if (r->lost > lost)
@@ -410,6 +412,44 @@ static uint64_t scan_served(const struct segment_scan *scan)
 	return served;
 }
 
+/* What is lost there and known by name only keeps it: where no record is. */
+static int reseal_lost(struct recovery *r, uint32_t number, struct head *head)
+{
+	const struct summary_head *named = r->scans[number].named;
+	const struct summary_line *lines = (const struct summary_line *)(named + 1);
+	struct log_meta meta = { .type = LOG_DATA, .count = 1, .extents = 1 };
+	uint32_t i, slot;
+	int error = 0;
+
+	for (i = 0; named && i < get_le32(named->lines); i++)
+		for (slot = 0; slot < SLOTS_PER_LINE && !error; slot++) {
+			meta.line = get_le32(lines[i].line);
+			meta.line_epoch = get_le64(lines[i].epoch);
+			meta.slot = (uint16_t)slot;
+			if (!(get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1) ||
+			    !recover_is_lost_in(r, meta.line, meta.line_epoch, slot, number))
+				continue;
+			meta.id = recover_id(r, meta.line, slot);
+			error = notes_add(&head->notes, &meta, 0,
+					  LOG_RECORD_BYTES / 32 | SUMMARY_SELF);
+		}
+	return error;
+}
+
+/* Nothing has come since the close that named it all: need not be named again. */
+static void reseal_named(const struct segment_scan *scan, struct head *head)
+{
+	struct head_shared *s = head->s;
+	uint32_t entries, ids;
+
+	notes_table(&head->notes, &entries, &ids);
+	if (!scan->named || get_le32(scan->named->entries) != entries ||
+	    get_le64(scan->named->last_record_seq) != s->durable_record_seq)
+		return;
+	s->named_notes = s->notes.notes;
+	s->named_seq = s->durable_record_seq;
+}
+
 /* The summary of a segment that was not sealed, again from its records. */
 int recover_reseal(struct recovery *r, uint32_t number, struct head *head)
 {
@@ -435,8 +475,11 @@ int recover_reseal(struct recovery *r, uint32_t number, struct head *head)
 		error = notes_add(&head->notes, &record->meta, record->offset / 32,
 				  (uint32_t)(log_record_bytes(record->meta.bytes) / 32) | flags);
 	}
+	if (!error)
+		error = reseal_lost(r, number, head);
 	head->s->end = scan->end;
 	head->s->last_record_seq = head->s->durable_record_seq = scan_served(scan);
 	head->s->durable_notes = head->s->notes.notes;
+	reseal_named(scan, head);
 	return error ? journal_say(j, -ENOMEM, "no memory to recover") : 0;
 }

@@ -338,16 +338,16 @@ static int sealed_live(struct sealed *s, const struct summary_head *digest,
 	return 0;
 }
 
-static void recover_named_why(struct recovery *r, uint32_t segment, enum recover_why why)
+static void recover_named_why(struct recovery *r, uint32_t segment,
+			      const struct summary_head *digest, enum recover_why why)
 {
-	const struct segment_scan *scan = &r->scans[segment];
-	const struct summary_line *lines = (const struct summary_line *)(scan->digest + 1);
+	const struct summary_line *lines = (const struct summary_line *)(digest + 1);
 	uint32_t i, slot;
 
-	if (scan->kind != LOG_STREAM)
+	if (r->scans[segment].kind != LOG_STREAM)
 		return; /* what an extent is worth, its bit says */
 	pthread_mutex_lock(&r->lock);
-	for (i = 0; i < get_le32(scan->digest->lines); i++)
+	for (i = 0; i < get_le32(digest->lines); i++)
 		for (slot = 0; slot < SLOTS_PER_LINE; slot++)
 			if (get_le64(lines[i].used[slot / 64]) >> (slot & 63) & 1 &&
 			    recover_may_live(r, get_le32(lines[i].line),
@@ -358,7 +358,12 @@ static void recover_named_why(struct recovery *r, uint32_t segment, enum recover
 
 void recover_named(struct recovery *r, uint32_t segment)
 {
-	recover_named_why(r, segment, WHY_RECORD);
+	const struct segment_scan *scan = &r->scans[segment];
+
+	if (scan->digest)
+		recover_named_why(r, segment, scan->digest, WHY_RECORD);
+	if (scan->named)
+		recover_named_why(r, segment, scan->named, WHY_RECORD);
 }
 
 /*
@@ -372,7 +377,7 @@ static void sealed_gone(struct recovery *r, uint32_t segment)
 	const char *name = r->j->conf.logs[segment_log(r->j, segment)];
 
 	if (scan->digest)
-		recover_named_why(r, segment, WHY_LOG);
+		recover_named_why(r, segment, scan->digest, WHY_LOG);
 	if (r->closed)
 		return;
 	if (scan->open && scan->kind == LOG_STREAM) {

@@ -170,12 +170,11 @@ static void segment_from_digest(struct segment_scan *scan, struct summary_head *
 	scan->seq = get_le64(digest->seq);
 	scan->kind = get_le16(digest->kind);
 	scan->open = !get_le16(digest->sealed);
-	/* of one that is open it names what was there at a close: good for nothing
-	 * while the segment itself is there */
+	/* of one that is open it names what was there at a close; more may have come since */
 	if (!scan->open || scan->gone)
 		scan->digest = digest;
 	else
-		free(digest);
+		scan->named = digest;
 }
 
 static bool segment_second_is_gone(struct journal *j, uint32_t segment)

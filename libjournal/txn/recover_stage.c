@@ -79,18 +79,46 @@ static uint64_t stage_later(struct journal *j, const struct lane *lane)
 	return end > lane->s->head && end - lane->s->tail <= lane->ring_bytes ? end : 0;
 }
 
-static void stage_damage(struct recovery *r, struct lane *lane, uint64_t to)
+/* The one at @position; if it is not one of data, count 0.  Return: -ENODATA none */
+static int stage_neighbour(const struct lane *lane, uint64_t position, struct stage_meta *meta)
+{
+	int error = ring_look(lane, position, meta);
+
+	if (error && error != -EIO) {
+		meta->count = 0;
+		return -ENODATA;
+	}
+	if (meta->type != STAGE_DATA)
+		meta->count = 0;
+	return 0;
+}
+
+static void stage_damage(struct recovery *r, struct lane *lane, const struct stage_meta *before,
+			 uint64_t to)
 {
 	struct journal *j = r->j;
+	struct stage_meta after;
+	uint64_t head = lane->s->head;
+	uint32_t named;
+	bool known, ends;
 
-	found_damage(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not verify, "
-		     "but %s: acknowledged transactions are lost, without a name",
-		     j->conf.marker, lane->index, (unsigned long long)lane->s->head,
-		     (unsigned long long)to, to == stage_end(j, lane) ?
-		     "they were durable" : "what follows does");
-	j->recovered.lost_unnamed++;
-	/* a void stretch in the queue, in steps that its units can count */
-	lane_advance(lane, 0, 0, to - lane->s->head);
+	ends = stage_neighbour(lane, to, &after) == -ENODATA;
+	known = recover_stage_name(r, lane, before, ends ? NULL : &after, to, &named);
+	if (known && !named)
+		found_remark(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not "
+			     "verify: what was there is retired", j->conf.marker, lane->index,
+			     (unsigned long long)head, (unsigned long long)to);
+	else
+		found_damage(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not "
+			     "verify, but %s: acknowledged transactions are lost%s",
+			     j->conf.marker, lane->index, (unsigned long long)head,
+			     (unsigned long long)to, to == stage_end(j, lane) ?
+			     "they were durable" : "what follows does",
+			     known ? "" : ", without a name");
+	j->recovered.lost_unnamed += !known;
+	/* the rest of the stretch, void, in steps that the queue's units can count */
+	if (lane->s->head < to)
+		lane_advance(lane, 0, 0, to - lane->s->head);
 	lane->s->head_offset = lane->s->head % lane->ring_bytes;
 }
 
@@ -108,26 +136,29 @@ static int stage_record(struct recovery *r, struct lane *lane, const struct stag
 	return error;
 }
 
-/* @more: there is a record at the head, taken into the queue.  Return: 0 or -ENOMEM */
-static int recover_ring_record(struct recovery *r, struct lane *lane, bool *more)
+/* @more: there is a record at the head, taken into the queue.
+ * @before: the last one of data before it, count 0: none.  Return: 0 or -ENOMEM */
+static int recover_ring_record(struct recovery *r, struct lane *lane, struct stage_meta *before,
+			       bool *more)
 {
 	struct stage_meta meta;
 	uint64_t later;
 	int error = ring_look(lane, lane->s->head, &meta);
 
 	*more = true;
-	if (!error)
-		return stage_record(r, lane, &meta, true);
-	later = stage_later(r->j, lane);
+	later = error ? stage_later(r->j, lane) : 0;
 	/* a whole header with a bad payload, and not the last: damage by name */
-	if (later && error == -EIO)
-		return stage_record(r, lane, &meta, false);
+	if (!error || (later && error == -EIO)) {
+		if (meta.type == STAGE_DATA)
+			*before = meta;
+		return stage_record(r, lane, &meta, !error);
+	}
 	if (!later || r->j->writer_pid) {
 		r->j->recovered.torn += error != -ENODATA;
 		*more = false;
 		return 0;
 	}
-	stage_damage(r, lane, later);
+	stage_damage(r, lane, before, later);
 	return 0;
 }
 
@@ -187,6 +218,7 @@ static int recover_tail(struct recovery *r, struct lane *lane)
 
 static int recover_ring(struct recovery *r, struct lane *lane)
 {
+	struct stage_meta before = { .count = 0 };
 	bool more = true;
 	int error = recover_tail(r, lane);
 
@@ -199,7 +231,7 @@ static int recover_ring(struct recovery *r, struct lane *lane)
 	while (!error && more && lane->s->head - lane->s->tail < lane->ring_bytes) {
 		error = lane_queue_ready(r->j, lane);
 		if (!error)
-			error = recover_ring_record(r, lane, &more);
+			error = recover_ring_record(r, lane, &before, &more);
 	}
 	return error;
 }

@@ -206,6 +206,14 @@ static int summary_make(struct journal *j, const struct head *from, struct segme
 	return 0;
 }
 
+/* The log went out of use while the last records were written.  They are to go
+ * elsewhere, if they are not there yet: what is named is lost if it is not found. */
+static void segment_keep_durable(struct head *from)
+{
+	if (from->s->last_record_seq != from->s->durable_record_seq)
+		notes_keep(&from->notes, from->s->durable_notes);
+}
+
 /*
  * Order: table, then the first digest, then the second, each durable before the
  * next is written: whoever finds a digest may rely on the table, and on what
@@ -220,10 +228,7 @@ int segment_write_summary(struct journal *j, struct head *from, struct segment *
 	uint8_t *buffer;
 	int error;
 
-	/* The log went out of use while the last records were written.  They are to go
-	 * elsewhere, if they are not there yet: what is named is lost if it is not found. */
-	if (from->s->last_record_seq != from->s->durable_record_seq)
-		notes_keep(&from->notes, from->s->durable_notes);
+	segment_keep_durable(from);
 	error = summary_make(j, from, segment, true, &table_room, &buffer);
 	if (error)
 		return error;
@@ -241,15 +246,22 @@ int segment_write_summary(struct journal *j, struct head *from, struct segment *
 	return error;
 }
 
-int segment_write_names(struct journal *j, const struct head *from, struct segment *segment)
+int segment_write_names(struct journal *j, struct head *from, struct segment *segment)
 {
+	struct head_shared *s = from->s;
 	uint32_t table_room;
 	uint8_t *buffer;
-	int error = summary_make(j, from, segment, false, &table_room, &buffer);
+	int error;
 
+	segment_keep_durable(from);
+	error = summary_make(j, from, segment, false, &table_room, &buffer);
 	if (error)
 		return error;
 	error = segment_write_second(j, segment, buffer + table_room, j->digest_bytes);
 	free(buffer);
+	if (!error) {
+		s->named_notes = s->notes.notes;
+		s->named_seq = s->durable_record_seq;
+	}
 	return error;
 }

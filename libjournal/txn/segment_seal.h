@@ -15,8 +15,9 @@ int segment_write_second(struct journal *j, struct segment *segment, void *diges
 			 uint64_t bytes);
 
 /* what is in the open segment of @from now, in the second digest alone: for the case that
- * its log is not there any more at the next open */
-int segment_write_names(struct journal *j, const struct head *from, struct segment *segment);
+ * its log is not there any more at the next open, or a record is damaged that nothing else
+ * vouches for, or names */
+int segment_write_names(struct journal *j, struct head *from, struct segment *segment);
 
 /* table and digest of @from's segment, and the digest's second copy; durable as above */
 int segment_write_summary(struct journal *j, struct head *from,

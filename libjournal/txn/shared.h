@@ -217,6 +217,9 @@ struct head_shared {
 	 * all are durable */
 	uint64_t last_record_seq, durable_record_seq;
 	uint32_t durable_notes; /* of the notes, those of records that are durable */
+	/* what the second digest knows of: heads_name() */
+	uint32_t named_notes;
+	uint64_t named_seq;
 } __attribute__((aligned(128)));
 
 /* ---- cleaning: clean_job.c ---- */

@@ -68,6 +68,21 @@ epochs() # epochs HOW AT BYTES NAME PAYLOAD: damage @BYTES at @AT in each line t
 	goes_on "$j"
 }
 
+# A block of lines reads zeros, which is "all committed, all retired": nobody believes it.
+lines_of_zeros()
+{
+	local j=$scratch/zeros file
+	file=$(nvram zeros)
+	seven_hundred "$j" zeros "$1"
+	zeros "$file" "$(u64 "$file" 96)" 384
+	expect 3 "$JNL" check "$j"
+	cp "$scratch/ids" "$scratch/live"
+	cp "$scratch/messages" "$scratch/payloads"
+	all_is_there "$j"
+	goes_on "$j"
+	rm -rf "$j" "$file"
+}
+
 # There are records of two epochs of one line, and others that live before them.
 epoch_of_a_line_used_again()
 {
@@ -197,11 +212,48 @@ last_header_of_a_closed_stage()
 	last_staged header
 	zeros "$(nvram header)" $((at - 64)) 64
 	expect 3 "$JNL" check "$j"
-	grep -q '^damage: .*they were durable.*without a name' "$out" || wrong "$(cat "$out")"
+	grep -q '^damage: .*they were durable' "$out" || wrong "$(cat "$out")"
+	grep -q "^damage: .*${ids[4]}: COMMITTED_BUT_LOST" "$out" || wrong "$(cat "$out")"
 	four_are_there "$j"
 	echo one more | "$JNL" put "$j" >"$scratch/more"
-	[ "$(ids_of "$j" | wc -l)" = 5 ] || wrong "$(ids_of "$j")"
 	! grep -qxF "${ids[4]}" "$scratch/more" || wrong "an id is issued again"
+	expect 3 "$JNL" check "$j"
+	expect 0 "$JNL" retire "$j" "${ids[4]}"
+	[ "$(ids_of "$j" | wc -l)" = 5 ] || wrong "$(ids_of "$j")"
+	expect 0 "$JNL" check "$j"
+}
+
+# A header says which transaction it is.  With it gone, its neighbours say it: the first,
+# one or two in the middle, at the end of a line, at the beginning of the next one.
+headers_of_a_stage()
+{
+	local j=$scratch/headers file at n
+	file=$(nvram headers)
+	goes "$file"
+	journal "$j" --marker "pmem:$file"
+	seq -f 'm-%04.0f-of-many' 700 | "$JNL" put "$j" --as lines >"$scratch/ids"
+	: >"$scratch/gone"
+	for n in 1 100 200 201 512 514; do
+		at=$(grep -abo -- "$(printf 'm-%04d-of-many' $n)" "$file" | tail -n 1 | cut -d : -f 1)
+		zeros "$file" $((at - 64)) 64
+		sed -n "${n}p" "$scratch/ids" >>"$scratch/gone"
+	done
+	grep -vxFf "$scratch/gone" "$scratch/ids" >"$scratch/live"
+	expect 3 "$JNL" check "$j"
+	sed -n 's/^damage: .*: \([^ ]*\): COMMITTED_BUT_LOST.*/\1/p; s/^damage: \([^ ]*\): COMMITTED_BUT_LOST.*/\1/p' \
+		"$out" | sort >"$scratch/named"
+	same "$scratch/gone" "$scratch/named"
+	! grep -q 'without a name' "$out" || wrong "$(cat "$out")"
+	"$JNL" ls --json "$j" | jq -r '.[] | select(.state != "lost") | .id' >"$scratch/now"
+	same "$scratch/live" "$scratch/now"
+	# they stay lost, whoever writes, until they are retired
+	echo one more | "$JNL" put "$j" >>"$scratch/live"
+	"$JNL" ls --json "$j" | jq -r '.[] | select(.state == "lost") | .id' >"$scratch/named"
+	same "$scratch/gone" "$scratch/named"
+	"$JNL" retire "$j" - <"$scratch/gone" >"$scratch/none"
+	expect 0 "$JNL" check "$j"
+	ids_of "$j" >"$scratch/now"
+	same "$scratch/live" "$scratch/now"
 }
 
 # A writer opens, recovers five, and is killed before it stages anything itself.
@@ -238,6 +290,8 @@ if why=$(have_marker pmem); then
 	it "both copies of an epoch, staged" epochs zeros 0 16 both.staged 20
 	it "both copies of an epoch, in the log" epochs zeros 0 16 both.log 20000
 	it "both copies of an epoch read ones, staged" epochs ones 0 16 ones.staged 20
+	it "lines that read zeros, staged" lines_of_zeros 20
+	it "lines that read zeros, in the log" lines_of_zeros 20000
 	it "the epoch of a line that was used again" epoch_of_a_line_used_again
 	it "an epoch while a log is away" epoch_while_a_log_is_away
 	it "the epoch of a line that no record names" epoch_without_a_record
@@ -245,6 +299,7 @@ if why=$(have_marker pmem); then
 		erased_epochs_with_a_log_that_names_them_are_refused
 	it "the last payload of a stage that was closed" last_payload_of_a_closed_stage
 	it "the last header of a stage that was closed" last_header_of_a_closed_stage
+	it "headers of a stage" headers_of_a_stage
 	it "the last record of a stage that was recovered" last_record_that_was_recovered
 else
 	skip "damage to NVRAM" "$why"

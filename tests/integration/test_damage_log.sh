@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Damage to records of a segment that is open, after a clean close: there is no torn one,
+# and each has a name, though no digest at the segment's end says so.
+. "$(dirname "$0")/../lib/common.sh"
+
+zeros() { head -c "$3" /dev/zero | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+
+# twelve messages, each put by a process of its own, or all by one; $ids, $log
+twelve() # twelve DIR together|apart
+{
+	local n
+	journal "$1"
+	log=$("$JNL" info --json "$1" | jq -r '.logs[0].name')
+	if [ "$2" = together ]; then
+		seq -f 'm-%02.0f-of-twelve' 12 | "$JNL" put "$1" --as lines >"$scratch/ids"
+	else
+		for n in $(seq 12); do
+			printf 'm-%02d-of-twelve' "$n" | "$JNL" put "$1"
+		done >"$scratch/ids"
+	fi
+	mapfile -t ids <"$scratch/ids"
+}
+
+# where the payload of message N lies; its header is the 96 bytes before it
+payload_of() # payload_of N
+{
+	local at
+	at=$(grep -abo -- "$(printf 'm-%02d-of-twelve' "$1")" "$log" | tail -n 1 | cut -d : -f 1)
+	[ -n "$at" ] || wrong "message $1 is not in the log"
+	echo "$at"
+}
+
+are_lost() # are_lost DIR N...
+{
+	local j=$1 n
+	shift
+	expect 3 "$JNL" check "$j"
+	: >"$scratch/gone"
+	for n; do
+		echo "${ids[$((n - 1))]}" >>"$scratch/gone"
+		grep -q "^damage: ${ids[$((n - 1))]}: COMMITTED_BUT_LOST" "$out" ||
+			wrong "$n is not named: $(cat "$out")"
+	done
+	"$JNL" ls --json "$j" | jq -r '.[] | select(.state == "lost") | .id' >"$scratch/lost"
+	same "$scratch/gone" "$scratch/lost"
+	for n in $(seq 12); do
+		! grep -qxF "${ids[$((n - 1))]}" "$scratch/gone" || continue
+		expect 0 "$JNL" cat "$j" "${ids[$((n - 1))]}"
+		printed "$(printf 'm-%02d-of-twelve' "$n")"
+	done
+}
+
+damaged() # damaged together|apart header|payload N...
+{
+	local j=$scratch/j.$1.$2.$3 how=$1 what=$2 n at
+	shift 2
+	twelve "$j" "$how"
+	for n; do
+		at=$(payload_of "$n")
+		[ $what = payload ] || at=$((at - 96))
+		zeros "$log" "$at" 8
+	done
+	are_lost "$j" "$@"
+	# the next writer keeps their names, and so does who comes after that
+	echo one more | "$JNL" put "$j" >"$scratch/more"
+	are_lost "$j" "$@"
+	echo one more | "$JNL" put "$j" >>"$scratch/more"
+	are_lost "$j" "$@"
+	"$JNL" retire "$j" - <"$scratch/gone" >"$scratch/none"
+	expect 0 "$JNL" check "$j"
+	[ "$(ids_of "$j" | wc -l)" = $((14 - $#)) ] || wrong "$(ids_of "$j")"
+}
+
+# What was named then may have gone since, and the names stay behind.
+what_is_retired_is_not_missed()
+{
+	local j=$scratch/retired
+	twelve "$j" together
+	printf '%s\n' "${ids[@]:8}" | "$JNL" retire "$j" - >"$scratch/none"
+	zeros "$log" "$(($(payload_of 12) - 96))" 8
+	expect 0 "$JNL" ls "$j"
+	[ "$(wc -l <"$out")" = 8 ] || wrong "$(cat "$out")"
+}
+
+# A commit in flight at a crash is torn, whatever an earlier close has named.
+what_came_after_the_close_is_torn()
+{
+	local j=$scratch/torn writer in
+	twelve "$j" together
+	mkfifo "$scratch/fifo"
+	"$JNL" put "$j" --as lines <"$scratch/fifo" >"$scratch/new" &
+	writer=$!
+	ends $writer
+	exec {in}>"$scratch/fifo"
+	echo m-13-of-twelve >&"$in"
+	until_or_end $writer lines_at_least 1 "$scratch/new"
+	kill -9 $writer
+	wait $writer || true
+	exec {in}>&-
+	zeros "$log" "$(payload_of 13)" 4
+	expect 0 "$JNL" check "$j"
+	[ "$(ids_of "$j" | wc -l)" = 12 ] || wrong "$(ids_of "$j")"
+}
+
+for how in together apart; do
+	it "the last payload, $how" damaged $how payload 12
+	it "the last header, $how" damaged $how header 12
+	it "a header in the middle, $how" damaged $how header 5
+	it "three headers, $how" damaged $how header 1 6 7
+done
+it "what is retired is not missed" what_is_retired_is_not_missed
+it "what came after the close is torn" what_came_after_the_close_is_torn
+done_testing
