@@ -435,7 +435,8 @@ static int move_batch(struct mover *m, const struct slot_place *from, uint32_t c
 	for (i = 0; i < count && !error; i++)
 		error = move_begin(m, &from[i]);
 	end = journal_failed(m->j) ? error : move_finish(m);
-	for (i = 0; i < count && !m->over; i++)
+	/* what is undecided stays announced, and its lines this job's: no other announces it */
+	for (i = 0; i < count && !m->over && !journal_failed(m->j); i++)
 		move_line_free(m, from[i].line);
 	cell_drop(m->cell);
 	cell_drop(m->own_cell);
@@ -465,6 +466,9 @@ int move_slots(struct journal *j, struct clean_job *job, const struct slot_place
 	int error;
 
 	JASSERT(j->moves_lines);
+	/* what was undecided when it failed is announced still */
+	if (journal_failed(j))
+		return journal_fail(j, -EIO);
 	m.all = malloc(MOVE_BATCH * sizeof(*m.all));
 	m.ended = malloc(MOVE_BATCH * sizeof(*m.ended));
 	error = m.all && m.ended ? stream_buffers(&j->moved) :

@@ -151,12 +151,34 @@ static void p2_a_staged_one_pins_no_line(void **state)
 	place_remove(p);
 }
 
+/* What was announced when the log failed stays so, and is not announced again. */
+static void p16_a_log_that_fails_in_a_move_ends_all_moves(void **state)
+{
+	struct place *p = place_make(NULL);
+	uint64_t id;
+
+	(void)state;
+	assert_int_equal(moves_put_alone(p, JOURNAL_PATH_SYNCED, 5, &id), 0);
+	p->world.write_error = -EIO;
+	assert_int_equal(moves_some(p->j), -EIO);
+	p->world.write_error = 0;
+	assert_int_equal(moves_some(p->j), -EIO);
+	assert_int_equal(readable(p, id, 5), 0);
+	assert_int_equal(journal_close(p->j), -EIO);
+	p->j = NULL;
+	place_crash(p);
+	assert_int_equal(place_open(p), 0);
+	found_under_its_id(p, id, 5);
+	place_remove(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(p2_a_moved_one_keeps_its_id_on_nvram),
 		cmocka_unit_test(p2_a_moved_one_keeps_its_id_on_a_file),
 		cmocka_unit_test(p2_a_staged_one_pins_no_line),
+		cmocka_unit_test(p16_a_log_that_fails_in_a_move_ends_all_moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
