@@ -159,6 +159,8 @@ static void p16_a_log_that_fails_in_a_move_ends_all_moves(void **state)
 
 	(void)state;
 	assert_int_equal(moves_put_alone(p, JOURNAL_PATH_SYNCED, 5, &id), 0);
+	/* the mover's stream is open, so that it is the copy that fails */
+	assert_int_equal(moves_all(p->j), 1);
 	p->world.write_error = -EIO;
 	assert_int_equal(moves_all(p->j), -EIO);
 	p->world.write_error = 0;
