@@ -72,6 +72,23 @@ damaged() # damaged together|apart header|payload N...
 	[ "$(ids_of "$j" | wc -l)" = $((14 - $#)) ] || wrong "$(ids_of "$j")"
 }
 
+# No name tells of a retire record: the watermark does.
+the_last_retire()
+{
+	local j=$scratch/retire at
+	twelve "$j" together
+	"$JNL" retire "$j" "${ids[3]}" >"$scratch/none"
+	at=$("$JNL" dump "$j" | perl -ne '
+		($size, $base) = ($1, $2) if /segments of (\d+) at (\d+)/;
+		$segment = $1 if /^  segment (\d+):/;
+		print $base + $segment * $size + $1 if /^ +(\d+): retire /')
+	[ -n "$at" ] || wrong "dump shows no retire record"
+	zeros "$log" $((at + 96)) 8
+	expect 3 "$JNL" check "$j"
+	grep -q '^damage: .*retire' "$out" || wrong "$(cat "$out")"
+	[ "$(ids_of "$j" | wc -l)" -ge 11 ] || wrong "$(ids_of "$j")"
+}
+
 # What was named then may have gone since, and the names stay behind.
 what_is_retired_is_not_missed()
 {
@@ -109,6 +126,7 @@ for how in together apart; do
 	it "a header in the middle, $how" damaged $how header 5
 	it "three headers, $how" damaged $how header 1 6 7
 done
+it "the last retire record" the_last_retire
 it "what is retired is not missed" what_is_retired_is_not_missed
 it "what came after the close is torn" what_came_after_the_close_is_torn
 done_testing

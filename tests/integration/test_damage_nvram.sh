@@ -246,7 +246,10 @@ headers_of_a_stage()
 	! grep -q 'without a name' "$out" || wrong "$(cat "$out")"
 	"$JNL" ls --json "$j" | jq -r '.[] | select(.state != "lost") | .id' >"$scratch/now"
 	same "$scratch/live" "$scratch/now"
-	# they stay lost, whoever writes, until they are retired
+	# they stay lost, whoever writes, and however much, until they are retired
+	seq 1000 | perl -ne "chomp; print \$_, 'x' x 3000, qq(\n)" |
+		"$JNL" put "$j" --as lines >"$scratch/much"
+	"$JNL" retire "$j" - <"$scratch/much" >"$scratch/none"
 	echo one more | "$JNL" put "$j" >>"$scratch/live"
 	"$JNL" ls --json "$j" | jq -r '.[] | select(.state == "lost") | .id' >"$scratch/named"
 	same "$scratch/gone" "$scratch/named"
