@@ -51,6 +51,7 @@ AT(marker_lane, end, 16);
 SIZE(struct marker_line, 192);
 AT(marker_line, epoch, 0);
 AT(marker_line, epoch_copy, 8);
+AT(marker_line, mending, 16);
 AT(marker_line, commit, 64);
 AT(marker_line, retire, 128);
 VALUE(MARKER_LINE_SLOTS, 512);

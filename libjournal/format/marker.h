@@ -80,7 +80,8 @@ struct marker_lane {
 struct marker_line {
 	__le64 epoch; /* sealed: number << 1 | open; erased: never used */
 	__le64 epoch_copy; /* the same again */
-	uint8_t reserved[48];
+	__le64 mending;    /* sealed 1: the maps are gone, and being made anew; else erased */
+	uint8_t reserved[40];
 	__le64 commit[MARKER_LINE_WORDS];
 	__le64 retire[MARKER_LINE_WORDS];
 };

@@ -123,9 +123,9 @@ static int recover_begin(struct recovery *r)
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean, WORD_ERASED);
 	recover_end_stage(j);
 	recover_moved_end(r);
-	error = recover_mend_epochs(r);
+	error = incarnation_set(j, r->incarnation + 1);
 	if (!error)
-		error = incarnation_set(j, r->incarnation + 1);
+		error = recover_mend_epochs(r);
 	if (error)
 		return error;
 	/* before the first slot is taken (P1: a slot is used once per epoch), and

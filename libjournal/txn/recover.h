@@ -163,15 +163,6 @@ uint32_t recover_moves(const struct recovery *r, uint32_t line, uint32_t slot);
 
 /* recover_stage.c */
 int recover_stage(struct recovery *r);
-struct stage_meta;
-/* recover_stage_names.c: what was lost from the head of @lane's ring to @to has the slots
- * between those of the records around it, of which either may not be there (count 0).
- * @after:  NULL: it is the end of the ring
- * @named: how many of them may live, and are lost; they are in the queue
- * Return: false: nobody can tell which they were */
-bool recover_stage_name(struct recovery *r, struct lane *lane, const struct stage_meta *before,
-			const struct stage_meta *after, uint64_t to, uint32_t *named);
-
 /* no torn record may come back, and of the others none is torn from here on; durable with
  * the next fence */
 void recover_end_stage(struct journal *j);

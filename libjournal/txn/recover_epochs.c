@@ -62,7 +62,7 @@ int recover_without_epoch(struct recovery *r, uint32_t line)
 bool recover_maps_are_gone(const struct recovery *r, uint32_t line)
 {
 	const struct marker_line *media;
-	uint64_t any = 0;
+	uint64_t any = 0, mending;
 	uint32_t word;
 
 	if (!recover_is_by_records(r, line))
@@ -70,14 +70,24 @@ bool recover_maps_are_gone(const struct recovery *r, uint32_t line)
 	media = line_media(r->j, line);
 	for (word = 0; word < MARKER_LINE_WORDS; word++)
 		any |= get_le64(media->commit[word]) | get_le64(media->retire[word]);
-	return !any;
+	/* or somebody was killed while he made them anew */
+	return !any || (!word_unseal(media->mending, &mending) && mending == 1);
+}
+
+/* nothing was ever issued above */
+static bool recover_number_is_possible(uint64_t number)
+{
+	return number >> LINE_COUNTER_BITS < UINT32_MAX - 1;
 }
 
 int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
 {
-	/* what was entered of an epoch before goes with it: staged, so it holds nothing */
-	int error = line_adopt(r->j, line, number);
+	int error;
 
+	if (!recover_number_is_possible(number))
+		return 0;
+	/* what was entered of an epoch before goes with it: staged, so it holds nothing */
+	error = line_adopt(r->j, line, number);
 	if (!error && !recover_maps_are_gone(r, line))
 		recover_claim(r, line);
 	return error;
@@ -93,7 +103,8 @@ int recover_staged_epoch(struct recovery *r, uint32_t line, uint64_t number)
 		return 0;
 	known = line < j->shared->lines_used ? j->lines[line].number : 0;
 	/* a reader beside a writer: the line moved on since it was looked at */
-	if (number <= known || j->writer_pid || line_is_bad(j, line))
+	if (number <= known || j->writer_pid || line_is_bad(j, line) ||
+	    !recover_number_is_possible(number))
 		return 0;
 	/* the epoch is durable before a record of it is begun (P1), on the same medium */
 	if (!recover_is_by_records(r, line))
@@ -108,16 +119,19 @@ static uint64_t recover_epoch_without_records(const struct recovery *r)
 	return (((r->incarnation + 1) << LINE_COUNTER_BITS) - 1) << 1;
 }
 
+/* As the index has it: what was found, and what of that is retired by now. */
 static void maps_mend(struct journal *j, uint32_t line)
 {
+	const struct line *state = &j->lines[line];
 	struct marker_line *media = line_media(j, line);
+	bool used = line < j->shared->lines_used;
 	uint64_t maps[2 * MARKER_LINE_WORDS];
 	uint32_t word;
 
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
-		/* what was found, whatever committed it */
-		maps[word] = line < j->shared->lines_used ? ~j->lines[line].committed[word] : ~0ull;
-		maps[MARKER_LINE_WORDS + word] = ~0ull;
+		maps[word] = used ? ~state->committed[word] : ~0ull;
+		maps[MARKER_LINE_WORDS + word] =
+			used ? ~state->claimed[word] | state->undecided[word] : ~0ull;
 	}
 	nv_copy(j->marker, media->commit, maps, sizeof(maps));
 }
@@ -133,8 +147,16 @@ static int recover_mend_maps(struct recovery *r)
 		return 0;
 	for (line = 0; line < j->geometry.lines; line++)
 		if (recover_maps_are_gone(r, line))
+			nv_store8(j->marker, (uint64_t *)&line_media(j, line)->mending,
+				  (uint64_t)word_seal(1));
+	/* before the maps: of what is half made the next recovery must not believe a word */
+	error = nv_fence(j->marker);
+	if (error)
+		return journal_fail(j, error);
+	for (line = 0; line < j->geometry.lines; line++)
+		if (recover_maps_are_gone(r, line))
 			maps_mend(j, line);
-	/* before the epochs, for the next recovery: with those it would believe the maps */
+	/* before the epochs: with those it believes the maps */
 	error = nv_fence(j->marker);
 	return error ? journal_fail(j, error) : 0;
 }
@@ -159,6 +181,8 @@ int recover_mend_epochs(struct recovery *r)
 		else if (media->epoch == media->epoch_copy || marker_line_epoch(media, &epoch))
 			continue;
 		line_epoch_store(j, media, epoch);
+		if (recover_is_by_records(r, line))
+			nv_store8(j->marker, (uint64_t *)&media->mending, WORD_ERASED);
 	}
 	return 0;
 }

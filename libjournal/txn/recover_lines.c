@@ -199,6 +199,28 @@ static struct slots_from *recover_taken(struct journal *j, uint32_t line)
 	return j->own->line == line ? j->own : NULL;
 }
 
+/* Nothing is in the slots of @line from @next on; else the word, or a map, is damaged, and
+ * what is committed there would be retired at once, or be two in one slot. */
+static bool recover_is_unused(struct journal *j, uint32_t line, uint32_t next)
+{
+	const struct marker_line *media = line_media(j, line);
+	uint64_t used = 0, mask;
+	uint32_t word;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++) {
+		mask = next >= (word + 1) * 64 ? 0 :
+		       next <= word * 64       ? ~0ull :
+						 ~0ull << (next & 63);
+		used |= mask & (~get_le64(media->commit[word]) | ~get_le64(media->retire[word]) |
+				j->lines[line].committed[word]);
+	}
+	if (used)
+		found_damage(j, 0, "%s: line %u: slots from %u on were not used, as it was closed, "
+			     "but something is in them: the rest of the line is given up",
+			     j->conf.marker, line, next);
+	return !used;
+}
+
 /* slots are taken on from where the last close left a line */
 static void recover_clean(struct recovery *r, struct slots_from *from, __le64 word)
 {
@@ -209,11 +231,14 @@ static void recover_clean(struct recovery *r, struct slots_from *from, __le64 wo
 	/* nor if they are of the checkpoint before: slots were used since */
 	if (j->read_only || j->marker->fell_back || word_unseal(word, &value))
 		return;
+	if (value >> MARKER_CLEAN_SLOT_BITS >= j->shared->lines_used)
+		return;
 	line = (uint32_t)(value >> MARKER_CLEAN_SLOT_BITS);
 	next = (uint32_t)(value & ((1u << MARKER_CLEAN_SLOT_BITS) - 1));
-	if (line >= j->shared->lines_used || next > SLOTS_PER_LINE ||
+	if (next > SLOTS_PER_LINE ||
 	    marker_line_epoch(line_media(j, line), &epoch) || !(epoch & 1) ||
-	    epoch >> 1 != j->lines[line].number || recover_taken(j, line))
+	    epoch >> 1 != j->lines[line].number || recover_taken(j, line) ||
+	    !recover_is_unused(j, line, next))
 		return;
 	atomic_store(&j->lines[line].owner, from->owner);
 	from->line = line;

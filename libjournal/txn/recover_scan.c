@@ -335,7 +335,7 @@ static void scan_gap(struct recovery *r, uint32_t segment, uint64_t from, uint64
 	if (torn == from)
 		return;
 	found_damage(j, 0, "%s: segment %u: records %llu to %llu were acknowledged and do not "
-		     "verify: transactions are lost, without a name",
+		     "verify: transactions are lost, or retired ones are back, without a name",
 		     j->conf.logs[segment_log(j, segment)], segment, (unsigned long long)from,
 		     (unsigned long long)torn - 1);
 	j->recovered.lost_unnamed += torn - from;

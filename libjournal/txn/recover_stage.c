@@ -79,46 +79,18 @@ static uint64_t stage_later(struct journal *j, const struct lane *lane)
 	return end > lane->s->head && end - lane->s->tail <= lane->ring_bytes ? end : 0;
 }
 
-/* The one at @position; if it is not one of data, count 0.  Return: -ENODATA none */
-static int stage_neighbour(const struct lane *lane, uint64_t position, struct stage_meta *meta)
-{
-	int error = ring_look(lane, position, meta);
-
-	if (error && error != -EIO) {
-		meta->count = 0;
-		return -ENODATA;
-	}
-	if (meta->type != STAGE_DATA)
-		meta->count = 0;
-	return 0;
-}
-
-static void stage_damage(struct recovery *r, struct lane *lane, const struct stage_meta *before,
-			 uint64_t to)
+static void stage_damage(struct recovery *r, struct lane *lane, uint64_t to)
 {
 	struct journal *j = r->j;
-	struct stage_meta after;
-	uint64_t head = lane->s->head;
-	uint32_t named;
-	bool known, ends;
 
-	ends = stage_neighbour(lane, to, &after) == -ENODATA;
-	known = recover_stage_name(r, lane, before, ends ? NULL : &after, to, &named);
-	if (known && !named)
-		found_remark(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not "
-			     "verify: what was there is retired", j->conf.marker, lane->index,
-			     (unsigned long long)head, (unsigned long long)to);
-	else
-		found_damage(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not "
-			     "verify, but %s: acknowledged transactions are lost%s",
-			     j->conf.marker, lane->index, (unsigned long long)head,
-			     (unsigned long long)to, to == stage_end(j, lane) ?
-			     "they were durable" : "what follows does",
-			     known ? "" : ", without a name");
-	j->recovered.lost_unnamed += !known;
-	/* the rest of the stretch, void, in steps that the queue's units can count */
-	if (lane->s->head < to)
-		lane_advance(lane, 0, 0, to - lane->s->head);
+	found_damage(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not verify, "
+		     "but %s: acknowledged transactions are lost, without a name",
+		     j->conf.marker, lane->index, (unsigned long long)lane->s->head,
+		     (unsigned long long)to, to == stage_end(j, lane) ?
+		     "they were durable" : "what follows does");
+	j->recovered.lost_unnamed++;
+	/* a void stretch in the queue, in steps that its units can count */
+	lane_advance(lane, 0, 0, to - lane->s->head);
 	lane->s->head_offset = lane->s->head % lane->ring_bytes;
 }
 
@@ -136,10 +108,8 @@ static int stage_record(struct recovery *r, struct lane *lane, const struct stag
 	return error;
 }
 
-/* @more: there is a record at the head, taken into the queue.
- * @before: the last one of data before it, count 0: none.  Return: 0 or -ENOMEM */
-static int recover_ring_record(struct recovery *r, struct lane *lane, struct stage_meta *before,
-			       bool *more)
+/* @more: there is a record at the head, taken into the queue.  Return: 0 or -ENOMEM */
+static int recover_ring_record(struct recovery *r, struct lane *lane, bool *more)
 {
 	struct stage_meta meta;
 	uint64_t later;
@@ -148,17 +118,14 @@ static int recover_ring_record(struct recovery *r, struct lane *lane, struct sta
 	*more = true;
 	later = error ? stage_later(r->j, lane) : 0;
 	/* a whole header with a bad payload, and not the last: damage by name */
-	if (!error || (later && error == -EIO)) {
-		if (meta.type == STAGE_DATA)
-			*before = meta;
+	if (!error || (later && error == -EIO))
 		return stage_record(r, lane, &meta, !error);
-	}
 	if (!later || r->j->writer_pid) {
 		r->j->recovered.torn += error != -ENODATA;
 		*more = false;
 		return 0;
 	}
-	stage_damage(r, lane, before, later);
+	stage_damage(r, lane, later);
 	return 0;
 }
 
@@ -181,13 +148,16 @@ static bool stage_header_at(const struct lane *lane, uint64_t offset, struct sta
  */
 static uint64_t stage_guess_tail(struct journal *j, const struct lane *lane)
 {
-	/* positions never restart, even if there is no record any more */
-	uint64_t offset, end = stage_end(j, lane), lowest, from;
+	uint64_t offset, end = 0, lowest, from, durable = stage_end(j, lane);
 	struct stage_meta meta;
 
 	for (offset = 0; offset < lane->ring_bytes; offset += STAGE_ALIGN)
 		if (stage_header_at(lane, offset, &meta))
 			end = max_u64(end, meta.position + stage_record_bytes(meta.bytes));
+	/* Positions never restart, even if there is no record any more; but one that is far
+	 * from them all is damaged, too. */
+	if (!end || (durable > end && durable - end <= lane->ring_bytes))
+		end = max_u64(end, durable);
 	from = end > lane->ring_bytes ? end - lane->ring_bytes : 0;
 	lowest = end;
 	for (offset = 0; offset < lane->ring_bytes; offset += STAGE_ALIGN)
@@ -208,7 +178,8 @@ static int recover_tail(struct recovery *r, struct lane *lane)
 	}
 	tail = stage_guess_tail(j, lane);
 	found_damage(j, 0, "%s: the tail of lane %u is damaged: its stage is read from position "
-		     "%llu on", j->conf.marker, lane->index, (unsigned long long)tail);
+		     "%llu on: if something below it was damaged, too, that is lost without a name",
+		     j->conf.marker, lane->index, (unsigned long long)tail);
 	lane->s->tail = tail;
 	if (!j->read_only)
 		nv_store8(j->marker, (uint64_t *)&lane_media(j, lane->index)->tail,
@@ -218,7 +189,6 @@ static int recover_tail(struct recovery *r, struct lane *lane)
 
 static int recover_ring(struct recovery *r, struct lane *lane)
 {
-	struct stage_meta before = { .count = 0 };
 	bool more = true;
 	int error = recover_tail(r, lane);
 
@@ -231,7 +201,7 @@ static int recover_ring(struct recovery *r, struct lane *lane)
 	while (!error && more && lane->s->head - lane->s->tail < lane->ring_bytes) {
 		error = lane_queue_ready(r->j, lane);
 		if (!error)
-			error = recover_ring_record(r, lane, &before, &more);
+			error = recover_ring_record(r, lane, &more);
 	}
 	return error;
 }

@@ -29,23 +29,18 @@ static void three(struct place *p, enum journal_path path, struct crash_map *map
 	place_spoil(map, place_find(map, 10 + (uint64_t)which) + at);
 }
 
-static void lost_by_name_at(enum journal_path path, bool marker, int at)
+static void lost_by_name(enum journal_path path, bool marker)
 {
 	struct place *p = place_make(NULL);
 	uint64_t ids[3];
 
-	three(p, path, marker ? &p->world.marker : &p->world.log, 0, at, ids);
+	three(p, path, marker ? &p->world.marker : &p->world.log, 0, 5, ids);
 	assert_int_equal(place_check(p), -EUCLEAN);
 	assert_int_equal(place_open(p), 0);
 	assert_int_equal(place_state(p, ids[0]), JOURNAL_LOST);
 	assert_int_equal(place_state(p, ids[1]), JOURNAL_LIVE);
 	assert_int_equal(place_state(p, ids[2]), JOURNAL_LIVE);
 	place_remove(p);
-}
-
-static void lost_by_name(enum journal_path path, bool marker)
-{
-	lost_by_name_at(path, marker, 5);
 }
 
 static void p5_a_failing_payload_before_a_valid_record_is_lost(void **state)
@@ -67,12 +62,12 @@ static void p10_a_failing_payload_below_the_watermark_is_lost(void **state)
 }
 
 /* The header is gone and with it the name: counted. */
-static void lost_without_name(enum journal_path path)
+static void lost_without_name(enum journal_path path, bool marker)
 {
 	struct place *p = place_make(NULL);
 	uint64_t ids[3];
 
-	three(p, path, &p->world.log, 0, -20, ids);
+	three(p, path, marker ? &p->world.marker : &p->world.log, 0, -20, ids);
 	assert_int_equal(place_check(p), -EUCLEAN);
 	assert_int_equal(place_open(p), 0);
 	assert_true(place_lost_unnamed(p) >= 1);
@@ -84,14 +79,13 @@ static void lost_without_name(enum journal_path path)
 static void p5_a_failing_header_before_a_valid_record_is_damage(void **state)
 {
 	(void)state;
-	/* the one behind it has the next slot */
-	lost_by_name_at(JOURNAL_PATH_STAGED, true, -20);
+	lost_without_name(JOURNAL_PATH_STAGED, true);
 }
 
 static void p10_a_failing_header_below_the_watermark_is_damage(void **state)
 {
 	(void)state;
-	lost_without_name(JOURNAL_PATH_SYNCED);
+	lost_without_name(JOURNAL_PATH_SYNCED, false);
 }
 
 /* Nothing tells the very last one from a commit in flight: docs/durability.md. */
