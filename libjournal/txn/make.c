@@ -3,6 +3,9 @@
  * journal_format().  Order: directory and lock, logs (zero-filled), markers,
  * superblocks, and journal.conf last: without it there is no journal.  What
  * was made is removed again when a later step fails.
+ *
+ * Over a journal, by force: first all that may be refused (make_probe.c); then its
+ * journal.conf goes if one of its media is written over, else it is replaced at the end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -98,6 +101,21 @@ static int make_not_there(struct make *m)
 	if (!m->options->force)
 		return message_set(m->message, -EEXIST, "%s: a journal is there already", m->dir);
 	make_remember_old(m);
+	m->over = true;
+	return 0;
+}
+
+/* Of the journal that is there, so that nothing is begun that will be refused. */
+static int make_over(struct make *m)
+{
+	char path[PATH_MAX];
+	int error = m->over ? make_probe(m) : 0;
+
+	if (error || !m->over || !make_hits_old(m))
+		return error;
+	error = conf_path(m->dir, CONF_NAME, path, m->message);
+	if (error)
+		return error;
 	/* from here on the old one is gone, whatever happens */
 	return unlink(path) ? message_errno(m->message, -errno, "%s", path) : 0;
 }
@@ -175,11 +193,17 @@ static int make_locked(struct make *m)
 {
 	int error = make_places(m);
 
-	/* what was refused so far has cost nothing */
 	if (!error)
 		error = make_not_there(m);
 	if (!error)
 		error = make_uuid(m);
+	if (!error)
+		error = make_logs_plan(m);
+	if (!error)
+		error = make_marker_uri(m);
+	/* what was refused so far has cost nothing */
+	if (!error)
+		error = make_over(m);
 	if (!error)
 		error = make_logs(m);
 	if (!error)

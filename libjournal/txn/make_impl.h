@@ -15,6 +15,7 @@ struct make {
 	struct conf conf;
 	struct conf old; /* what --force writes over, where there was one */
 	uint64_t nonce;
+	bool over; /* a journal is there, and is written over by force */
 	bool made_dir, made_lock, marker_made;
 	bool log_is_file[JOURNAL_LOGS_MAX], mirror_is_file[JOURNAL_LOGS_MAX];
 	uint32_t logs_made;
@@ -26,11 +27,18 @@ struct make {
 	const struct remark *remark; /* of a journal that is there; NULL: format */
 };
 
-int make_logs(struct make *m);   /* make_log.c */
+/* make_log.c: where the logs will be, and how large; nothing is made.  Then they are made.
+ * Return: 0 or negative errno with the text */
+int make_logs_plan(struct make *m);
+int make_logs(struct make *m);
 /* Before anything is made: all of the logs' places are there, and differ.
  * Return: 0 or negative errno with the text */
 int make_places(struct make *m); /* make_place.c */
 int make_marker(struct make *m); /* make_marker.c */
+/* the size that the medium gets; 0: that which it has; @there: it need not be made */
+uint64_t make_marker_bytes(struct make *m, bool *there);
+/* whether @m->marker will do, with @bytes; Return: 0 or negative errno with the text */
+int make_marker_judge(struct make *m, uint64_t bytes);
 /* @m->options->marker, resolved, into @m->conf.marker */
 int make_marker_uri(struct make *m);
 /* lines for so many bytes of log */
@@ -46,5 +54,11 @@ void make_close(struct make *m);
 /* make_old.c: logs of the journal before that are not written over */
 void make_remember_old(struct make *m);
 void make_remove_old(struct make *m);
+/* one of its media is one of those to be made, or nobody knows */
+bool make_hits_old(const struct make *m);
+
+/* make_probe.c: what making logs and markers would refuse, before any is.  Nothing that is
+ * there is changed.  Return: 0 or negative errno with the text */
+int make_probe(struct make *m);
 
 #endif

@@ -180,13 +180,18 @@ static int make_log_super(struct make *m, uint32_t log)
 	return error ? message_errno(m->message, error, "%s", m->conf.logs[log]) : 0;
 }
 
+int make_logs_plan(struct make *m)
+{
+	int error = make_log_paths(m);
+
+	return error ? error : make_log_size(m);
+}
+
 int make_logs(struct make *m)
 {
 	uint32_t log;
-	int error = make_log_paths(m);
+	int error = 0;
 
-	if (!error)
-		error = make_log_size(m);
 	for (log = 0; log < m->conf.log_count && !error; log++)
 		error = make_log(m, log);
 	if (error)

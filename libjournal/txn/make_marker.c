@@ -151,7 +151,7 @@ int make_marker_uri(struct make *m)
 }
 
 /* file: gets the size that the geometry needs, the others what they have. */
-static uint64_t make_marker_bytes(struct make *m, bool *there)
+uint64_t make_marker_bytes(struct make *m, bool *there)
 {
 	const char *path = strchr(m->conf.marker, ':') + 1;
 	struct stat st;
@@ -209,12 +209,22 @@ static int make_not_sound(struct make *m)
 			   why.text);
 }
 
+int make_marker_judge(struct make *m, uint64_t bytes)
+{
+	enum journal_class class;
+	int error = media_class(m->conf.marker, m->marker->class, m->marker->evidence,
+				m->conf.assume_marker, m->conf.require, &class, m->message);
+
+	if (!error && marker_store_health(m->marker, m->message))
+		error = make_not_sound(m);
+	return error || !m->marker->byte_persistent ? error : make_geometry_nvram(m, bytes);
+}
+
 int make_marker(struct make *m)
 {
 	uint64_t bytes;
 	bool there;
 	int error = make_marker_uri(m);
-	enum journal_class class;
 
 	if (error)
 		return error;
@@ -226,11 +236,6 @@ int make_marker(struct make *m)
 	if (error)
 		return error;
 	m->marker_made = !there;
-	error = media_class(m->conf.marker, m->marker->class, m->marker->evidence,
-			    m->conf.assume_marker, m->conf.require, &class, m->message);
-	if (!error && marker_store_health(m->marker, m->message))
-		error = make_not_sound(m);
-	if (!error && m->marker->byte_persistent)
-		error = make_geometry_nvram(m, m->marker->bytes);
+	error = make_marker_judge(m, m->marker->bytes);
 	return error ? error : make_marker_write(m);
 }

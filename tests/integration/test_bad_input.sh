@@ -381,6 +381,61 @@ already_there()
 	expect 1 "$JNL" cat "$j.there" "$(cat "$scratch/id")"
 }
 
+# What cannot be made is refused while the journal that was there is whole.
+refused_by_force()
+{
+	local b=$scratch/force weak=/dev/shm/jnl.$$.force
+	journal "$b"
+	echo kept | "$JNL" put "$b" >"$scratch/id"
+	[ "$(stat -f -c %T /dev/shm)" = tmpfs ] || wrong "/dev/shm is no tmpfs"
+	goes "$weak"
+	touch "$scratch/plain_file"
+	head -c 65536 /dev/urandom >"$scratch/few"
+	cp "$scratch/few" "$scratch/few.before"
+	while read -r why options; do
+		# shellcheck disable=SC2086
+		refused "$b" "$why" "$JNL" format "$b" --force $options
+		[ ! -e "$weak" ] || wrong "$options: the markers are left behind"
+	done <<-END
+		a.log.of.1M.makes --size 1M
+		a.log.of.1M.makes --size 1M --require process
+		a.log.of.8M.makes --size 8M --require process
+		a.log.of.1K.makes --size 1K --require process
+		No.space.left --size 100T --require process
+		foo:.*/x:.unknown.kind --size 16M --require process --marker foo:x
+		no.marker.URI --size 16M --require process --marker x
+		/nonexist/x:.No.such --size 16M --require process --marker pmem:/nonexist/x
+		/nonexist/x:.No.such --size 16M --require process --marker file:/nonexist/x
+		$b/lost/x:.No.such --size 16M --require process --marker sim:$b/lost/x
+		$b:.Is.a.dir --size 16M --require process --marker file:$b
+		makes.sense|too.few|room --size 16M --require process --marker sim:$scratch/few
+		/proc/journal-.*: --size 16M --require process --log /proc
+		/proc/journal-.*: --size 16M --require process --log $scratch --mirror /proc
+		plain_file:.a.log.is --size 16M --require process --log $scratch/plain_file
+		"power".is.required --size 16M --require power --assume-log power --marker pmem:$weak
+		"power".is.required --size 16M --require power --marker pmem:$weak
+		"power".is.required --size 16M --require power --assume-log process
+		"power".is.required --size 16M --require power --assume-log power --assume-marker os
+		"power".is.required --size 16M --require power --log /dev/shm
+	END
+	same "$scratch/few" "$scratch/few.before"
+	expect 0 "$JNL" cat "$b" "$(cat "$scratch/id")"
+	printed kept
+	expect 0 "$JNL" check "$b"
+	# and what can be made is
+	expect 0 "$JNL" format "$b" --force --size 32M --require process
+	expect 0 "$JNL" ls "$b"
+	printed ""
+	mkdir "$scratch/elsewhere"
+	expect 0 "$JNL" format "$b" --force --size 16M --require process \
+		--marker "sim:$scratch/elsewhere/m" --log "$scratch/elsewhere"
+	[ ! -e "$b/log" ] || wrong "the log of the journal before is left"
+	expect 0 "$JNL" format "$b" --force --size 16M --require process \
+		--marker "sim:$scratch/elsewhere/m" --log "$scratch/elsewhere"
+	[ "$(find "$scratch/elsewhere" -type f | wc -l)" = 2 ] || wrong "$(ls "$scratch/elsewhere")"
+	expect 0 "$JNL" check "$b"
+}
+
 unknown_marker()
 {
 	mkdir "$scratch/uri"
@@ -511,6 +566,7 @@ permissions_for_others()
 }
 
 it "no journal there" no_journal_there
+it "refused by force, and all is as it was" refused_by_force
 it "superblocks are there twice" superblocks_are_there_twice
 it "wrong superblocks of the log" wrong_superblocks_of_the_log
 it "wrong superblocks of the markers" wrong_superblocks_of_the_markers
