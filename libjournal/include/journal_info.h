@@ -73,7 +73,7 @@ struct journal_info {
 	uint64_t live;
 	uint64_t live_bytes;
 	uint64_t lost;
-	uint64_t lost_unnamed;    /* acknowledged, lost, and no id left to name */
+	uint64_t lost_unnamed;    /* acknowledged, lost, and no id left: at least */
 	uint32_t legs_out;        /* of mirrored logs, those not in use: journal_legs() */
 	uint32_t segments_free;
 	uint32_t lines_free;

@@ -27,6 +27,16 @@ void jnl_error(const char *format, ...)
 	(void)output_write(STDERR_FILENO, text, used);
 }
 
+/* A loss without a name is in no list: who opens to write first is the last to hear of it. */
+static void tell_unnamed(struct journal *journal, const char *dir)
+{
+	struct journal_info info;
+
+	if (!journal_info(journal, &info) && info.lost_unnamed)
+		jnl_error("%s: at least %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with "
+			  "them", dir, info.lost_unnamed);
+}
+
 struct journal *jnl_open(const char *dir, unsigned int flags)
 {
 	struct progress progress;
@@ -38,6 +48,8 @@ struct journal *jnl_open(const char *dir, unsigned int flags)
 	options.progress = progress_callback(&progress);
 	err = journal_open(dir, &options, &journal);
 	progress_end(&progress);
+	if (!err && !(flags & JOURNAL_RDONLY))
+		tell_unnamed(journal, dir);
 	if (!err)
 		return journal;
 	jnl_error("%s", journal_error(journal));
@@ -58,7 +70,7 @@ bool jnl_tell_lost(const struct journal_info *info, const char *dir)
 								  info->logs[i].evidence);
 	}
 	if (info->lost_unnamed)
-		jnl_error("%s: %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with them",
+		jnl_error("%s: at least %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with them",
 			  dir, info->lost_unnamed);
 	return failed && (info->lost || info->lost_unnamed);
 }

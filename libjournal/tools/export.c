@@ -226,7 +226,7 @@ static void export_lost(struct export *export)
 		export_name_lost(export, export->doubtful[i]);
 	if (journal_info(export->journal, &info) || !info.lost_unnamed)
 		return;
-	jnl_error("%s: %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with them",
+	jnl_error("%s: at least %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with them",
 		  export->dir, info.lost_unnamed);
 	if (export->status == JNL_DONE)
 		export->status = JNL_DAMAGE;
