@@ -28,13 +28,10 @@ void jnl_error(const char *format, ...)
 }
 
 /* A loss without a name is in no list: who opens to write first is the last to hear of it. */
-static void tell_unnamed(struct journal *journal, const char *dir)
+static void tell_unnamed(const struct journal_info *info, const char *dir)
 {
-	struct journal_info info;
-
-	if (!journal_info(journal, &info) && info.lost_unnamed)
-		jnl_error("%s: at least %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with "
-			  "them", dir, info.lost_unnamed);
+	jnl_error("%s: at least %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with them",
+		  dir, info->lost_unnamed);
 }
 
 struct journal *jnl_open(const char *dir, unsigned int flags)
@@ -42,14 +39,16 @@ struct journal *jnl_open(const char *dir, unsigned int flags)
 	struct progress progress;
 	struct journal_open_options options = { .flags = flags };
 	struct journal *journal = NULL;
+	struct journal_info info;
 	int err;
 
 	progress_start(&progress, "recovering");
 	options.progress = progress_callback(&progress);
 	err = journal_open(dir, &options, &journal);
 	progress_end(&progress);
-	if (!err && !(flags & JOURNAL_RDONLY))
-		tell_unnamed(journal, dir);
+	if (!err && !(flags & JOURNAL_RDONLY) && !journal_info(journal, &info) &&
+	    info.lost_unnamed)
+		tell_unnamed(&info, dir);
 	if (!err)
 		return journal;
 	jnl_error("%s", journal_error(journal));
@@ -70,8 +69,7 @@ bool jnl_tell_lost(const struct journal_info *info, const char *dir)
 								  info->logs[i].evidence);
 	}
 	if (info->lost_unnamed)
-		jnl_error("%s: at least %" PRIu64 " more are COMMITTED_BUT_LOST and their ids with them",
-			  dir, info->lost_unnamed);
+		tell_unnamed(info, dir);
 	return failed && (info->lost || info->lost_unnamed);
 }
 
