@@ -91,12 +91,15 @@ int backend_trim_log(const char *path, uint64_t bytes, struct message *message)
 }
 
 int backend_open_mirror(const char *const path[2], const uint8_t uuid[16], unsigned int left,
-			log_store_opener *open, unsigned int flags, uint64_t bytes,
+			const struct log_runs *runs, uint32_t log, log_store_opener *open,
+			unsigned int flags, uint64_t bytes,
 			const struct journal_progress *progress, struct log_store **store,
 			struct message *message)
 {
-	const struct log_legs_of of = { { path[0], path[1] }, uuid, left, open,
-					backend_join_log };
+	const struct log_legs_of of = {
+		.path = { path[0], path[1] }, .uuid = uuid, .left = left,
+		.open = open, .join = backend_join_log, .runs = runs, .log = log,
+	};
 
 	return log_mirror_open(&of, flags, bytes, progress, store, message);
 }
@@ -105,15 +108,22 @@ int backend_join_mirror(const char *const path[2], const uint8_t uuid[16], log_s
 			unsigned int flags, struct log_share *share, struct log_store **store,
 			struct message *message)
 {
-	const struct log_legs_of of = { { path[0], path[1] }, uuid, 0, backend_open_log, join };
+	const struct log_legs_of of = {
+		.path = { path[0], path[1] }, .uuid = uuid, .open = backend_open_log,
+		.join = join,
+	};
 
 	return log_mirror_join(&of, flags, share, store, message);
 }
 
-int backend_choose_leg(const char *const path[2], const uint8_t uuid[16], log_store_opener *open,
+int backend_choose_leg(const char *const path[2], const uint8_t uuid[16],
+		       const struct log_runs *runs, uint32_t log, log_store_opener *open,
 		       unsigned int keep, struct message *message)
 {
-	const struct log_legs_of of = { { path[0], path[1] }, uuid, 0, open, NULL };
+	const struct log_legs_of of = {
+		.path = { path[0], path[1] }, .uuid = uuid, .open = open,
+		.runs = runs, .log = log,
+	};
 
 	return log_mirror_choose(&of, keep, message);
 }

@@ -7,6 +7,8 @@
 #include "store/log_store.h"
 #include "store/marker_store.h"
 
+struct log_runs;
+
 /* @uri: "scheme:path"; flags MARKER_* */
 int backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,
 			struct marker_store **store, struct message *message);
@@ -20,17 +22,19 @@ int backend_open_log(const char *path, unsigned int flags, uint64_t bytes,
 /* one that another process has shared: log_store_joiner */
 int backend_join_log(const char *path, unsigned int flags, struct log_share *share,
 		     struct log_store **store, struct message *message);
-/* One that lies on two legs, as log_mirror.h says: each is opened by @open, which is
- * backend_open_log(), or stands in for it */
+/* One that lies on two legs, as log_mirror.h says, log @log of @runs: each is opened by
+ * @open, which is backend_open_log(), or stands in for it */
 int backend_open_mirror(const char *const path[2], const uint8_t uuid[16], unsigned int left,
-			log_store_opener *open, unsigned int flags, uint64_t bytes,
+			const struct log_runs *runs, uint32_t log, log_store_opener *open,
+			unsigned int flags, uint64_t bytes,
 			const struct journal_progress *progress, struct log_store **store,
 			struct message *message);
 int backend_join_mirror(const char *const path[2], const uint8_t uuid[16], log_store_joiner *join,
 			unsigned int flags, struct log_share *share, struct log_store **store,
 			struct message *message);
 /* log_mirror_choose() */
-int backend_choose_leg(const char *const path[2], const uint8_t uuid[16], log_store_opener *open,
+int backend_choose_leg(const char *const path[2], const uint8_t uuid[16],
+		       const struct log_runs *runs, uint32_t log, log_store_opener *open,
 		       unsigned int keep, struct message *message);
 
 /**

@@ -11,6 +11,7 @@
 
 #include "log/log.h"
 #include "log/log_file.h"
+#include "util/math.h"
 
 /* A block device is as large as it is. */
 static int resize_open(const char *path, int *fd, bool *device, struct message *message)
@@ -73,7 +74,8 @@ int log_file_extend(const char *path, uint64_t from, uint64_t to,
 		(void)message_errno(message, error, "%s: making it %" PRIu64 " bytes long", path,
 				    to);
 	else
-		error = resize_fill(path, from, to, progress, message);
+		/* a file that was cut off may end within a block: that begins anew */
+		error = resize_fill(path, round_down(from, 4096), to, progress, message);
 	/* as it was; if that fails, too, it is too long, which does no harm */
 	if (error && !device && ftruncate(fd, (off_t)from))
 		error = error < 0 ? error : -EIO;

@@ -132,6 +132,13 @@ void mirror_settle(struct mirror *m);
 /* a leg that cannot be used has a store that fails in its place; Return: 0, -ENOMEM */
 int mirror_without(struct mirror *m, unsigned int leg, int error, const char *why);
 
+/* mirror_length.c */
+/* those of @legs, which are there, that are shorter than the log, which has @bytes: a bit
+ * for each in @found.  Return: 0, -ENOMEM */
+int mirror_short(const struct mirror *m, unsigned int legs, unsigned int *found, uint64_t *bytes);
+/* of two in use one that is shorter than the log counts as not there; Return: as that */
+int mirror_without_short(struct mirror *m, struct message *message);
+
 /* ---- mirror_meet.c ---- */
 
 /**

@@ -69,10 +69,19 @@ static bool renew_goes_on(const struct renew *r)
 
 /* ---- where to --------------------------------------------------------------------- */
 
-/* A file that a crash has left when it was being made: nothing was written to its head. */
-static bool mirror_is_blank(const char *path)
+static bool renew_is_ours(const struct renew *r, const struct leg_meta *meta)
 {
-	uint8_t head[LEG_HEAD_BYTES] = { 0 };
+	return meta->leg == r->to && meta->pair == r->m->meta.pair &&
+	       !memcmp(meta->uuid, r->m->of.uuid, sizeof(meta->uuid));
+}
+
+/* A file that a crash has left when it was being made: nothing was written to its head.
+ * Or one that was cut off: nothing but its head is left. */
+static bool renew_is_stump(const struct renew *r, const char *path)
+{
+	struct leg_super head[LEG_SUPERS] = { 0 };
+	struct leg_meta meta;
+	const char *why;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	ssize_t got = fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) ?
@@ -80,7 +89,13 @@ static bool mirror_is_blank(const char *path)
 
 	if (fd >= 0)
 		(void)close(fd);
-	return got >= 0 && !head[0] && !memcmp(head, head + 1, sizeof(head) - 1);
+	if (got < 0)
+		return false;
+	if (st.st_size <= LEG_HEAD_BYTES &&
+	    !leg_supers_decode(head, UINT64_MAX, true, &meta, &why))
+		return renew_is_ours(r, &meta);
+	return !head[0].magic[0] &&
+	       !memcmp(head, (const uint8_t *)head + 1, sizeof(head) - 1);
 }
 
 /* One that is this leg, or was made to be it; or nothing is there, and it is made. */
@@ -94,14 +109,13 @@ static int renew_open(struct renew *r, const char *path, struct log_store **stor
 
 	if (!error) {
 		error = mirror_head_read(*store, path, &meta, &why);
-		if (!error && meta.leg == r->to && meta.pair == m->meta.pair &&
-		    !memcmp(meta.uuid, m->of.uuid, sizeof(meta.uuid)) &&
+		if (!error && renew_is_ours(r, &meta) &&
 		    (*store)->bytes >= log_store_bytes(&m->store) + LEG_HEAD_BYTES)
 			return 0;
 		log_store_close(*store);
 	}
 	*store = NULL;
-	flags = m->flags | LOG_CREATE | LOG_OURS | (mirror_is_blank(path) ? LOG_FORCE : 0);
+	flags = m->flags | LOG_CREATE | LOG_OURS | (renew_is_stump(r, path) ? LOG_FORCE : 0);
 	return m->of.open(path, flags, log_store_bytes(&m->store) + LEG_HEAD_BYTES,
 			  &r->how->progress, store, r->message);
 }

@@ -202,8 +202,11 @@ static int mirror_find(struct mirror *m, unsigned int flags, struct message *mes
 	if (!m->there)
 		return message_set(message, found.error[0], "%.250s; %.250s", found.why[0].text,
 				   found.why[1].text);
-	if (m->there == LEGS_ALL)
-		return found_both(m, &found, message);
+	if (m->there == LEGS_ALL) {
+		int error = found_both(m, &found, message);
+
+		return error ? error : mirror_without_short(m, message);
+	}
 	return found_one(m, m->there == 2, &found, message);
 }
 
@@ -295,6 +298,7 @@ int log_mirror_open(const struct log_legs_of *of, unsigned int flags, uint64_t b
 		mirror_ops.close(&m->store);
 		return error;
 	}
+	m->of.runs = NULL; /* the caller's */
 	settle_bytes(m);
 	mirror_settle(m);
 	m->pool = m->leg[m->there == 2];
@@ -366,6 +370,19 @@ int log_mirror_join(const struct log_legs_of *of, unsigned int flags, struct log
 
 /* ---- one of them is to count ---------------------------------------------------------- */
 
+/* One that is too short would not open, and the other one is out of date then. */
+static int choose_look(struct mirror *m, unsigned int keep, struct message *message)
+{
+	unsigned int found;
+	uint64_t bytes;
+	int error = mirror_short(m, 1u << keep, &found, &bytes);
+
+	if (error)
+		return message_errno(message, error, "%s", m->path[keep]);
+	return found ? message_set(message, -EUCLEAN, "%s: is too short: %llu bytes are wanted",
+				   m->path[keep], (unsigned long long)bytes + LEG_HEAD_BYTES) : 0;
+}
+
 static int choose_write(struct mirror *m, const struct found *found, unsigned int keep,
 			struct message *message)
 {
@@ -406,6 +423,8 @@ int log_mirror_choose(const struct log_legs_of *of, unsigned int keep, struct me
 		error = message_set(message, -EXDEV, "%s, %s: are not of one log", m->path[0],
 				    m->path[1]);
 	else
+		error = choose_look(m, keep, message);
+	if (!error)
 		error = choose_write(m, &found, keep, message);
 	mirror_ops.close(&m->store);
 	return error;

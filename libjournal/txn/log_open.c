@@ -17,8 +17,8 @@ int log_open(const struct conf *conf, uint32_t log, unsigned int flags, uint64_t
 
 	if (!log_is_mirrored(conf, log))
 		return backend_open_log(path[0], flags, bytes, progress, store, message);
-	return backend_open_mirror(path, conf->uuid, conf->left[log], backend_open_log, flags,
-				   bytes, progress, store, message);
+	return backend_open_mirror(path, conf->uuid, conf->left[log], &conf->runs, log,
+				   backend_open_log, flags, bytes, progress, store, message);
 }
 
 int log_join(const struct conf *conf, uint32_t log, unsigned int flags,
@@ -76,5 +76,6 @@ int log_choose(struct conf *conf, const char *dir, const char *keep, struct mess
 		return message_set(message, -EINVAL, "%s: may be any of %u legs: give the whole "
 				   "path", keep, count);
 	conf->left[log] = 2 - leg;
-	return backend_choose_leg(path, conf->uuid, backend_open_log, leg, message);
+	return backend_choose_leg(path, conf->uuid, &conf->runs, log, backend_open_log, leg,
+				  message);
 }

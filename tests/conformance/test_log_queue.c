@@ -97,7 +97,9 @@ static void fill(struct log_store *store)
 static int open_store(struct place *place)
 {
 	static const uint8_t uuid[16] = { 7 };
-	struct log_legs_of legs = { { place->path, place->mirror }, uuid, 0, log_file_open, NULL };
+	struct log_legs_of legs = {
+		.path = { place->path, place->mirror }, .uuid = uuid, .open = log_file_open,
+	};
 	unsigned int flags = LOG_CREATE | place->backend->flags;
 
 	if (place->backend->mirror)

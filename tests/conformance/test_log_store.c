@@ -108,7 +108,9 @@ static int tear_down(void **state)
 static int open_store(struct place *place, unsigned int flags, uint64_t bytes)
 {
 	static const uint8_t uuid[16] = { 7 };
-	struct log_legs_of legs = { { place->path, place->mirror }, uuid, 0, log_file_open, NULL };
+	struct log_legs_of legs = {
+		.path = { place->path, place->mirror }, .uuid = uuid, .open = log_file_open,
+	};
 	int error;
 
 	flags |= place->backend->flags;

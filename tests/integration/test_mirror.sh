@@ -255,6 +255,67 @@ a_leg_is_called_by_its_name()
 	says "may be any of 2 legs"
 }
 
+bytes_of() # bytes_of FILE...
+{
+	stat -c %s "$@" | sort -u
+}
+
+# by so many bytes, be it only of what nothing uses; or to so many
+a_leg_is_short() # a_leg_is_short LEG OTHER CUT: an option of truncate
+{
+	local d=$scratch/short.$1$3 whole
+	mirrored "$d" file
+	whole=$(bytes_of "$d.$1"/*)
+	truncate -s "$3" "$d.$1"/*
+	all_there "$d"
+	expect 3 "$JNL" check "$d"
+	grep -q "^damage: $d.$1/.*: this leg is not in use: .* short\|no room" "$out" ||
+		wrong "$(cat "$out")"
+	[ "$(wc -l <"$out")" = 1 ] || wrong "more is damaged: $(cat "$out")"
+	expect 0 "$JNL" mirror "$d"
+	grep -q "^mirror: $d.$1/.*: is up to date" "$out" || wrong "$(cat "$out")"
+	[ "$(bytes_of "$d".[ab]/*)" = "$whole" ] || wrong "$(ls -l "$d".[ab])"
+	alike "$d"
+	expect 0 "$JNL" check "$d"
+	printed ""
+	mv "$d.$2" "$d.away"
+	all_there "$d"
+	rm -r "$d" "$d".*
+}
+
+short_and_out_of_date()
+{
+	local d=$scratch/short-out whole
+	mirrored "$d" file
+	expect 0 "$JNL" resize "$d" --size 32M
+	whole=$(bytes_of "$d".b/*)
+	truncate -s -1 "$d".b/*
+	expect 3 "$JNL" mirror --keep "$(echo "$d".b/*)" "$d"
+	says "too short"
+	all_there "$d"
+	"$JNL" put "$d" "$d.5" >/dev/null
+	# it goes on without it, and says so
+	expect 3 "$JNL" check "$d"
+	grep -q "^damage: $d.b/.*: this leg is not in use" "$out" || wrong "$(cat "$out")"
+	expect 0 "$JNL" mirror --keep "$(echo "$d".a/*)" "$d"
+	[ "$(bytes_of "$d".[ab]/*)" = "$whole" ] || wrong "$(ls -l "$d".[ab])"
+	alike "$d"
+	expect 0 "$JNL" check "$d"
+	printed ""
+	# somebody else's is not taken for what is left of it
+	head -c 5000 /dev/urandom >"$d.stump"
+	cp "$d.stump" "$(echo "$d".b/*)"
+	expect 1 "$JNL" mirror "$d"
+	cmp "$d.stump" "$d".b/*
+	# both: nothing is opened, nothing ends the process
+	truncate -s -1 "$d".a/*
+	rm "$d".b/*
+	expect 1 "$JNL" ls "$d"
+	says "shorter"
+	expect 3 "$JNL" mirror "$d"
+	says "shorter"
+}
+
 no_leg_is_a_log()
 {
 	local d=$scratch/alone
@@ -267,11 +328,6 @@ no_leg_is_a_log()
 	journal "$scratch/plain"
 	expect 1 "$JNL" mirror "$scratch/plain"
 	says "no log is mirrored"
-}
-
-bytes_of() # bytes_of FILE...
-{
-	stat -c %s "$@" | sort -u
 }
 
 resized() # resized KIND: longer, shorter, while a leg is away, with other logs
@@ -436,6 +492,11 @@ it "a new disk" a_new_disk
 it "a new disk beside a writer" beside_a_writer
 it "each went on alone" each_went_on_alone
 it "a leg is called by its name" a_leg_is_called_by_its_name
+for cut in -1 -100 -4095 -1M 5000 0; do
+	it "the first leg is cut: $cut" a_leg_is_short a b "$cut"
+	it "the second leg is cut: $cut" a_leg_is_short b a "$cut"
+done
+it "a leg that is short, and out of date" short_and_out_of_date
 it "no leg is a log" no_leg_is_a_log
 it "made and destroyed" made_and_destroyed
 it "no leg that was left outlives its journal" no_leg_that_was_left_outlives_its_journal
