@@ -171,6 +171,18 @@ int journal_check(const char *dir, const struct journal_open_options *options,
 		  void (*found)(void *context, const struct journal_finding *finding),
 		  void *context, char *message, size_t message_bytes);
 
+/**
+ * journal_owns() - whether a file is one of the journal's own, not to be written over
+ * @dir:  the journal's directory
+ * @path: it need not be there; a link to one of them is one, too
+ * @message:       receives the text of an error, NUL-terminated; may be NULL
+ * @message_bytes: size of @message
+ * Context: may be called at any time, also of a journal that others have open.
+ * Return: 0: it is none, or -EEXIST it is, and the text says which; -ENOENT no journal
+ * there, -EUCLEAN journal.conf is damaged, -ENOMEM.
+ */
+int journal_owns(const char *dir, const char *path, char *message, size_t message_bytes);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

@@ -118,6 +118,8 @@ static int export_open(struct export *export)
 			  export->output);
 		return -EINVAL;
 	}
+	if (!to_stdout && !jnl_may_write(export->dir, export->output))
+		return -EEXIST;
 	return sink_open(&export->sink, export->output);
 }
 

@@ -256,6 +256,8 @@ int cmd_serve(int argc, char **argv)
 
 	arguments_parse(&serve_argp, argc, argv, &s);
 	serve_signals(&s);
+	if (s.metrics && !jnl_may_write(s.dir, s.metrics))
+		return JNL_REFUSED;
 	s.journal = jnl_open(s.dir, 0);
 	if (!s.journal)
 		return JNL_REFUSED;

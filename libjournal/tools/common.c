@@ -56,6 +56,16 @@ struct journal *jnl_open(const char *dir, unsigned int flags)
 	return NULL;
 }
 
+bool jnl_may_write(const char *dir, const char *path)
+{
+	char why[512];
+
+	if (!journal_owns(dir, path, why, sizeof(why)))
+		return true;
+	jnl_error("%s", why);
+	return false;
+}
+
 bool jnl_tell_lost(const struct journal_info *info, const char *dir)
 {
 	bool failed = false;

@@ -51,6 +51,9 @@ void jnl_error(const char *format, ...);
  */
 struct journal *jnl_open(const char *dir, unsigned int flags);
 
+/* whether a file may be written there: not over one of the journal's own, which is told */
+bool jnl_may_write(const char *dir, const char *path);
+
 /* On stderr: logs that are out of use, and how many are lost whose ids are lost with
  * them.  Return: whether something is lost with a log. */
 bool jnl_tell_lost(const struct journal_info *info, const char *dir);

@@ -12,6 +12,7 @@
 #include "format/features.h"
 #include "txn/make_impl.h"
 #include "txn/media.h"
+#include "txn/own_files.h"
 #include "txn/remark.h"
 
 #define MARKER_BYTES_DEFAULT (64ull << 20)
@@ -147,7 +148,8 @@ int make_marker_uri(struct make *m)
 	if (snprintf(m->conf.marker, sizeof(m->conf.marker), "%.*s:%s", (int)(colon - uri), uri,
 		     path) >= (int)sizeof(m->conf.marker))
 		return message_set(m->message, -ENAMETOOLONG, "%s: path too long", uri);
-	return 0;
+	/* force is for what others have left */
+	return own_files_guard(m->dir, &m->conf, path, OWN_BUT_MARKERS, m->message);
 }
 
 /* file: gets the size that the geometry needs, the others what they have. */

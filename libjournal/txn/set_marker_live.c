@@ -83,8 +83,8 @@ static int live_sane(struct set_marker *s, struct journal *j)
 	if (error)
 		return error;
 	s->format.marker = s->options->marker;
-	/* what an attempt before has left is known by it */
-	memcpy(s->make.conf.uuid, now.uuid, sizeof(now.uuid));
+	/* what an attempt before has left is known by its uuid */
+	s->make.conf = now;
 	(void)snprintf(s->make.dir, sizeof(s->make.dir), "%s", j->dir);
 	error = make_marker_uri(&s->make);
 	if (error)
