@@ -88,6 +88,24 @@ int leg_supers_decode(const struct leg_super super[LEG_SUPERS], uint64_t medium_
 	return error[best];
 }
 
+unsigned int leg_supers_bad(const struct leg_super super[LEG_SUPERS])
+{
+	struct leg_meta meta;
+	unsigned int i, bad = 0;
+	const char *why;
+	int error;
+
+	for (i = 0; i < LEG_SUPERS; i++) {
+		error = leg_super_decode(&super[i], UINT64_MAX, true, &meta, &why);
+		/* whole, and of a newer library: that is no damage */
+		if (error == -EPROTO && get_le32(super[i].crc) ==
+					super_crc(&super[i], offsetof(struct leg_super, crc)))
+			error = 0;
+		bad |= (unsigned int)!!error << i;
+	}
+	return bad;
+}
+
 uint32_t legs_judge(const struct leg_meta meta[LEGS])
 {
 	uint32_t i, out = 0;

@@ -67,6 +67,9 @@ static inline uint64_t leg_super_offset(uint64_t events)
 	return events % LEG_SUPERS * LEG_SUPER_BYTES;
 }
 
+/* a bit for each copy that is damaged */
+unsigned int leg_supers_bad(const struct leg_super super[LEG_SUPERS]);
+
 /**
  * legs_judge() - which of the two legs are out of date
  * @meta: what each says

@@ -24,6 +24,8 @@ struct mirror_old {
  * @path:      where they are
  * @met:       the log_legs.fills that each was opened in
  * @there:     a bit for each that is
+ * @heads_bad: of each leg, a bit for each copy of its superblock that was damaged at open;
+ * @heads_mended: it is written anew
  * @pool:      whose buffers are lent: one that was there at open
  * @meta:      what their heads have in common
  * @legs:      which are in use: of all processes that share it
@@ -41,6 +43,8 @@ struct mirror {
 	char *path[LEGS];
 	_Atomic uint32_t met[LEGS];
 	_Atomic uint32_t there;
+	unsigned int heads_bad[LEGS];
+	bool heads_mended[LEGS];
 	struct log_store *pool;
 	struct leg_meta meta;
 	struct log_legs *legs;
@@ -138,6 +142,9 @@ int mirror_without(struct mirror *m, unsigned int leg, int error, const char *wh
 int mirror_short(const struct mirror *m, unsigned int legs, unsigned int *found, uint64_t *bytes);
 /* of two in use one that is shorter than the log counts as not there; Return: as that */
 int mirror_without_short(struct mirror *m, struct message *message);
+
+/* mirror_heads.c: at open, of those that are there.  Return: 0, -ENOMEM with the text */
+int mirror_heads(struct mirror *m, struct message *message);
 
 /* ---- mirror_meet.c ---- */
 

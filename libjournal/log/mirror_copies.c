@@ -85,6 +85,8 @@ static void copies_look(const struct log_store *store, unsigned int leg, struct 
 		.repaired = atomic_load(&m->legs->repaired[leg]),
 		.offset = atomic_load(&m->legs->offset[leg]),
 		.repaired_ns = atomic_load(&m->legs->repaired_ns[leg]),
+		.heads_bad = m->heads_bad[leg],
+		.heads_mended = m->heads_mended[leg],
 	};
 	if (copy->out)
 		copy->left_ns = mirror_left_ns(m);

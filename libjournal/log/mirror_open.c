@@ -292,6 +292,8 @@ int log_mirror_open(const struct log_legs_of *of, unsigned int flags, uint64_t b
 		error = mirror_make(m, flags, bytes, progress, message);
 	else
 		error = mirror_find(m, flags, message);
+	if (!error && !(flags & LOG_CREATE))
+		error = mirror_heads(m, message);
 	if (error) {
 		if (flags & LOG_CREATE)
 			mirror_unmake(m);

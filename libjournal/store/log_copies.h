@@ -23,6 +23,8 @@
  * @left_ns: since when; 0: it is not
  * @why:     what was wrong with it, when it was left or opened
  * @damaged, @repaired, @offset, @repaired_ns: as in struct log_legs
+ * @heads_bad: a bit for each copy of the leg's own superblock that was damaged when this
+ *           process opened it; @heads_mended: it was written anew then
  */
 struct log_copy {
 	const struct log_store *store;
@@ -31,6 +33,8 @@ struct log_copy {
 	uint64_t left_ns;
 	char why[160];
 	uint64_t damaged, repaired, offset, repaired_ns;
+	unsigned int heads_bad;
+	bool heads_mended;
 };
 
 /**

@@ -265,6 +265,19 @@ static int media_log_gone(struct journal *j, uint32_t log, uint32_t like, int er
 	return 0;
 }
 
+/* One copy of what the leg itself is known by. */
+static void media_log_head(struct journal *j, const struct log_copy *copy)
+{
+	unsigned int bad = copy->heads_bad == 2 ? 2 : 1;
+
+	if (copy->heads_bad && copy->heads_mended)
+		found_remark(j, 0, "%s: superblock of the leg, copy %u: was damaged, and is "
+			     "repaired from copy %u", copy->path, bad, 3 - bad);
+	else if (copy->heads_bad)
+		found_damage(j, 0, "%s: superblock of the leg, copy %u: is damaged, copy %u is "
+			     "good (jnl mirror)", copy->path, bad, 3 - bad);
+}
+
 /* A leg that is out of date, or not there: what is on the other one is all there is. */
 static void media_log_legs(struct journal *j, uint32_t log)
 {
@@ -273,6 +286,7 @@ static void media_log_legs(struct journal *j, uint32_t log)
 
 	for (leg = 0; leg < 2 && j->logs[log]->copies; leg++) {
 		log_copies_look(j->logs[log], leg, &copy);
+		media_log_head(j, &copy);
 		if ((copy.store && !copy.out) || j->scrub)
 			continue;
 		found_damage(j, 0, "%s: this leg is not in use: %s (jnl mirror)", copy.path,

@@ -70,6 +70,33 @@ a_damaged_copy() # a_damaged_copy KIND LEG: of the one leg, then the other
 	printed ""
 }
 
+superblock_of_a_leg() # superblock_of_a_leg LEG COPY: from 0 on
+{
+	local d=$scratch/head.$1.$2 f
+	mirrored "$d" file
+	f=$(echo "$d.$1"/*)
+	cp "$f" "$d.whole"
+	dd if=/dev/zero of="$f" bs=4096 seek="$2" count=1 conv=notrunc status=none
+	all_there "$d"
+	expect 3 "$JNL" check "$d"
+	grep -q "^damage: $f: superblock of the leg, copy $(($2 + 1)): is damaged" "$out" ||
+		wrong "$(cat "$out")"
+	[ "$(wc -l <"$out")" = 1 ] || wrong "more is damaged: $(cat "$out")"
+	expect 0 "$JNL" mirror "$d"
+	grep -q "^mirror: $f: superblock of the leg, copy $(($2 + 1)): was damaged, and is rep" \
+		"$out" || wrong "$(cat "$out")"
+	cmp -n 8192 "$f" "$d.whole"
+	expect 0 "$JNL" check "$d"
+	printed ""
+	# so does who writes; one byte is enough
+	printf X | dd of="$f" bs=1 seek=$(($2 * 4096 + 2000)) conv=notrunc status=none
+	expect 3 "$JNL" check "$d"
+	"$JNL" put "$d" "$d.5" >/dev/null
+	cmp -n 8192 "$f" "$d.whole"
+	expect 0 "$JNL" check "$d"
+	printed ""
+}
+
 both_are_damaged()
 {
 	local d=$scratch/both
@@ -492,6 +519,10 @@ it "a new disk" a_new_disk
 it "a new disk beside a writer" beside_a_writer
 it "each went on alone" each_went_on_alone
 it "a leg is called by its name" a_leg_is_called_by_its_name
+for copy in 0 1; do
+	it "superblock $copy of the first leg" superblock_of_a_leg a "$copy"
+	it "superblock $copy of the second leg" superblock_of_a_leg b "$copy"
+done
 for cut in -1 -100 -4095 -1M 5000 0; do
 	it "the first leg is cut: $cut" a_leg_is_short a b "$cut"
 	it "the second leg is cut: $cut" a_leg_is_short b a "$cut"

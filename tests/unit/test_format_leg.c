@@ -125,6 +125,31 @@ static void the_copy_with_more_events_counts(void **state)
 	assert_int_equal(leg_super_offset(7) % LEG_SUPER_BYTES, 0);
 }
 
+/* What a newer library has written, whole, is not. */
+static void a_damaged_copy_is_told(void **state)
+{
+	struct leg_meta meta = some(0, 4, 3);
+	struct leg_super super[LEG_SUPERS];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < LEG_SUPERS; i++) {
+		leg_super_encode(&meta, &super[0]);
+		leg_super_encode(&meta, &super[1]);
+		assert_int_equal(leg_supers_bad(super), 0);
+		super[i].incompat = put_le64(1ull << 63);
+		assert_int_equal(leg_supers_bad(super), 1u << i);
+		super[i].crc = put_le32(super_crc(&super[i], offsetof(struct leg_super, crc)));
+		assert_int_equal(leg_supers_bad(super), 0);
+		super[i].version = put_le32(7);
+		assert_int_equal(leg_supers_bad(super), 1u << i);
+		memset(&super[i], 0, sizeof(super[i]));
+		assert_int_equal(leg_supers_bad(super), 1u << i);
+		memset(&super[!i], 0, sizeof(super[!i]));
+		assert_int_equal(leg_supers_bad(super), 3);
+	}
+}
+
 static uint32_t judged(uint32_t first, uint32_t second)
 {
 	const struct leg_meta meta[LEGS] = { some(0, 1, first), some(1, 1, second) };
@@ -156,6 +181,7 @@ int main(void)
 		cmocka_unit_test(every_flipped_bit_is_noticed),
 		cmocka_unit_test(nonsense_is_refused),
 		cmocka_unit_test(the_copy_with_more_events_counts),
+		cmocka_unit_test(a_damaged_copy_is_told),
 		cmocka_unit_test(which_leg_is_out_of_date),
 	};
 
