@@ -82,6 +82,8 @@ void line_epoch_store(struct journal *j, struct marker_line *media, uint64_t val
 /* recovery: @line has epoch @number; forget what was known of an older one.
  * Return: 0 or -ENOMEM */
 int line_adopt(struct journal *j, uint32_t line, uint64_t number);
+
+/* its epoch is damaged, and nobody can tell what it holds */
 static inline bool line_is_bad(const struct journal *j, uint32_t line)
 {
 	return line < j->shared->lines_used &&

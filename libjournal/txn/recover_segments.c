@@ -171,10 +171,12 @@ static void segment_from_digest(struct segment_scan *scan, struct summary_head *
 	scan->kind = get_le16(digest->kind);
 	scan->open = !get_le16(digest->sealed);
 	/* of one that is open it names what was there at a close; more may have come since */
-	if (!scan->open || scan->gone)
+	if (!scan->open || scan->gone) {
 		scan->digest = digest;
-	else
-		scan->named = digest;
+		return;
+	}
+	free(scan->named); /* two open ones of one use: only damage leaves that */
+	scan->named = digest;
 }
 
 static bool segment_second_is_gone(struct journal *j, uint32_t segment)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "txn/remove.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -59,4 +60,22 @@ int remove_file(const char *path)
 	if (unlink(path))
 		return errno == ENOENT ? 0 : -errno;
 	return remove_sync_above(path);
+}
+
+void remove_beside(const char *path, bool (*is)(const char *name, const char *of))
+{
+	char above[PATH_MAX], name[PATH_MAX];
+	const struct dirent *entry;
+	DIR *directory;
+
+	if (snprintf(above, sizeof(above), "%s", path) >= (int)sizeof(above))
+		return;
+	memcpy(name, above, sizeof(name));
+	directory = opendir(dirname(above));
+	if (!directory)
+		return;
+	while ((entry = readdir(directory)))
+		if (is(entry->d_name, basename(name)))
+			(void)unlinkat(dirfd(directory), entry->d_name, 0);
+	closedir(directory);
 }

@@ -13,6 +13,9 @@ bool remove_is_log(const char *path, const uint8_t uuid[16]);
  * Return: 0 or negative errno */
 int remove_sync_above(const char *path);
 
+/* Files beside @path go whose name, and that of @path, @is is true of. */
+void remove_beside(const char *path, bool (*is)(const char *name, const char *of));
+
 /* unlink(), durable on return; one that is not there is no error.
  * Return: 0 or negative errno */
 int remove_file(const char *path);

@@ -10,17 +10,14 @@
  * A crash before 4 leaves the journal with its damaged file, to be rescued again.
  */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "backends.h"
-#include "txn/like.h"
 #include "txn/remove.h"
 #include "txn/set_marker_impl.h"
 #include "util/in_use.h"
@@ -149,17 +146,10 @@ static int place_keep(struct set_marker *s, char *kept, size_t bytes)
 
 static int place_conf(struct set_marker *s)
 {
-	char path[PATH_MAX];
-	struct stat like;
-	int error = conf_path(s->make.dir, CONF_NAME, path, s->message);
+	int error = set_marker_like(s, s->beside);
 
 	if (error)
 		return error;
-	if (stat(path, &like))
-		return message_errno(s->message, -errno, "%s", path);
-	error = like_file(strchr(s->beside, ':') + 1, &like);
-	if (error)
-		return message_errno(s->message, error, "%s: permissions", s->beside);
 	(void)snprintf(s->make.conf.marker, sizeof(s->make.conf.marker), "%s", s->place);
 	return conf_rewrite(s->make.dir, &s->make.conf, s->message);
 }
@@ -218,18 +208,5 @@ static bool place_is_kept(const char *name, const char *of)
 
 void rescue_forget(const char *path)
 {
-	char above[PATH_MAX], name[PATH_MAX];
-	const struct dirent *entry;
-	DIR *directory;
-
-	if (snprintf(above, sizeof(above), "%s", path) >= (int)sizeof(above))
-		return;
-	memcpy(name, above, sizeof(name));
-	directory = opendir(dirname(above));
-	if (!directory)
-		return;
-	while ((entry = readdir(directory)))
-		if (place_is_kept(entry->d_name, basename(name)))
-			(void)unlinkat(dirfd(directory), entry->d_name, 0);
-	closedir(directory);
+	remove_beside(path, place_is_kept);
 }

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "txn/return_left.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "txn/remove.h"
 
 /* as return_describe() makes it; @name may be anybody's */
 static bool left_is(const char *name, const char *of)
@@ -29,18 +25,5 @@ static bool left_is(const char *name, const char *of)
 
 void return_left_remove(const char *path)
 {
-	char above[PATH_MAX], name[PATH_MAX];
-	const struct dirent *entry;
-	DIR *directory;
-
-	if (snprintf(above, sizeof(above), "%s", path) >= (int)sizeof(above))
-		return;
-	memcpy(name, above, sizeof(name));
-	directory = opendir(dirname(above));
-	if (!directory)
-		return;
-	while ((entry = readdir(directory)))
-		if (left_is(entry->d_name, basename(name)))
-			(void)unlinkat(dirfd(directory), entry->d_name, 0);
-	closedir(directory);
+	remove_beside(path, left_is);
 }

@@ -33,6 +33,10 @@ int set_marker_medium(struct set_marker *s);
 int set_marker_switch(struct set_marker *s);
 void set_marker_undo(struct set_marker *s);
 
+/* The file of @uri, if it is one, is as journal.conf is: owner, group, mode.
+ * Return: 0 or negative errno with the text */
+int set_marker_like(struct set_marker *s, const char *uri);
+
 /* whether a superblock in @store is one of this journal */
 bool set_marker_is_of(const struct marker_store *store, const uint8_t uuid[16]);
 
@@ -63,7 +67,7 @@ int rescue_switch(struct set_marker *s);
 /* What was kept of @path, and what was made beside it, goes. */
 void rescue_forget(const char *path);
 
-/* the same while others have the journal open: set_marker_live.c */
+/* set_marker() while others have the journal open: set_marker_live.c */
 int set_marker_live(struct set_marker *s, const char *dir);
 
 /* what the two calls begin and end with */

@@ -76,7 +76,7 @@ static void set_marker_doubt(struct set_marker *s)
 	s->undecided = true;
 }
 
-static int set_marker_conf(struct set_marker *s)
+int set_marker_like(struct set_marker *s, const char *uri)
 {
 	char path[PATH_MAX];
 	struct stat like;
@@ -86,9 +86,16 @@ static int set_marker_conf(struct set_marker *s)
 		return error;
 	if (stat(path, &like))
 		return message_errno(s->message, -errno, "%s", path);
-	error = set_marker_permissions(strchr(s->make.conf.marker, ':') + 1, &like);
+	error = set_marker_permissions(strchr(uri, ':') + 1, &like);
+	return error ? message_errno(s->message, error, "%s: permissions", uri) : 0;
+}
+
+static int set_marker_conf(struct set_marker *s)
+{
+	int error = set_marker_like(s, s->make.conf.marker);
+
 	if (error)
-		return message_errno(s->message, error, "%s: permissions", s->make.conf.marker);
+		return error;
 	error = conf_rewrite(s->make.dir, &s->make.conf, s->message);
 	if (error) {
 		set_marker_doubt(s);
