@@ -198,7 +198,8 @@ static int submit_alone(struct bed *bed, struct journal_async *async, struct mod
 /*
  * What was acknowledged is there; what was not may be, and is never called lost.  How
  * many writes of those under way go to this disk is another number each time: the fault
- * is met behind them at the latest.
+ * is met behind them at the latest, when the segments of 1 MiB that the two disks take in
+ * turn, each with about 250 of these, come back to it.
  */
 static void many_under_way_with(enum bed_medium medium, uint64_t n)
 {
@@ -225,7 +226,7 @@ static void many_under_way_with(enum bed_medium medium, uint64_t n)
 		else
 			assert_int_equal(done.error, -EIO);
 	for (; !bed_info(&bed).logs[0].failed; i++) {
-		assert_true(i < 300);
+		assert_true(i < 200 + 3 * 350);
 		error = submit_alone(&bed, async, &model, i);
 	}
 	/* the rest goes on */
