@@ -98,13 +98,14 @@ struct journal_mirror_options {
  * @message:       receives the text of an error, NUL-terminated; may be NULL
  * @message_bytes: size of @message
  *
- * With nobody else there, both copies of all that lives are read, and a damaged one is
- * written anew from the other.  Then a leg that is out of date gets all that the other one
- * has; one that is missing is made first, where journal.conf has it.  What is on that medium
- * already is not written over, unless it is of this log.
- * Others may have the journal open, and go on: they write the leg again from the beginning,
- * and read it when it is up to date.  One who cannot open or write it ends that: the leg is
- * left as it was.
+ * A leg that is out of date gets all that the other one has; one that is missing is made
+ * first, where journal.conf has it.  What is on that medium already is not written over,
+ * unless it is of this log.  Of logs with two good legs both copies of all that lives are
+ * then read, and a damaged one is written anew from the other; if nobody else has the journal
+ * open, those of superblocks, and of the heads and digests of segments, too.
+ * It opens the journal as any writer does: others have it open, or come and open it, and go
+ * on.  They write the leg again from the beginning, and read it when it is up to date.  One
+ * who cannot open or write it ends that: the leg is left as it was.
  * Durable: on return 0.  After a crash in between the leg is out of date as before; another
  * call begins anew, and writes only what differs.
  * Context: blocks; @keep: nobody else may have the journal open.

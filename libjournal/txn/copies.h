@@ -36,6 +36,13 @@ static inline bool copies_all(const struct journal *j, uint32_t log)
 	return (j->found || j->scrub) && log_copies_several(j->logs[log]);
 }
 
+/* The same of records.  In recovery all of them takes long, and nobody else can open the
+ * journal as long: who is to repair them looks at them afterwards (mirror_look.c). */
+static inline bool copies_all_records(const struct journal *j, uint32_t log)
+{
+	return copies_all(j, log) && !(j->scrub && j->recovering);
+}
+
 /**
  * copies_read() - read @io from whichever copy verifies
  * Return: 0, -EBADMSG none does, or what reading said.

@@ -438,6 +438,7 @@ static void journal_undo(struct journal *j)
 }
 
 static int journal_open_once(const char *dir, const struct journal_open_options *options,
+			     void (*prepare)(struct journal *j, void *context), void *context,
 			     struct journal **journal)
 {
 	struct journal *j;
@@ -449,6 +450,8 @@ static int journal_open_once(const char *dir, const struct journal_open_options 
 	memset(j, 0, sizeof(*j));
 	*journal = j;
 	journal_say(j, 0, "no error"); /* this address may have had another's */
+	if (prepare)
+		prepare(j, context);
 	error = journal_open_impl(j, dir, options);
 	if (error)
 		journal_undo(j);
@@ -460,28 +463,35 @@ static int journal_open_once(const char *dir, const struct journal_open_options 
 	return error;
 }
 
+int journal_open_prepared(const char *dir, const struct journal_open_options *options,
+			  void (*prepare)(struct journal *j, void *context), void *context,
+			  struct journal **journal)
+{
+	int error, try;
+
+	for (try = 0;; try++) {
+		error = journal_open_once(dir, options, prepare, context, journal);
+		if (error != -ESTALE || try == JOIN_TRIES)
+			return error;
+		(void)journal_close(*journal);
+	}
+}
+
 int journal_open(const char *dir, const struct journal_open_options *options,
 		 struct journal **journal)
 {
 	static const struct journal_open_options defaults;
-	struct journal *first, *later;
-	int error, try;
+	struct journal *later;
+	int error = journal_open_prepared(dir, options ? options : &defaults, NULL, NULL, journal);
 
-	for (try = 0;; try++) {
-		error = journal_open_once(dir, options ? options : &defaults, &first);
-		*journal = first;
-		if (error != -ESTALE || try == JOIN_TRIES)
-			break;
-		(void)journal_close(first);
-	}
-	if (error || !beside_doubtful(first))
+	if (error || !beside_doubtful(*journal))
 		return error;
-	if (journal_open_once(dir, options ? options : &defaults, &later)) {
+	if (journal_open_once(dir, options ? options : &defaults, NULL, NULL, &later)) {
 		(void)journal_close(later);
 		return 0;
 	}
-	beside_settle(first, later);
-	(void)journal_close(first);
+	beside_settle(*journal, later);
+	(void)journal_close(*journal);
 	*journal = later;
 	return 0;
 }

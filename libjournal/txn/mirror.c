@@ -164,17 +164,20 @@ static int mirroring_log(struct mirroring *m, struct journal *j, uint32_t log)
 
 static int mirroring_logs(struct mirroring *m, struct journal *j, const char *dir)
 {
-	uint32_t log, mirrored = 0;
+	uint32_t log, mirrored = 0, both = 0;
 	int error = 0;
 
 	for (log = 0; log < logs_end(j) && !error; log++)
 		if (!logs_removed(j, log) && logs_at(j, log)->copies) {
 			mirrored++;
+			/* of one that is copied the other copy is made of the first one */
+			both |= (uint32_t)log_copies_several(logs_at(j, log)) << log;
 			error = mirroring_log(m, j, log);
 		}
 	if (!error && !mirrored)
 		error = message_set(m->message, -EINVAL, "%s: no log is mirrored", dir);
-	return error;
+	/* what lies on one disk only is in more danger than what may be damaged: after it */
+	return error || !both ? error : mirror_look(j, both, m->message);
 }
 
 /* In DIR as in the heads.  The new one first: both count for none, and the heads decide. */
@@ -217,48 +220,24 @@ static int mirroring_choose(struct mirroring *m, const char *dir)
 	return error;
 }
 
-/* Nobody else has it open: both copies of all that lives are looked at, too. */
-static int mirroring_alone(struct mirroring *m, const char *dir)
+static void mirroring_prepare(struct journal *j, void *context)
 {
-	const struct journal_open_options o = { 0 };
-	struct journal *j;
-	int error, closed;
-
-	if (posix_memalign((void **)&j, 128, sizeof(*j)))
-		return message_set(m->message, -ENOMEM, "%s: no memory", dir);
-	memset(j, 0, sizeof(*j));
-	j->alone = true;
 	j->scrub = true;
 	j->found = mirroring_found;
-	j->found_context = m;
-	error = journal_open_impl(j, dir, &o);
-	j->opened = !error;
-	if (error)
-		(void)message_set(m->message, error, "%s", journal_error(j));
-	else
-		error = mirroring_logs(m, j, dir);
-	closed = journal_close(j);
-	if (closed && !error)
-		error = message_errno(m->message, closed, "%s: closing", dir);
-	return error;
+	j->found_context = context;
 }
 
-/* Others have it open, and go on. */
-static int mirroring_live(struct mirroring *m, const char *dir)
+/* As any writer: others come, go and write meanwhile. */
+static int mirroring_open(struct mirroring *m, const char *dir)
 {
 	const struct journal_open_options o = { 0 };
 	struct journal *j;
-	int error = journal_open(dir, &o, &j), closed;
+	int error = journal_open_prepared(dir, &o, mirroring_prepare, m, &j), closed;
 
-	if (error) {
-		(void)message_set(m->message, error, "%s", journal_error(j));
-	} else {
-		j->found = mirroring_found;
-		j->found_context = m;
+	if (!error)
 		error = resize_take(j);
-		if (error)
-			(void)message_set(m->message, error, "%s", journal_error(j));
-	}
+	if (error)
+		(void)message_set(m->message, error, "%s", journal_error(j));
 	if (!error) {
 		atomic_store(&j->shared->resize_phase, RESIZE_MIRRORS);
 		error = mirroring_logs(m, j, dir);
@@ -277,9 +256,7 @@ static int mirroring(struct mirroring *m, const char *dir)
 
 	if (error)
 		return error;
-	error = mirroring_alone(m, dir);
-	if (error == -EBUSY)
-		error = mirroring_live(m, dir);
+	error = mirroring_open(m, dir);
 	if (!error && m->damage)
 		error = message_set(m->message, -EUCLEAN, "%s: damage that no copy can repair",
 				    dir);

@@ -8,4 +8,10 @@
 int journal_open_impl(struct journal *j, const char *dir,
 		      const struct journal_open_options *options);
 
+/* journal_open(), with @prepare called on each handle that it tries with, before anything
+ * is done with it */
+int journal_open_prepared(const char *dir, const struct journal_open_options *options,
+			  void (*prepare)(struct journal *j, void *context), void *context,
+			  struct journal **journal);
+
 #endif

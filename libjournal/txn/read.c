@@ -106,6 +106,7 @@ int record_verify(struct journal *j, uint32_t number, uint32_t offset, const str
 int record_read(struct journal *j, uint32_t number, uint32_t offset, uint64_t bytes,
 		struct record *record)
 {
+	uint32_t log = segment_log(j, number);
 	struct log_io io;
 	int error = record_span(j, number, offset, bytes, &io);
 
@@ -115,12 +116,12 @@ int record_read(struct journal *j, uint32_t number, uint32_t offset, uint64_t by
 	if (posix_memalign(&record->buffer, 4096, io.bytes))
 		return -ENOMEM;
 	io.buffer = record->buffer;
-	error = log_store_read(logs_at(j, segment_log(j, number)), &io, 1);
+	if (copies_all_records(j, log))
+		return copies_record(j, number, offset, &io, record);
+	error = log_store_read(logs_at(j, log), &io, 1);
 	if (!error)
 		error = record_verify(j, number, offset, &io, record);
-	if (error == -EBADMSG || copies_all(j, segment_log(j, number)))
-		error = copies_record(j, number, offset, &io, record);
-	return error;
+	return error == -EBADMSG ? copies_record(j, number, offset, &io, record) : error;
 }
 
 int record_find(const struct found *found, const struct record *record, const uint8_t **data)

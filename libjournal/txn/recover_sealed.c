@@ -275,7 +275,7 @@ static void sealed_read(struct sealed *s, uint8_t *buffers)
 		}
 		(void)log_store_read(logs_at(j, log), io, count);
 		for (i = 0; i < count; i++)
-			sealed_run_records(s, &runs[i], &io[i], copies_all(j, log) &&
+			sealed_run_records(s, &runs[i], &io[i], copies_all_records(j, log) &&
 					   !copies_agree(j, log, &io[i], spare));
 	}
 }
