@@ -50,7 +50,8 @@ static const struct argp mirror_argp = {
 	.doc = "Make both legs of each mirrored log in DIR good: a damaged copy is repaired from "
 	       "the other one, a leg that is out of date, or on a new disk, gets all that the "
 	       "other one has."
-	       "\vOthers may have the journal open, or open it meanwhile, and go on. Exits 3 when there is damage that no copy can repair.",
+	       "\vOthers may have the journal open, or open it meanwhile, and go on. Exits 3 when "
+	       "there is damage that no copy can repair.",
 };
 
 static void mirror_print(void *context, const struct journal_finding *finding)

@@ -147,9 +147,7 @@ static int mirroring_log(struct mirroring *m, struct journal *j, uint32_t log)
 		log_copies_look(j->logs[log], leg, &copy[leg]);
 	/* it may have been away when the log became longer */
 	error = copy[0].out || copy[1].out || !copy[0].store || !copy[1].store ?
-			resize_leg(j, log, (!copy[0].store || copy[0].out) ? j->conf.logs[log] :
-									    j->conf.mirrors[log],
-				   m->message) : 0;
+			resize_leg(j, log, copy[0].store && !copy[0].out, m->message) : 0;
 	if (!error)
 		error = log_copies_renew(j->logs[log], &how, m->message);
 	/* given up in the end, it is said again that it was left */

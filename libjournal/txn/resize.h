@@ -80,8 +80,9 @@ struct resize_part {
 	uint64_t before;
 };
 unsigned int resize_parts(const struct resize *r, uint32_t log, struct resize_part parts[2]);
-/* a leg of @log that is out of date is as long as the other one; @log: of @conf, mirrored */
-int resize_leg(struct journal *j, uint32_t log, const char *path, struct message *message);
+/* A leg of @log, mirrored, that is out of date is as long as the other one; what is no leg of
+ * it stays as it is. */
+int resize_leg(struct journal *j, uint32_t log, unsigned int leg, struct message *message);
 
 /* ---- resize_place.c: where another log is to be ---- */
 

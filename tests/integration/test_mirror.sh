@@ -310,6 +310,26 @@ a_leg_is_short() # a_leg_is_short LEG OTHER CUT: an option of truncate
 	rm -r "$d" "$d".*
 }
 
+# What is not this leg is refused as it is, not made longer first.
+something_else_is_there()
+{
+	local d=$scratch/else leg
+	mirrored "$d" file
+	mirrored "$d.other" file
+	leg=$(echo "$d".b/*)
+	head -c 20000 /dev/urandom >"$d.random"
+	head -c 200000 "$d.other".b/* >"$d.others"
+	# of this log, but the other leg of it
+	head -c 200000 "$d".a/* >"$d.wrong"
+	for other in random others wrong; do
+		cp "$d.$other" "$leg"
+		expect 1 "$JNL" mirror "$d"
+		cmp "$d.$other" "$leg" || wrong "$other: $(ls -l "$leg")"
+		all_there "$d"
+	done
+	rm -r "$d" "$d".*
+}
+
 short_and_out_of_date()
 {
 	local d=$scratch/short-out whole
@@ -527,6 +547,7 @@ for cut in -1 -100 -4095 -1M 5000 0; do
 	it "the first leg is cut: $cut" a_leg_is_short a b "$cut"
 	it "the second leg is cut: $cut" a_leg_is_short b a "$cut"
 done
+it "something else is where a leg is to be" something_else_is_there
 it "a leg that is short, and out of date" short_and_out_of_date
 it "no leg is a log" no_leg_is_a_log
 it "made and destroyed" made_and_destroyed
