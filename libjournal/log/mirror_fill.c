@@ -21,6 +21,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,6 +92,10 @@ static bool renew_is_stump(const struct renew *r, const char *path)
 		(void)close(fd);
 	if (got < 0)
 		return false;
+	/* of its head itself, which is all there is, too little is left to say whose it was */
+	if (st.st_size && st.st_size < (off_t)offsetof(struct leg_super, reserved))
+		return !memcmp(head[0].magic, LEG_MAGIC,
+			       min_u64(sizeof(head[0].magic), (uint64_t)st.st_size));
 	if (st.st_size <= LEG_HEAD_BYTES &&
 	    !leg_supers_decode(head, UINT64_MAX, true, &meta, &why))
 		return renew_is_ours(r, &meta);

@@ -543,7 +543,7 @@ for copy in 0 1; do
 	it "superblock $copy of the first leg" superblock_of_a_leg a "$copy"
 	it "superblock $copy of the second leg" superblock_of_a_leg b "$copy"
 done
-for cut in -1 -100 -4095 -1M 5000 0; do
+for cut in -1 -100 -4095 -1M 5000 4095 20 1 0; do
 	it "the first leg is cut: $cut" a_leg_is_short a b "$cut"
 	it "the second leg is cut: $cut" a_leg_is_short b a "$cut"
 done
