@@ -162,6 +162,9 @@ struct log_retire {
  * Return: 0, or -ENOSPC when not even 8 segments fit. */
 int log_geometry_make(struct log_geometry *g);
 void log_super_encode(const struct log_geometry *g, struct log_super *super);
+bool log_super_fits(const struct log_geometry *g, uint64_t medium_bytes);
+/* Return: 0, -ENODATA no magic, -EPROTO version or feature, -EUCLEAN checksum or nonsense,
+ * -EFBIG the medium is shorter than @g says: @g is good all the same */
 int log_super_decode(const struct log_super *super, uint64_t medium_bytes, bool read_only,
 		     struct log_geometry *g, const char **why);
 

@@ -72,6 +72,12 @@ static bool log_geometry_sane(const struct log_super *super, struct log_geometry
 	       g->segments_offset == get_le64(super->segments_offset);
 }
 
+bool log_super_fits(const struct log_geometry *g, uint64_t medium_bytes)
+{
+	/* one that was resized may have been made shorter: who knows its runs looks at them */
+	return g->bytes <= medium_bytes || g->incompat & FORMAT_INCOMPAT_RUNS;
+}
+
 int log_super_decode(const struct log_super *super, uint64_t medium_bytes, bool read_only,
 		     struct log_geometry *g, const char **why)
 {
@@ -94,10 +100,9 @@ int log_super_decode(const struct log_super *super, uint64_t medium_bytes, bool 
 		*why = "the geometry in the superblock makes no sense";
 		return -EUCLEAN;
 	}
-	/* one that was resized may have been made shorter: who knows its runs looks at them */
-	if (g->bytes > medium_bytes && !(g->incompat & FORMAT_INCOMPAT_RUNS)) {
+	if (!log_super_fits(g, medium_bytes)) {
 		*why = "the medium is shorter than its superblock says";
-		return -EUCLEAN;
+		return -EFBIG;
 	}
 	return 0;
 }

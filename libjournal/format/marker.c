@@ -141,7 +141,7 @@ int marker_super_decode(const struct marker_super *super, uint64_t medium_bytes,
 	}
 	if (g->bytes > medium_bytes) {
 		*why = "the medium is shorter than its superblock says";
-		return -EUCLEAN;
+		return -EFBIG;
 	}
 	return 0;
 }

@@ -271,7 +271,9 @@ struct journal_open_options {
  *
  * Of several logs one may be missing or unreadable: the rest is opened, what was on
  * it alone is in state JOURNAL_LOST, and struct journal_info says so of that log
- * (journal_medium.failed).  With all of them missing it is an error.  Of the legs of a
+ * (journal_medium.failed).  With all of them missing it is an error.  One that is shorter
+ * than it was is read as far as it goes, and not written; with no other one -EUCLEAN, but
+ * for who only reads.  Of the legs of a
  * mirrored log one will do (journal_legs()), and nothing is lost.
  *
  * Durable: what recovery serves has been made durable before this returns.

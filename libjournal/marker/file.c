@@ -13,6 +13,7 @@
 #include "marker/file_slots.h"
 #include "marker/medium.h"
 #include "store/evidence.h"
+#include "util/assert.h"
 #include "util/crc32c.h"
 #include "util/in_use.h"
 #include "util/math.h"
@@ -294,7 +295,8 @@ static bool none_yet(const struct slot slots[CHECKPOINT_SLOTS])
 	return true;
 }
 
-/* What damaged the head of the file may have gone on to heads of the newest. */
+/* What damaged the head of the file, or cut its end off, may have taken the heads of the
+ * newest, too. */
 static bool all_whole(const struct slot slots[CHECKPOINT_SLOTS])
 {
 	for (unsigned int i = 0; i < CHECKPOINT_SLOTS; i++)
@@ -316,9 +318,12 @@ static int load_newest(struct marker_file *f, struct message *message)
 		       f->store.bytes - slots[slot].bytes);
 		file_slots_loaded(f->share, slot, slots[slot].generation);
 		/* see format/checkpoint.h: nobody overwrites the newest */
-		f->store.fell_back = tried || (f->store.head_damaged && !all_whole(slots));
+		f->store.fell_back = tried || ((f->store.head_damaged || f->store.truncated) &&
+					       !all_whole(slots));
 		return 0;
 	}
+	if (f->store.truncated) /* the text is there */
+		return -EUCLEAN;
 	if (none_yet(slots))
 		return message_set(message, -ENOENT, "%s: holds no checkpoint yet",
 				   f->medium.path);
@@ -381,10 +386,17 @@ static int file_is_free(const struct marker_file *f, unsigned int flags,
 	return message_set(message, -EEXIST, "%s: there is content already", f->medium.path);
 }
 
-static int mend(const struct marker_file *f, uint64_t capacity, struct message *message)
+static int mend(struct marker_file *f, uint64_t capacity, struct message *message)
 {
-	int error = file_head_write(&f->medium, capacity);
+	uint64_t bytes;
+	int error = checkpoint_file_bytes(capacity, &bytes);
 
+	JASSERT(!error);
+	if (f->store.truncated)
+		error = medium_resize(&f->medium, bytes, message);
+	if (error || !f->store.head_damaged)
+		return error;
+	error = file_head_write(&f->medium, capacity);
 	if (error)
 		return message_errno(message, error, "%s: its head is damaged, and cannot be "
 				     "written anew", f->medium.path);
@@ -395,13 +407,13 @@ static int file_load(struct marker_file *f, struct message *message)
 {
 	uint64_t capacity = 0;
 	int error = file_head_read(&f->medium, f->store.read_only, &capacity,
-				   &f->store.head_damaged, message);
+				   &f->store.head_damaged, &f->store.truncated, message);
 
 	if (!error)
 		error = map_memory(f, capacity, message);
 	if (!error)
 		error = load_newest(f, message);
-	if (!error && f->store.head_damaged && !f->store.read_only)
+	if (!error && !f->store.read_only)
 		error = mend(f, capacity, message);
 	/* The process that wrote it may be dead, and its heads only in the cache:
 	 * durable before anything is decided by them (P7).  And the file's own, if it was

@@ -51,7 +51,7 @@ static int read_own(const struct medium *medium, bool read_only, uint64_t *capac
 }
 
 int file_head_read(const struct medium *medium, bool read_only, uint64_t *capacity,
-		   bool *damaged, struct message *message)
+		   bool *damaged, bool *truncated, struct message *message)
 {
 	uint64_t bytes;
 	int error;
@@ -67,9 +67,10 @@ int file_head_read(const struct medium *medium, bool read_only, uint64_t *capaci
 	if (error && !*damaged)
 		return error;
 	(void)checkpoint_file_bytes(*capacity, &bytes);
-	if (medium->bytes < bytes)
-		return message_set(message, -EUCLEAN,
-				   "%s: truncated: %" PRIu64 " bytes of %" PRIu64,
-				   medium->path, medium->bytes, bytes);
-	return 0;
+	*truncated = medium->bytes < bytes;
+	if (*truncated)
+		(void)message_set(message, -EUCLEAN, "%s: truncated: %" PRIu64 " bytes of %" PRIu64,
+				  medium->path, medium->bytes, bytes);
+	/* a file may still have whole slots, and can be as long again */
+	return *truncated && medium->device ? -EUCLEAN : 0;
 }

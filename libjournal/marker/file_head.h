@@ -12,11 +12,12 @@
  * file_head_read() - how large a slot is
  * @damaged: the file's head does not verify, or cannot be read, and that of a
  *           checkpoint stands in
+ * @truncated: the file ends before its last slot does; @message says so
  * Return: 0, or negative errno with the text; of a head that verifies and says another
  * version or an unknown feature -EPROTO.
  */
 int file_head_read(const struct medium *medium, bool read_only, uint64_t *capacity,
-		   bool *damaged, struct message *message);
+		   bool *damaged, bool *truncated, struct message *message);
 
 /* Return: the capacity that a whole head of a checkpoint says, or 0: none says a sensible
  * one. */

@@ -139,6 +139,8 @@ struct marker_store {
 	bool fell_back;
 	/* file: only: the head of the file was damaged, those of checkpoints stood in */
 	bool head_damaged;
+	/* file: only: it ended too soon; who writes makes it as long again */
+	bool truncated;
 	enum journal_class class; /* by evidence */
 	char evidence[256];
 	_Atomic int failed;    /* 0, or the first negative errno, for ever */

@@ -66,6 +66,15 @@ bool jnl_may_write(const char *dir, const char *path)
 	return false;
 }
 
+static const char *why_out(const struct journal_medium *log)
+{
+	if (!strcmp(log->backend, "none"))
+		return log->evidence;
+	/* "none: it is too short" */
+	return strncmp(log->routine, "none: it", 8) ? "writing to it has failed" :
+						      log->routine + 6;
+}
+
 bool jnl_tell_lost(const struct journal_info *info, const char *dir)
 {
 	bool failed = false;
@@ -75,8 +84,7 @@ bool jnl_tell_lost(const struct journal_info *info, const char *dir)
 			continue;
 		failed = true;
 		jnl_error("%s: this log is out of use: %s", info->logs[i].name,
-			  strcmp(info->logs[i].backend, "none") ? "writing to it has failed" :
-								  info->logs[i].evidence);
+			  why_out(&info->logs[i]));
 	}
 	if (info->lost_unnamed)
 		tell_unnamed(info, dir);

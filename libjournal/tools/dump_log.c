@@ -44,10 +44,10 @@ static int log_supers(const struct dump_source *source, struct log_geometry *g)
 			return err;
 		if (!err)
 			err = log_super_decode(&super, source->bytes, true, &found, &why);
-		if (err) {
+		if (err)
 			printf("  superblock %u: %s\n", i, why);
+		if (err && err != -EFBIG) /* of one that is too short, what is there */
 			continue;
-		}
 		log_super_show(i, &super, &found);
 		if (result)
 			*g = found;

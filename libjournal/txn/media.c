@@ -45,6 +45,10 @@ static int media_marker_super(struct journal *j, struct message *message)
 		if (!error[i])
 			good = i;
 	}
+	if (error[0] == -EFBIG || error[1] == -EFBIG)
+		return message_set(message, -EUCLEAN, "%s: %s: %llu bytes (truncate -s makes a "
+				   "file as long again)", j->conf.marker, why[error[0] != -EFBIG],
+				   (unsigned long long)j->geometry.bytes);
 	if (good < 0)
 		return message_set(message, error[0] == -ENODATA ? -EUCLEAN : error[0], "%s: %s",
 				   j->conf.marker, why[0]);
@@ -108,7 +112,10 @@ static int media_open_marker(struct journal *j, struct message *message)
 	if (j->marker->head_damaged)
 		found_damage(j, 0, "%s: the head of the file is damaged: those of its checkpoints "
 			     "stand in, and who writes mends it", j->conf.marker);
-	if (j->marker->fell_back && j->marker->head_damaged)
+	if (j->marker->truncated)
+		found_damage(j, 0, "%s: the file is truncated, and who writes makes it as long "
+			     "again", j->conf.marker);
+	if (j->marker->fell_back && (j->marker->head_damaged || j->marker->truncated))
 		found_damage(j, 0, "%s: of a checkpoint no head is whole: if it was the newest, "
 			     "the one before it is in use", j->conf.marker);
 	else if (j->marker->fell_back)
@@ -135,6 +142,8 @@ static int media_log_supers(struct journal *j, uint32_t log, const struct log_su
 	for (i = LOG_SUPERS - 1; i >= 0; i--) {
 		error[i] = log_super_decode(&super[i], j->logs[log]->bytes, j->read_only, g,
 					    &why[i]);
+		if (error[i] == -EFBIG) /* what there is can be read: media_short() */
+			error[i] = 0;
 		if (!error[i])
 			good = i;
 	}
@@ -311,6 +320,45 @@ static int media_log_settle(struct journal *j, uint32_t log, uint32_t first,
 	return error;
 }
 
+/*
+ * A log that does not end where it should is read as far as it goes, and not written: by
+ * whoever made it shorter it may be made shorter still.
+ */
+static void media_short(struct journal *j, uint32_t log, struct message *why)
+{
+	const struct log_geometry *g = &j->log_geometry[log];
+	struct log_store *store = j->logs[log];
+	uint64_t bytes = log_runs_bytes(&j->conf.runs, g, log);
+
+	if (!j->resized)
+		bytes = g->bytes;
+	if (store->gone || store->bytes >= bytes)
+		return;
+	log_store_longer(store, bytes);
+	log_store_fail(store, -EUCLEAN);
+	(void)snprintf(store->routine, sizeof(store->routine), "none: it is too short");
+	(void)message_set(why, -EUCLEAN, "%s: is too short, and is only read: what stood behind "
+			  "its end is lost (truncate -s %llu makes a file as long again)",
+			  j->conf.logs[log], (unsigned long long)bytes);
+	found_damage(j, 0, "%s", why->text);
+}
+
+static int media_all_short(struct journal *j, struct message *message)
+{
+	struct message why = { "" };
+	uint32_t log;
+	bool left = false;
+
+	for (log = 0; log < j->conf.log_count; log++) {
+		if (!conf_has_log(&j->conf, log))
+			continue;
+		media_short(j, log, &why);
+		left |= !j->logs[log]->failed;
+	}
+	return left || j->read_only || !why.text[0] ? 0 :
+						      message_set(message, -EUCLEAN, "%s", why.text);
+}
+
 /* journal.conf says which segments there are, or nobody ever changed that. */
 static int media_runs(struct journal *j, uint32_t like, struct message *message)
 {
@@ -328,11 +376,6 @@ static int media_runs(struct journal *j, uint32_t like, struct message *message)
 	if (log_runs_check(runs, g, conf_logs(&j->conf), &why))
 		return message_set(message, -EUCLEAN, "%s/" CONF_NAME ": its segments make no "
 				   "sense: %s", j->dir, why);
-	for (log = 0; log < j->conf.log_count; log++)
-		if (conf_has_log(&j->conf, log) &&
-		    log_runs_bytes(runs, g, log) > j->logs[log]->bytes)
-			return message_set(message, -EUCLEAN, "%s: the medium is shorter than "
-					   CONF_NAME " says", j->conf.logs[log]);
 	return 0;
 }
 
@@ -363,7 +406,9 @@ static int media_open_logs(struct journal *j, unsigned int flags, struct message
 	for (log = 0; log < count && !error; log++)
 		if (gone[log])
 			error = media_log_gone(j, log, first, gone[log], why[log].text, message);
-	return error ? error : media_runs(j, first, message);
+	if (!error)
+		error = media_runs(j, first, message);
+	return error ? error : media_all_short(j, message);
 }
 
 static bool media_changed(const struct journal *j)

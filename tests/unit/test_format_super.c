@@ -304,12 +304,11 @@ static void medium_shorter_than_it_says(void **state)
 
 	(void)state;
 	marker_super_encode(&markers, &marker);
-	assert_int_equal(marker_super_decode(&marker, markers.bytes - 1, true, &m, &why),
-			 -EUCLEAN);
+	assert_int_equal(marker_super_decode(&marker, markers.bytes - 1, true, &m, &why), -EFBIG);
 	assert_non_null(strstr(why, "shorter"));
 	log_super_encode(&logs, &log);
 	why = "";
-	assert_int_equal(log_super_decode(&log, logs.bytes - 1, true, &l, &why), -EUCLEAN);
+	assert_int_equal(log_super_decode(&log, logs.bytes - 1, true, &l, &why), -EFBIG);
 	assert_non_null(strstr(why, "shorter"));
 }
 

@@ -261,19 +261,66 @@ static void file_head(void **state)
 	(void)close(fd);
 }
 
+static void make_again(void)
+{
+	marker_store_close(store);
+	store = NULL;
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(marker_file_open(path, MARKER_CREATE, BYTES, &store, &message), 0);
+}
+
 static void truncated_anywhere(void **state)
 {
-	uint64_t whole;
+	uint64_t bytes;
 
 	(void)state;
-	checkpoint(1, BYTES);
-	assert_int_equal(checkpoint_file_bytes(BYTES, &whole), 0);
-	for (uint64_t bytes = whole - 1; bytes > 0; bytes /= 3) {
+	for (bytes = checkpoint_slot_offset(0, BYTES); bytes > 0; bytes /= 3) {
+		make_again();
+		checkpoint(1, BYTES);
 		assert_int_equal(truncate(path, (off_t)bytes), 0);
 		assert_int_equal(reopen(), -EUCLEAN);
 	}
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(reopen(), -ENOENT);
+}
+
+/* The whole slots of a file that ends too soon serve; who writes makes it as long again. */
+static void truncated_behind_what_counts(void **state)
+{
+	uint64_t third = checkpoint_slot_offset(2, BYTES);
+	const struct {
+		unsigned int checkpoints;
+		uint64_t bytes;
+		unsigned int holds;
+		bool fell_back;
+	} cases[] = {
+		{ 3, third + CHECKPOINT_HEAD_BYTES + BYTES - 1, 2, true },
+		{ 4, third + CHECKPOINT_HEAD_BYTES + BYTES - 1, 4, false },
+		/* the third one may have been the newest */
+		{ 4, third + CHECKPOINT_BLOCK_BYTES - 1, 4, true },
+		{ 4, third, 4, true },
+		{ 4, checkpoint_slot_offset(1, BYTES), 4, true },
+	};
+	unsigned int i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (n = 1; n <= cases[i].checkpoints; n++)
+			checkpoint((uint8_t)n, BYTES);
+		assert_int_equal(truncate(path, (off_t)cases[i].bytes), 0);
+		assert_int_equal(reopen(), 0);
+		assert_true(store->truncated);
+		assert_int_equal(store->fell_back, cases[i].fell_back);
+		assert_holds((uint8_t)cases[i].holds, BYTES);
+		/* all three of them serve again */
+		for (n = 7; n < 10; n++) {
+			checkpoint((uint8_t)n, BYTES);
+			assert_int_equal(reopen(), 0);
+			assert_false(store->truncated || store->fell_back);
+			assert_holds((uint8_t)n, BYTES);
+		}
+		make_again();
+	}
 }
 
 /* Nothing is retried over a write that failed. */
@@ -357,6 +404,7 @@ int main(void)
 		T(torn_first_checkpoint), T(damaged_newest_is_told),
 		T(damaged_two_are_told), T(both_damaged), T(all_damaged),
 		T(only_one_and_damaged), T(file_head), T(truncated_anywhere),
+		T(truncated_behind_what_counts),
 		T(failed_write_sticks), T(P11_killed_at_random),
 	};
 
