@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "format/log_before.h"
 #include "util/endian.h"
 
 #define LOG_MAGIC         "LJLOG\0\0\0"
@@ -117,6 +118,7 @@ struct log_record {
 	__le16 slot;
 	__le16 moves;      /* how often it was moved; the highest copy counts (P2) */
 	__le64 line_epoch; /* number */
+	/* of these two 20 bits, of total_bytes 27; the others: log_before_pack() */
 	__le64 seq;        /* stream: 1, 2, ... within this use of the segment; extents: 0 */
 	__le64 acked;      /* stream: those of this use up to it were durable (P10); 0: none */
 	__le64 time_ns;
@@ -149,6 +151,7 @@ struct log_meta {
 	uint32_t extents;
 	uint32_t incarnation;
 	uint64_t total_bytes;
+	struct log_before before; /* stream: the record of sequence seq - 1 */
 };
 
 struct log_retire {

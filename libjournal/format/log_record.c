@@ -65,6 +65,9 @@ static uint32_t log_place_seed(uint32_t seed, uint64_t offset)
 void log_record_encode(const struct log_meta *meta, uint32_t seed, uint64_t offset,
 		       struct log_record *record)
 {
+	struct log_before_words words = { meta->seq, meta->acked, meta->total_bytes };
+
+	log_before_pack(&meta->before, &words);
 	*record = (struct log_record){
 		.magic = put_le16(LOG_RECORD_MAGIC),
 		.type = (uint8_t)meta->type,
@@ -74,8 +77,8 @@ void log_record_encode(const struct log_meta *meta, uint32_t seed, uint64_t offs
 		.slot = put_le16((uint16_t)meta->slot),
 		.moves = put_le16((uint16_t)meta->moves),
 		.line_epoch = put_le64(meta->line_epoch),
-		.seq = put_le64(meta->seq),
-		.acked = put_le64(meta->acked),
+		.seq = put_le64(words.seq),
+		.acked = put_le64(words.acked),
 		.time_ns = put_le64(meta->time_ns),
 		.tag = put_le64(meta->tag),
 		.reference = put_le64(meta->reference),
@@ -84,7 +87,7 @@ void log_record_encode(const struct log_meta *meta, uint32_t seed, uint64_t offs
 		.extent = put_le16((uint16_t)meta->extent),
 		.extents = put_le16((uint16_t)meta->extents),
 		.incarnation = put_le32(meta->incarnation),
-		.total_bytes = put_le64(meta->total_bytes),
+		.total_bytes = put_le64(words.total_bytes),
 	};
 	record->header_crc =
 		put_le32(crc32c(log_place_seed(seed, offset), record, sizeof(*record)));
@@ -102,6 +105,11 @@ static bool log_header_verifies(const struct log_record *record, uint32_t seed,
 
 static void log_record_read(const struct log_record *record, struct log_meta *meta)
 {
+	struct log_before_words words = { get_le64(record->seq), get_le64(record->acked),
+					  get_le64(record->total_bytes) };
+	struct log_before before;
+
+	log_before_unpack(&words, &before);
 	*meta = (struct log_meta){
 		.type = record->type,
 		.count = record->count,
@@ -110,8 +118,8 @@ static void log_record_read(const struct log_record *record, struct log_meta *me
 		.slot = get_le16(record->slot),
 		.moves = get_le16(record->moves),
 		.line_epoch = get_le64(record->line_epoch),
-		.seq = get_le64(record->seq),
-		.acked = get_le64(record->acked),
+		.seq = words.seq,
+		.acked = words.acked,
 		.time_ns = get_le64(record->time_ns),
 		.tag = get_le64(record->tag),
 		.reference = get_le64(record->reference),
@@ -120,7 +128,8 @@ static void log_record_read(const struct log_record *record, struct log_meta *me
 		.extent = get_le16(record->extent),
 		.extents = get_le16(record->extents),
 		.incarnation = get_le32(record->incarnation),
-		.total_bytes = get_le64(record->total_bytes),
+		.total_bytes = words.total_bytes,
+		.before = before,
 	};
 }
 
@@ -154,7 +163,9 @@ static bool log_meta_sane(const struct log_meta *meta, uint64_t room)
 /* so that a reader may count with them: there is room for so many before it */
 static bool log_seq_sane(const struct log_meta *meta, uint64_t offset)
 {
-	return meta->seq <= offset / LOG_RECORD_BYTES && (!meta->acked || meta->acked < meta->seq);
+	return meta->seq <= offset / LOG_RECORD_BYTES &&
+	       (!meta->acked || meta->acked < meta->seq) &&
+	       log_before_sane(&meta->before, meta->seq);
 }
 
 int log_record_decode(const struct log_record *record, uint32_t seed, uint64_t offset,

@@ -80,8 +80,15 @@ static void log_record_show(uint64_t offset, const struct log_meta *meta)
 		       PRIu64 ", moved %" PRIu32 " times, extent %" PRIu32 " of %" PRIu32,
 		       meta->count, meta->line, meta->slot, meta->line_epoch, meta->moves,
 		       meta->extent, meta->extents);
-	printf(", seq %" PRIu64 " acked %" PRIu64 ", incarnation %" PRIu32 ", %" PRIu32 " bytes\n",
+	printf(", seq %" PRIu64 " acked %" PRIu64 ", incarnation %" PRIu32 ", %" PRIu32 " bytes",
 	       meta->seq, meta->acked, meta->incarnation, meta->bytes);
+	if (meta->before.type == LOG_RETIRE)
+		printf(", after retire\n");
+	else if (meta->before.type)
+		printf(", after %s id %#" PRIx64 "\n", log_type_name(meta->before.type),
+		       meta->before.id);
+	else
+		printf("\n");
 }
 
 /* What the last use of the segment left behind does not verify under this

@@ -179,6 +179,7 @@ static void head_take_up(struct journal *j, struct head *head, enum head_kind ki
 	s->kind = (uint32_t)kind;
 	s->end = j->block_bytes;
 	s->last_record_seq = s->durable_record_seq = 0;
+	s->last_record = (struct log_before){ 0 };
 	s->durable_notes = 0;
 	s->named_notes = 0;
 	s->named_seq = 0;

@@ -67,6 +67,7 @@ struct recovery {
 	uint64_t incarnation;
 	uint64_t abandoned; /* the highest of a marker medium before; 0: there was none */
 	bool closed; /* the last one to have it open left everything in order */
+	bool takes_over; /* one segment, of a process that died; the index is known */
 	uint32_t threads;
 	uint64_t lost; /* entered as lost, whether or not a copy turned up */
 	uint16_t *moves; /* of the copy that is known, by slot; NULL: none was ever moved */
@@ -129,7 +130,7 @@ struct recover_copy {
 bool recover_insert(struct recovery *r, uint32_t line, uint32_t slot,
 		    const struct recover_copy *copy);
 /* acknowledged and not readable, unless a copy turns up; Context: r->lock */
-enum recover_why { WHY_PAYLOAD, WHY_EXTENT, WHY_STAGE, WHY_BIT, WHY_RECORD, WHY_LOG };
+enum recover_why { WHY_PAYLOAD, WHY_EXTENT, WHY_STAGE, WHY_BIT, WHY_RECORD, WHY_LOG, WHY_HEADER };
 /* @segment: where its damaged record is, or NO_SEGMENT */
 void recover_lose(struct recovery *r, uint32_t line, uint32_t slot, enum recover_why why,
 		  uint32_t segment);
@@ -179,6 +180,17 @@ void recover_scan_finish(struct recovery *r);
 /* the digest of its segment, if it has one, vouches for it */
 bool recover_vouched(const struct segment_scan *scan, const struct scanned *record);
 int recover_reseal(struct recovery *r, uint32_t segment, struct head *head);
+/* what its records say of each other is known: segment_scan.acked */
+void recover_watermark(struct segment_scan *scan);
+
+/* recover_gaps.c: records whose headers do not verify */
+/* what is missing at or below the watermark is told and, where the next record names it,
+ * entered as lost; Return: how many records nothing names */
+uint64_t recover_gaps(struct recovery *r, uint32_t segment);
+/* recover_epoch() of what is named; Return: 0 or what that does */
+int recover_gaps_epochs(struct recovery *r, uint32_t segment);
+/* the names, for the digest; Return: 0 or -ENOMEM */
+int recover_gaps_reseal(struct recovery *r, uint32_t segment, struct head *head);
 
 /* recover_sealed.c: live records of sealed segments */
 int recover_sealed(struct recovery *r, uint32_t segment);

@@ -126,6 +126,7 @@ static void recover_tell_line(struct recovery *r, uint32_t line)
 		[WHY_STAGE] = "its record in the stage does not verify",
 		[WHY_BIT] = "its commit bit is set, but no record of it verifies",
 		[WHY_RECORD] = "its segment's summary names it, but no record of it verifies",
+		[WHY_HEADER] = "the header of its record does not verify",
 		[WHY_LOG] = "it is on a log that is not there",
 	};
 	struct line *state = &r->j->lines[line];

@@ -258,7 +258,7 @@ static void scan_retires(struct recovery *r, const struct scanned *record)
  * those before it, by a header that verifies even if its payload is torn; the
  * digest says it of all that were there when it was written.
  */
-static void scan_watermark(struct segment_scan *scan)
+void recover_watermark(struct segment_scan *scan)
 {
 	uint32_t i;
 
@@ -322,54 +322,18 @@ static void scan_enter(struct recovery *r, uint32_t segment, const struct scanne
 	recover_record(r, segment, record->offset, &record->meta, record->tail, record->valid);
 }
 
-/* ---- gaps in the sequence ---- */
-
-/* records @from to @to - 1 were not found */
-static void scan_gap(struct recovery *r, uint32_t segment, uint64_t from, uint64_t to)
-{
-	struct journal *j = r->j;
-	uint64_t torn = max_u64(from, min_u64(to, r->scans[segment].acked + 1));
-
-	if (torn < to)
-		j->recovered.torn += to - torn;
-	if (torn == from)
-		return;
-	found_damage(j, 0, "%s: segment %u: records %llu to %llu were acknowledged and do not "
-		     "verify: transactions are lost, or retired ones are back, without a name",
-		     j->conf.logs[segment_log(j, segment)], segment, (unsigned long long)from,
-		     (unsigned long long)torn - 1);
-	j->recovered.lost_unnamed += torn - from;
-}
-
-static void scan_gaps(struct recovery *r, uint32_t segment)
-{
-	const struct segment_scan *scan = &r->scans[segment];
-	uint64_t expected = 1;
-	uint32_t i;
-
-	if (scan->kind != LOG_STREAM)
-		return;
-	for (i = 0; i < scan->count; i++) {
-		scan_gap(r, segment, expected, scan->records[i].meta.seq);
-		expected = scan->records[i].meta.seq + 1;
-	}
-	/* of a sealed one its end too is known */
-	scan_gap(r, segment, expected, scan->acked + 1);
-}
-
 /* one segment that was read whole */
 static void scan_finish(struct recovery *r, uint32_t number)
 {
 	const struct segment_scan *scan = &r->scans[number];
-	uint64_t unnamed = r->j->recovered.lost_unnamed, lost = r->lost;
+	uint64_t unnamed = recover_gaps(r, number), lost;
 	uint32_t k;
 
-	scan_gaps(r, number);
-	unnamed = r->j->recovered.lost_unnamed - unnamed;
 	for (k = 0; k < scan->count; k++)
 		scan_enter(r, number, &scan->records[k]);
 	recover_copies_tell_records(r, number);
 	if (scan->digest || scan->named) {
+		lost = r->lost;
 		recover_named(r, number);
 		/* gaps that the digest has a name for */
 		if (r->lost > lost)
@@ -384,7 +348,7 @@ void recover_scan_finish(struct recovery *r)
 
 	for (i = 0; i < r->order_count; i++) {
 		scan = &r->scans[r->order[i]];
-		scan_watermark(scan);
+		recover_watermark(scan);
 		for (k = 0; k < scan->count; k++)
 			if (scan->records[k].meta.type == LOG_RETIRE && scan->records[k].valid)
 				scan_retires(r, &scan->records[k]);
@@ -450,6 +414,15 @@ static void reseal_named(const struct segment_scan *scan, struct head *head)
 	s->named_seq = s->durable_record_seq;
 }
 
+/* What the next record says of the last one; nothing, if that is lost. */
+static void reseal_last(const struct segment_scan *scan, struct head_shared *s)
+{
+	const struct scanned *last = scan->count ? &scan->records[scan->count - 1] : NULL;
+
+	if (last && last->meta.seq == s->last_record_seq)
+		s->last_record = log_before_of(&last->meta);
+}
+
 /* The summary of a segment that was not sealed, again from its records. */
 int recover_reseal(struct recovery *r, uint32_t number, struct head *head)
 {
@@ -460,6 +433,10 @@ int recover_reseal(struct recovery *r, uint32_t number, struct head *head)
 	int error = 0;
 
 	head_adopt(j, head, &j->segments.all[number]);
+	/* what is lost before what is there: of one slot the entry that is made last counts */
+	error = reseal_lost(r, number, head);
+	if (!error)
+		error = recover_gaps_reseal(r, number, head);
 	for (i = 0; i < scan->count && !error; i++) {
 		record = &scan->records[i];
 		if (record->meta.type == LOG_RETIRE) {
@@ -475,10 +452,9 @@ int recover_reseal(struct recovery *r, uint32_t number, struct head *head)
 		error = notes_add(&head->notes, &record->meta, record->offset / 32,
 				  (uint32_t)(log_record_bytes(record->meta.bytes) / 32) | flags);
 	}
-	if (!error)
-		error = reseal_lost(r, number, head);
 	head->s->end = scan->end;
 	head->s->last_record_seq = head->s->durable_record_seq = scan_served(scan);
+	reseal_last(scan, head->s);
 	head->s->durable_notes = head->s->notes.notes;
 	reseal_named(scan, head);
 	return error ? journal_say(j, -ENOMEM, "no memory to recover") : 0;

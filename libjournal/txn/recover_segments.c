@@ -416,6 +416,8 @@ static int segments_epochs(struct recovery *r)
 			if (scan->records[k].meta.type != LOG_RETIRE)
 				error = recover_epoch(r, scan->records[k].meta.line,
 						      scan->records[k].meta.line_epoch);
+		if (!error)
+			error = recover_gaps_epochs(r, r->order[i]);
 	}
 	return error;
 }
@@ -467,7 +469,8 @@ static bool segment_torn(const struct segment_scan *scan)
 	for (i = 0; i < scan->count; i++, record++)
 		if (!record->valid || (scan->kind == LOG_STREAM && record->meta.seq != i + 1))
 			return true;
-	return false;
+	/* nor if the last ones are what is missing */
+	return scan->kind == LOG_STREAM && scan->count < scan->acked;
 }
 
 /*

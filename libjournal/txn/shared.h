@@ -216,6 +216,7 @@ struct head_shared {
 	/* a stream: of the segment's records, the last one's sequence, and up to which
 	 * all are durable */
 	uint64_t last_record_seq, durable_record_seq;
+	struct log_before last_record; /* what the next one says of it */
 	uint32_t durable_notes; /* of the notes, those of records that are durable */
 	/* what the second digest knows of: heads_name() */
 	uint32_t named_notes;

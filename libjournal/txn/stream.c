@@ -302,6 +302,8 @@ static void stream_place(struct stream *s, const struct stream_record *record,
 	place->ticket = s->ticket;
 	meta.seq = ++to->last_record_seq;
 	meta.acked = to->durable_record_seq;
+	meta.before = to->last_record;
+	to->last_record = log_before_of(&meta);
 	meta.incarnation = (uint32_t)s->j->shared->incarnation;
 	/* what the reader relies on: a segment cannot hold more */
 	JASSERT(meta.seq <= place->offset / LOG_RECORD_BYTES && meta.acked < meta.seq);

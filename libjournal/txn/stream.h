@@ -20,7 +20,7 @@
 
 #include "txn/journal_impl.h"
 
-/* @meta: all but seq, acked, incarnation, payload_crc; bytes is payload plus tail */
+/* @meta: all but seq, acked, before, incarnation, payload_crc; bytes is payload plus tail */
 struct stream_record {
 	struct log_meta meta;
 	const void *payload;

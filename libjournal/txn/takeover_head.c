@@ -69,7 +69,7 @@ static int head_closing(struct journal *j, struct head *head)
 static int segment_reread(struct journal *j, struct head *head, const struct segment *segment,
 			  struct segment_scan *scans)
 {
-	struct recovery r = { .j = j, .scans = scans };
+	struct recovery r = { .j = j, .scans = scans, .takes_over = true };
 	struct segment_scan *scan = &scans[segment->number];
 	int error;
 
@@ -82,6 +82,8 @@ static int segment_reread(struct journal *j, struct head *head, const struct seg
 	error = logs_flush(j, segment_log(j, segment->number));
 	if (!error || error == LOG_OUT)
 		error = recover_scan(&r, segment->number);
+	/* what was acknowledged keeps its name in the digest, though it fails */
+	recover_watermark(scan);
 	if (!error && !scan->unreadable)
 		error = recover_copies_records(&r, segment->number);
 	if (!error && !scan->unreadable)

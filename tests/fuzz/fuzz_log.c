@@ -21,6 +21,8 @@ static void check_record(const uint8_t *payload, const struct log_meta *meta)
 		FUZZ_CHECK(meta->bytes % sizeof(struct log_retire) == 0);
 		return;
 	}
+	FUZZ_CHECK(meta->before.type <= LOG_RETIRE);
+	FUZZ_CHECK(meta->before.slot + meta->before.count <= MARKER_LINE_SLOTS);
 	FUZZ_CHECK(meta->count >= 1 && meta->slot + meta->count <= MARKER_LINE_SLOTS);
 	FUZZ_CHECK(meta->total_bytes <= JOURNAL_TXN_BYTES_MAX);
 	FUZZ_CHECK(!meta->extents || (meta->extents - 1) * 8ull <= meta->bytes);
@@ -45,6 +47,7 @@ static void fill(uint32_t seed)
 		meta.type = meta.type % 3 + 1;
 		meta.bytes = meta.type == LOG_RETIRE ? 240 : 300;
 		log_record_encode(&meta, seed, at, (struct log_record *)(segment + at));
+		meta.before = log_before_of(&meta);
 	}
 }
 

@@ -1,18 +1,39 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Damage to records of a segment that is open, after a clean close: there is no torn one,
-# and each has a name, though no digest at the segment's end says so.
+# Damage to records of a segment that is open.  After a clean close there is no torn one, and
+# each has a name, though no digest at the segment's end says so; after a crash each is named
+# by the one behind it.
 . "$(dirname "$0")/../lib/common.sh"
 
 zeros() { head -c "$3" /dev/zero | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
 
-# twelve messages, each put by a process of its own, or all by one; $ids, $log
-twelve() # twelve DIR together|apart
+# Puts what comes, and is killed.
+killed() # killed DIR COUNT, lines on stdin
+{
+	local writer in
+	rm -f "$scratch/fifo"
+	mkfifo "$scratch/fifo"
+	"$JNL" put "$1" --as lines <"$scratch/fifo" >"$scratch/ids" &
+	writer=$!
+	ends $writer
+	exec {in}>"$scratch/fifo"
+	cat >&"$in"
+	until_or_end $writer lines_at_least "$2" "$scratch/ids"
+	kill -9 $writer
+	wait $writer || true
+	exec {in}>&-
+}
+
+# twelve messages, each put by a process of its own, or all by one, which closes or is killed;
+# $ids, $log
+twelve() # twelve DIR together|apart|killed
 {
 	local n
 	journal "$1"
 	log=$("$JNL" info --json "$1" | jq -r '.logs[0].name')
-	if [ "$2" = together ]; then
+	if [ "$2" = killed ]; then
+		seq -f 'm-%02.0f-of-twelve' 12 | killed "$1" 12
+	elif [ "$2" = together ]; then
 		seq -f 'm-%02.0f-of-twelve' 12 | "$JNL" put "$1" --as lines >"$scratch/ids"
 	else
 		for n in $(seq 12); do
@@ -51,7 +72,7 @@ are_lost() # are_lost DIR N...
 	done
 }
 
-damaged() # damaged together|apart header|payload N...
+damaged() # damaged together|apart|killed header|payload N...
 {
 	local j=$scratch/j.$1.$2.$3 how=$1 what=$2 n at
 	shift 2
@@ -100,21 +121,23 @@ what_is_retired_is_not_missed()
 	[ "$(wc -l <"$out")" = 8 ] || wrong "$(cat "$out")"
 }
 
+# After a crash too, and what is retired has a name that nobody wants.
+nor_is_it_after_a_crash()
+{
+	local j=$scratch/retired-killed
+	twelve "$j" killed
+	"$JNL" retire "$j" "${ids[4]}" >"$scratch/none"
+	zeros "$log" "$(($(payload_of 5) - 96))" 8
+	expect 0 "$JNL" check "$j"
+	[ "$("$JNL" ls "$j" | wc -l)" = 11 ] || wrong "$("$JNL" ls "$j")"
+}
+
 # A commit in flight at a crash is torn, whatever an earlier close has named.
 what_came_after_the_close_is_torn()
 {
-	local j=$scratch/torn writer in
+	local j=$scratch/torn
 	twelve "$j" together
-	mkfifo "$scratch/fifo"
-	"$JNL" put "$j" --as lines <"$scratch/fifo" >"$scratch/new" &
-	writer=$!
-	ends $writer
-	exec {in}>"$scratch/fifo"
-	echo m-13-of-twelve >&"$in"
-	until_or_end $writer lines_at_least 1 "$scratch/new"
-	kill -9 $writer
-	wait $writer || true
-	exec {in}>&-
+	echo m-13-of-twelve | killed "$j" 1
 	zeros "$log" "$(payload_of 13)" 4
 	expect 0 "$JNL" check "$j"
 	[ "$(ids_of "$j" | wc -l)" = 12 ] || wrong "$(ids_of "$j")"
@@ -126,7 +149,11 @@ for how in together apart; do
 	it "a header in the middle, $how" damaged $how header 5
 	it "three headers, $how" damaged $how header 1 6 7
 done
+it "a header in the middle, after a crash" damaged killed header 5
+it "three headers, after a crash" damaged killed header 1 6 9
+it "a payload, after a crash" damaged killed payload 10
 it "the last retire record" the_last_retire
 it "what is retired is not missed" what_is_retired_is_not_missed
+it "nor is it after a crash" nor_is_it_after_a_crash
 it "what came after the close is torn" what_came_after_the_close_is_torn
 done_testing

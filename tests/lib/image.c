@@ -115,6 +115,12 @@ int image_synced(void **state)
 	return image_make("file", JOURNAL_PATH_SYNCED);
 }
 
+int image_synced_bits(void **state)
+{
+	(void)state;
+	return image_make("sim", JOURNAL_PATH_SYNCED);
+}
+
 int image_direct(void **state)
 {
 	(void)state;

@@ -27,6 +27,7 @@ int image_share(void **state);
 int image_unshare(void **state);
 /* of a test: IMAGE_PUTS committed by a process that died, through this path */
 int image_synced(void **state);
+int image_synced_bits(void **state); /* with NVRAM */
 int image_direct(void **state);
 int image_drop(void **state);
 
