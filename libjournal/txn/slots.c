@@ -74,6 +74,17 @@ void place_release(struct journal *j, uint64_t id, struct place *place)
 		holds_end(j, &j->segments.all[where_segment(place->where)], 1);
 }
 
+void place_put_back(struct journal *j, struct slot *slot, struct place *place)
+{
+	if (place->table)
+		pieces_settle(j, place->table, place->pieces, where_segment(place->where));
+	if (place_holds(place)) {
+		holds_settle(j, &j->segments.all[where_segment(place->where)], 1);
+		atomic_store_explicit(&slot->where, place->where, memory_order_release);
+	}
+	place_forget(place);
+}
+
 void place_forget(struct place *place)
 {
 	free(place->table);

@@ -75,6 +75,10 @@ uint64_t slots_named(const struct journal *j, uint32_t line, uint32_t word, uint
  */
 void place_release(struct journal *j, uint64_t id, struct place *place);
 
+/* It is to be ended later: @slot names it again.  Context: it was taken from there, and the
+ * line is kept since, or known to be in the same epoch. */
+void place_put_back(struct journal *j, struct slot *slot, struct place *place);
+
 /* it will not be: a medium has failed */
 void place_forget(struct place *place);
 

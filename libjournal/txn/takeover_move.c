@@ -45,8 +45,9 @@ static void half_end(struct journal *j, struct half *half, struct cell *cell)
 
 	cell_move(j, cell, old->line);
 	if (slot_place_valid(j, old)) {
-		if (line_claim(&j->lines[old->line], old->slot, 1, &completes))
-			slot_take(j, half->m.id, slot_at(j, old), &half->old);
+		(void)line_claim(&j->lines[old->line], old->slot, 1, &completes);
+		/* also where it was claimed: by one who took over before and could not end it */
+		slot_take(j, half->m.id, slot_at(j, old), &half->old);
 		line_retire_bit(j, old->line, old->slot);
 	} else {
 		nv_flush(j->marker, &line_media(j, old->line)->retire[old->slot / 64], 8);
@@ -54,11 +55,13 @@ static void half_end(struct journal *j, struct half *half, struct cell *cell)
 }
 
 /* Of a copy that was not published the slot names nothing, most likely; then what it
- * held is the dead one's (holds.h). */
+ * held is the dead one's (holds.h).  The claim first: a checkpoint is written by claims. */
 static void half_undo(struct journal *j, struct half *half)
 {
 	const struct slot_place *to = &half->m.other;
+	bool completes;
 
+	(void)line_claim(&j->lines[to->line], to->slot, 1, &completes);
 	slot_take(j, half->m.id, slot_at(j, to), &half->old);
 	line_retire_bit(j, to->line, to->slot);
 }
@@ -80,12 +83,23 @@ static void half_settle(struct journal *j, struct half *half)
 {
 	const struct slot_place *gone = &half->m.other;
 
-	if (!half->ends)
-		line_dead(j, gone->line, gone->number, gone->slot, 1);
 	moved_settle(half->m.entry);
 	place_release(j, half->m.id, &half->old);
-	if (half->ends && slot_place_valid(j, gone))
+	if (slot_place_valid(j, gone))
 		line_complete(j, gone->line);
+}
+
+/* It is taken over later, by us or by another: what the slot held is there, as it was, unless
+ * its line is another's by now.  Taken by us, it would be held until we close. */
+static void half_put_back(struct journal *j, struct half *half, struct cell *cell)
+{
+	const struct slot_place *gone = &half->m.other;
+
+	cell_move(j, cell, gone->line);
+	if (slot_place_valid(j, gone))
+		place_put_back(j, slot_at(j, gone), &half->old);
+	else
+		place_forget(&half->old);
 }
 
 /*
@@ -119,7 +133,9 @@ static int takeover_halves(struct journal *j, struct half *all, uint32_t count, 
 		half_decide(j, &all[i], cell);
 	error = halves_durably(j, seen);
 	for (i = 0; i < count; i++)
-		if (error)
+		if (error == -EAGAIN)
+			half_put_back(j, &all[i], cell);
+		else if (error)
 			place_forget(&all[i].old);
 		else
 			half_settle(j, &all[i]);
