@@ -89,21 +89,29 @@ static int recover_make_durable(struct journal *j)
 	return error;
 }
 
+uint64_t recover_log_incarnation(const struct recovery *r)
+{
+	const struct segment_scan *scan;
+	uint64_t incarnation = 0;
+	uint32_t i, k;
+
+	for (i = 0; i < r->order_count; i++) {
+		scan = &r->scans[r->order[i]];
+		incarnation = max_u64(incarnation, scan->seq >> 32);
+		for (k = 0; k < scan->count; k++)
+			incarnation = max_u64(incarnation, scan->records[k].meta.incarnation);
+	}
+	return incarnation;
+}
+
 /* Ids and uses of segments are drawn above all that were ever seen (P4): a checkpoint
  * that stands in for a newer, damaged one has an older incarnation. */
 static void recover_incarnation(struct recovery *r)
 {
 	struct journal *j = r->j;
-	const struct segment_scan *scan;
-	uint32_t i, k;
+	uint32_t i;
 
-	for (i = 0; i < r->order_count; i++) {
-		scan = &r->scans[r->order[i]];
-		r->incarnation = max_u64(r->incarnation, scan->seq >> 32);
-		for (k = 0; k < scan->count; k++)
-			r->incarnation = max_u64(r->incarnation,
-						 scan->records[k].meta.incarnation);
-	}
+	r->incarnation = max_u64(r->incarnation, recover_log_incarnation(r));
 	for (i = 0; i < j->shared->lines_used; i++)
 		r->incarnation = max_u64(r->incarnation,
 					 j->lines[i].number >> LINE_COUNTER_BITS);

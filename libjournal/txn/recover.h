@@ -71,6 +71,7 @@ struct recovery {
 	uint32_t threads;
 	uint64_t lost; /* entered as lost, whether or not a copy turned up */
 	uint16_t *moves; /* of the copy that is known, by slot; NULL: none was ever moved */
+	uint64_t newest; /* line epoch number that the marker medium itself has seen */
 	bool *by_records; /* lines whose epoch only records show; NULL: none */
 	struct recover_moved *moved; /* what was moved to another slot */
 	struct segment_scan *scans; /* one for each segment */
@@ -81,6 +82,9 @@ struct recovery {
 	_Atomic int error;
 	struct journal_progress progress;
 };
+
+/* recover.c: the highest of all that is on the logs, once their segments were looked at */
+uint64_t recover_log_incarnation(const struct recovery *r);
 
 /* recover_lines.c */
 int recover_lines(struct recovery *r);
@@ -95,7 +99,7 @@ int recover_epoch(struct recovery *r, uint32_t line, uint64_t number);
 void recover_settle_lines(struct recovery *r);
 /* commit bits whose record was not found */
 void recover_lost_bits(struct recovery *r);
-bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot);
+bool recover_bit_set(struct recovery *r, uint32_t line, uint32_t slot);
 
 /* the claims of a line, as its retire map has them */
 void recover_claim(struct recovery *r, uint32_t line);
@@ -105,11 +109,13 @@ void recover_claim(struct recovery *r, uint32_t line);
 int recover_without_epoch(struct recovery *r, uint32_t line);
 /* its epoch is the highest that a record names */
 bool recover_is_by_records(const struct recovery *r, uint32_t line);
-/* All of it reads zeros: its maps say nothing either.  Nothing is retired then, and what has a
- * record is committed. */
+/* All of it reads zeros, or ones: its maps say nothing either.  Nothing is retired then, and
+ * what has a record is committed. */
 bool recover_maps_are_gone(const struct recovery *r, uint32_t line);
-/* such a line has reached epoch @number; Return: 0 or -ENOMEM */
-int recover_adopt(struct recovery *r, uint32_t line, uint64_t number);
+/* It reads as never used, but the medium has seen what came after its epoch @number */
+bool recover_was_erased(const struct recovery *r, uint32_t line, uint64_t number);
+/* such a line, or one that is by records, has reached epoch @number; Return: 0 or -ENOMEM */
+int recover_erased_epoch(struct recovery *r, uint32_t line, uint64_t number);
 /* as recover_epoch(), of a record in the stage */
 int recover_staged_epoch(struct recovery *r, uint32_t line, uint64_t number);
 /* Both words of each line say the same again; durable with the next fence.

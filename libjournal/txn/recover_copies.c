@@ -93,7 +93,7 @@ bool recover_was_durable(struct recovery *r, uint32_t segment, const struct scan
 	/* before its bit was cleared */
 	for (i = 0; r->j->bits_durable && meta->type == LOG_EXTENT && i < meta->count; i++)
 		if (recover_may_live(r, meta->line, meta->line_epoch, meta->slot + i) &&
-		    recover_bit_set(r->j, meta->line, meta->slot + i))
+		    recover_bit_set(r, meta->line, meta->slot + i))
 			return true;
 	return false;
 }

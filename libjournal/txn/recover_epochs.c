@@ -59,19 +59,27 @@ int recover_without_epoch(struct recovery *r, uint32_t line)
 	return line_bad(j, line);
 }
 
+static bool line_is_erased(const struct marker_line *media)
+{
+	return get_le64(media->epoch) == WORD_ERASED && get_le64(media->epoch_copy) == WORD_ERASED;
+}
+
 bool recover_maps_are_gone(const struct recovery *r, uint32_t line)
 {
 	const struct marker_line *media;
-	uint64_t any = 0, mending;
+	uint64_t any = 0, all = ~0ull, mending;
 	uint32_t word;
 
 	if (!recover_is_by_records(r, line))
 		return false;
 	media = line_media(r->j, line);
-	for (word = 0; word < MARKER_LINE_WORDS; word++)
+	for (word = 0; word < MARKER_LINE_WORDS; word++) {
 		any |= get_le64(media->commit[word]) | get_le64(media->retire[word]);
+		all &= get_le64(media->commit[word]) & get_le64(media->retire[word]);
+	}
 	/* or somebody was killed while he made them anew */
-	return !any || (!word_unseal(media->mending, &mending) && mending == 1);
+	return !any || (!~all && line_is_erased(media)) ||
+	       (!word_unseal(media->mending, &mending) && mending == 1);
 }
 
 /* nothing was ever issued above */
@@ -80,7 +88,7 @@ static bool recover_number_is_possible(uint64_t number)
 	return number >> LINE_COUNTER_BITS < UINT32_MAX - 1;
 }
 
-int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
+static int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
 {
 	int error;
 
@@ -93,6 +101,43 @@ int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
 	return error;
 }
 
+/* A clean close says where slots of it are left. */
+static bool line_is_in_use(struct journal *j, uint32_t line)
+{
+	uint64_t value;
+	uint32_t i;
+
+	if (!word_unseal(state_media(j)->shared_clean, &value) &&
+	    value >> MARKER_CLEAN_SLOT_BITS == line)
+		return true;
+	for (i = 0; i < j->lane_count; i++)
+		if (!word_unseal(lane_media(j, i)->clean, &value) &&
+		    value >> MARKER_CLEAN_SLOT_BITS == line)
+			return true;
+	return false;
+}
+
+/*
+ * Numbers are drawn in order.  So if a line reads as never used because all of the medium is
+ * an old image, nothing on that is newer than an epoch of the line that the log knows.
+ */
+bool recover_was_erased(const struct recovery *r, uint32_t line, uint64_t number)
+{
+	return r->j->bits_durable && line_is_erased(line_media(r->j, line)) &&
+	       (number < r->newest || line_is_in_use(r->j, line));
+}
+
+int recover_erased_epoch(struct recovery *r, uint32_t line, uint64_t number)
+{
+	int error = 0;
+
+	if (!recover_number_is_possible(number))
+		return 0;
+	if (!recover_is_by_records(r, line))
+		error = recover_without_epoch(r, line);
+	return error || line_is_bad(r->j, line) ? error : recover_adopt(r, line, number);
+}
+
 int recover_staged_epoch(struct recovery *r, uint32_t line, uint64_t number)
 {
 	struct journal *j = r->j;
@@ -101,6 +146,8 @@ int recover_staged_epoch(struct recovery *r, uint32_t line, uint64_t number)
 
 	if (line >= j->geometry.lines)
 		return 0;
+	if (recover_number_is_possible(number))
+		r->newest = max_u64(r->newest, number);
 	known = line < j->shared->lines_used ? j->lines[line].number : 0;
 	/* a reader beside a writer: the line moved on since it was looked at */
 	if (number <= known || j->writer_pid || line_is_bad(j, line) ||

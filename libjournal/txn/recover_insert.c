@@ -225,14 +225,13 @@ static void recover_members(struct recovery *r, const struct log_meta *meta,
 		.time_ns = meta->time_ns,
 		.moves = meta->moves,
 	};
-	struct journal *j = r->j;
 	__le32 size;
 	uint32_t i;
 
 	pthread_mutex_lock(&r->lock);
 	for (i = 0; i < meta->count; i++) {
 		if (!recover_may_live(r, meta->line, meta->line_epoch, meta->slot + i) ||
-		    (where & WHERE_DIRECT && !recover_bit_set(j, meta->line, meta->slot + i)))
+		    (where & WHERE_DIRECT && !recover_bit_set(r, meta->line, meta->slot + i)))
 			continue;
 		/* in a payload that fails they stand, too: it was not kept */
 		if (valid && meta->count > 1) {
@@ -262,7 +261,7 @@ void recover_record(struct recovery *r, uint32_t segment, uint32_t offset,
 		return;
 	}
 	if (!recover_may_live(r, meta->line, meta->line_epoch, meta->slot) ||
-	    (where & WHERE_DIRECT && !recover_bit_set(r->j, meta->line, meta->slot)))
+	    (where & WHERE_DIRECT && !recover_bit_set(r, meta->line, meta->slot)))
 		return;
 	recover_multi(r, segment, meta, tail, where);
 }

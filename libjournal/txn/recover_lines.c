@@ -49,6 +49,7 @@ static int recover_line(struct recovery *r, uint32_t line)
 	}
 	if (error)
 		return error;
+	r->newest = max_u64(r->newest, epoch >> 1);
 	recover_claim(r, line);
 	/* closed: a crash while it was recycled, all of it is finished (P1) */
 	for (word = 0; word < MARKER_LINE_WORDS && !(epoch & 1); word++)
@@ -61,6 +62,7 @@ int recover_lines(struct recovery *r)
 	uint32_t line;
 	int error = 0;
 
+	r->newest = r->incarnation << LINE_COUNTER_BITS;
 	for (line = 0; line < r->j->geometry.lines && !error; line++)
 		error = recover_line(r, line);
 	return error;
@@ -86,9 +88,11 @@ static bool recover_map_is_current(struct journal *j, uint32_t line)
 	       epoch >> 1 == j->lines[line].number;
 }
 
-bool recover_bit_set(struct journal *j, uint32_t line, uint32_t slot)
+bool recover_bit_set(struct recovery *r, uint32_t line, uint32_t slot)
 {
-	if (j->rescue_lines)
+	struct journal *j = r->j;
+
+	if (j->rescue_lines || recover_maps_are_gone(r, line))
 		return true; /* nobody knows: rescue.c says so of each */
 	if (!j->bits_durable && !recover_map_is_current(j, line))
 		return false;
@@ -113,8 +117,8 @@ int recover_epoch(struct recovery *r, uint32_t line, uint64_t number)
 		return 0;
 	if (line_is_bad(j, line))
 		return 0; /* nothing is decided by its records */
-	if (recover_is_by_records(r, line))
-		return recover_adopt(r, line, number);
+	if (recover_is_by_records(r, line) || recover_was_erased(r, line, number))
+		return recover_erased_epoch(r, line, number);
 	if (j->bits_durable)
 		return journal_say(j, -EUCLEAN, "%s: is older than the log: line %u has epoch "
 				   "%llu, the log has %llu (if it stays so: jnl rescue)",
@@ -150,7 +154,7 @@ static bool recover_lost_bit(struct recovery *r, uint32_t line, uint32_t slot)
 	struct journal *j = r->j;
 	uint64_t number;
 
-	if (!recover_bit_set(j, line, slot))
+	if (!recover_bit_set(r, line, slot))
 		return false;
 	if (!j->writer_pid)
 		return true;

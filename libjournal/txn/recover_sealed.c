@@ -118,7 +118,7 @@ static void sealed_want(struct sealed *s, const struct summary_line *line,
 		bytes = LOG_RECORD_BYTES;
 	}
 	/* an extent whose bit is not set was never committed */
-	if (!(size & SUMMARY_SELF) && !recover_bit_set(j, get_le32(line->line), slot))
+	if (!(size & SUMMARY_SELF) && !recover_bit_set(s->r, get_le32(line->line), slot))
 		return;
 	s->wanted[s->count++] = (struct wanted){
 		.offset = (uint32_t)offset,

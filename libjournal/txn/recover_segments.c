@@ -397,6 +397,24 @@ static void segments_order(struct recovery *r)
 	qsort_r(r->order, r->order_count, sizeof(*r->order), order_by_seq, r);
 }
 
+/*
+ * The incarnation is raised on the medium before anything of it is written elsewhere.  So a
+ * log that has a higher one than NVRAM shows that an old image of that has come back.
+ */
+static int segments_incarnation(struct recovery *r)
+{
+	struct journal *j = r->j;
+
+	/* a reader beside a writer: it may have been raised since it was looked at */
+	if (!j->bits_durable || !r->incarnation || j->writer_pid ||
+	    recover_log_incarnation(r) <= r->incarnation)
+		return 0;
+	return journal_say(j, -EUCLEAN, "%s: is older than the log: its incarnation is %llu, the "
+			   "log has %llu (if it stays so: jnl rescue)", j->conf.marker,
+			   (unsigned long long)r->incarnation,
+			   (unsigned long long)recover_log_incarnation(r));
+}
+
 /* Epochs that the log shows; with durable markers none may be news. */
 static int segments_epochs(struct recovery *r)
 {
@@ -445,6 +463,8 @@ int recover_segments(struct recovery *r)
 	}
 	if (!error)
 		error = segments_epochs(r);
+	if (!error)
+		error = segments_incarnation(r);
 	if (!error) {
 		recover_scan_finish(r);
 		count = segments_pick(r, picked, false);
@@ -490,7 +510,8 @@ static struct head *segment_goes_on(struct recovery *r, uint32_t number, struct 
 	const struct segment_scan *scan = &r->scans[number];
 	bool *kind = &so_far->kind[scan->kind == LOG_STREAM];
 
-	if (scan->digest || scan->gone || scan->header_bad || scan->unreadable ||
+	if (scan->digest || logs_out(r->j, segment_log(r->j, number)) || scan->header_bad ||
+	    scan->unreadable ||
 	    segment_torn(scan) || (so_far->heads >= so_far->most && *kind))
 		return NULL;
 	*kind = true;
@@ -503,7 +524,7 @@ static int segment_settle(struct recovery *r, uint32_t number, struct head *head
 	const struct summary_head *digest = r->scans[number].digest;
 	int error;
 
-	if (r->scans[number].gone) {
+	if (logs_out(j, segment_log(j, number))) {
 		/* nothing is written, neither there nor to its second digest: it may be
 		 * back at the next open */
 		segment_sealed(j, &j->segments.all[number]);

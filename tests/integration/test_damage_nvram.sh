@@ -68,19 +68,41 @@ epochs() # epochs HOW AT BYTES NAME PAYLOAD: damage @BYTES at @AT in each line t
 	goes_on "$j"
 }
 
-# A block of lines reads zeros, which is "all committed, all retired": nobody believes it.
-lines_of_zeros()
+# A block of lines reads zeros, which is "all committed, all retired", or ones, which is "never
+# used": nobody believes it.
+lines_without_words() # lines_without_words zeros|ones BYTES
 {
-	local j=$scratch/zeros file
-	file=$(nvram zeros)
-	seven_hundred "$j" zeros "$1"
-	zeros "$file" "$(u64 "$file" 96)" 384
+	local j=$scratch/$1 file
+	file=$(nvram "$1")
+	seven_hundred "$j" "$1" "$2"
+	"$1" "$file" "$(u64 "$file" 96)" 384
 	expect 3 "$JNL" check "$j"
 	cp "$scratch/ids" "$scratch/live"
 	cp "$scratch/messages" "$scratch/payloads"
 	all_is_there "$j"
 	goes_on "$j"
 	rm -rf "$j" "$file"
+}
+
+# the one with what is staged, and what is not
+a_line_of_ones_with_both()
+{
+	local j=$scratch/both file lines line
+	file=$(nvram both)
+	goes "$file"
+	journal "$j" --marker "pmem:$file"
+	seq 300 | perl -ne 'chomp; print "$_ " x ($_ % 2 ? 1 : 9000), "\n"' >"$scratch/messages"
+	"$JNL" put "$j" --as lines <"$scratch/messages" >"$scratch/ids"
+	lines=$(u64 "$file" 96)
+	for line in 0 1 2; do
+		ones "$file" $((lines + line * 192)) 192
+		expect 3 "$JNL" check "$j"
+		# shellcheck disable=SC2046
+		"$JNL" cat "$j" $(cat "$scratch/ids") >"$scratch/read"
+		tr -d '\n' <"$scratch/messages" | cmp - "$scratch/read"
+		[ "$(ids_of "$j" | wc -l)" = 300 ] || wrong "$(ids_of "$j")"
+		[ "$("$JNL" ls "$j" | grep -c direct)" = 150 ] || wrong "$(ids_of "$j")"
+	done
 }
 
 # A bit of a slot that nobody has used yet would retire what is put there.
@@ -203,16 +225,25 @@ epoch_without_a_record()
 	goes_on "$j"
 }
 
-# Of an old image this is what it looks like, so it is no damage that may be mended.
-erased_epochs_with_a_log_that_names_them_are_refused()
+# An image from before the log's last ones is no damage that may be mended.
+old_images_are_refused()
 {
-	local j=$scratch/old file lines
+	local j=$scratch/old file n
 	file=$(nvram old)
-	seven_hundred "$j" old 20000
-	lines=$(u64 "$file" 96)
-	ones "$file" "$lines" 16
-	expect 1 "$JNL" ls "$j"
-	says "is older than the log"
+	goes "$file"
+	journal "$j" --marker "pmem:$file"
+	for n in 0 1 2; do
+		cp "$file" "$scratch/image.$n"
+		seq 600 | perl -ne 'chomp; print $_ x 2000, "\n"' | "$JNL" put "$j" --as lines >"$scratch/ids"
+		"$JNL" retire "$j" - <"$scratch/ids" >"$scratch/none"
+		echo lives | "$JNL" put "$j" >"$scratch/ids"
+		head -c 50000 /dev/zero | "$JNL" put "$j" >>"$scratch/ids"
+	done
+	for n in 0 1 2; do
+		cp "$scratch/image.$n" "$file"
+		expect 1 "$JNL" ls "$j"
+		says "is older than the log"
+	done
 }
 
 last_staged() # last_staged NAME; puts five, sets $ids, $at: where the fifth's payload is
@@ -300,15 +331,18 @@ if why=$(have_marker pmem); then
 	it "both copies of an epoch, staged" epochs zeros 0 16 both.staged 20
 	it "both copies of an epoch, in the log" epochs zeros 0 16 both.log 20000
 	it "both copies of an epoch read ones, staged" epochs ones 0 16 ones.staged 20
-	it "lines that read zeros, staged" lines_of_zeros 20
-	it "lines that read zeros, in the log" lines_of_zeros 20000
+	for how in zeros ones; do
+		it "lines that read $how, staged" lines_without_words $how 20
+		it "lines that read $how, in the log" lines_without_words $how 20000
+	done
+	it "a line of ones with what is staged, and what is not" a_line_of_ones_with_both
+	it "both copies of an epoch read ones, in the log" epochs ones 0 16 ones.log 20000
 	it "a bit of an unused slot" bit_of_an_unused_slot
 	it "the word of where a line goes on" word_of_where_a_line_goes_on
 	it "the epoch of a line that was used again" epoch_of_a_line_used_again
 	it "an epoch while a log is away" epoch_while_a_log_is_away
 	it "the epoch of a line that no record names" epoch_without_a_record
-	it "erased epochs that the log names are an old image" \
-		erased_epochs_with_a_log_that_names_them_are_refused
+	it "old images are refused" old_images_are_refused
 	it "the last payload of a stage that was closed" last_payload_of_a_closed_stage
 	it "the last header of a stage that was closed" last_header_of_a_closed_stage
 	it "the last record of a stage that was recovered" last_record_that_was_recovered
