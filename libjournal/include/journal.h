@@ -160,7 +160,9 @@ struct journal_format_options {
  *
  * Durable: on return 0 everything is, to the class of the media.  On an error
  * what was made is removed again; what was there before is as it was unless
- * @force was given.
+ * @force was given.  With it a journal is as it was, too, where its files are on file systems
+ * with room for the new ones beside them; devices and NVRAM have no such room, and then
+ * the text says that nothing is left of it.
  * Context: blocks (zero-fills the log).
  *
  * Return: 0, or

@@ -4,8 +4,10 @@
  * superblocks, and journal.conf last: without it there is no journal.  What
  * was made is removed again when a later step fails.
  *
- * Over a journal, by force: first all that may be refused (make_probe.c); then its
- * journal.conf goes if one of its media is written over, else it is replaced at the end.
+ * Over a journal, by force: first all that may be refused (make_probe.c); then what would
+ * be written over is made beside it (make_beside.c), and its journal.conf goes when all is
+ * made.  Where that cannot be, its journal.conf goes before the first medium that is written
+ * over; of other media, it is replaced at the end.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -105,19 +107,41 @@ static int make_not_there(struct make *m)
 	return 0;
 }
 
-/* Of the journal that is there, so that nothing is begun that will be refused. */
-static int make_over(struct make *m)
+/* From here on the old one is gone, whatever happens. */
+static int make_end_old(struct make *m)
 {
 	char path[PATH_MAX];
-	int error = m->over ? make_probe(m) : 0;
+	int error;
 
-	if (error || !m->over || !make_hits_old(m))
-		return error;
+	if (!m->hits || m->old_gone)
+		return 0;
 	error = conf_path(m->dir, CONF_NAME, path, m->message);
 	if (error)
 		return error;
-	/* from here on the old one is gone, whatever happens */
-	return unlink(path) ? message_errno(m->message, -errno, "%s", path) : 0;
+	if (unlink(path))
+		return message_errno(m->message, -errno, "%s", path);
+	m->old_gone = true;
+	return 0;
+}
+
+/* Of the journal that is there, so that nothing is begun that will be refused. */
+static int make_over(struct make *m)
+{
+	int error = m->over ? make_probe(m) : 0;
+
+	if (error || !m->over)
+		return error;
+	m->hits = make_hits_old(m);
+	return m->hits && !make_beside(m) ? make_end_old(m) : 0;
+}
+
+/* What it was that was refused or failed, and what is left of what was there. */
+static void make_say_gone(struct make *m, int error)
+{
+	struct message why = *m->message;
+
+	(void)message_set(m->message, error, "%s; of the journal that was in %s nothing is left "
+			  "that can be opened", why.text, m->dir);
 }
 
 static int make_uuid(struct make *m)
@@ -206,11 +230,22 @@ static int make_locked(struct make *m)
 		error = make_over(m);
 	if (!error)
 		error = make_logs(m);
+	/* NVRAM is written over where it is */
+	if (!error && strncmp(m->conf.marker, "file:", 5))
+		error = make_end_old(m);
 	if (!error)
 		error = make_marker(m);
 	if (!error)
 		error = make_directory_durable(m);
-	return error ? error : make_conf(m);
+	if (!error)
+		error = make_end_old(m);
+	if (!error)
+		error = make_beside_end(m);
+	if (!error)
+		error = make_conf(m);
+	if (error && m->old_gone)
+		make_say_gone(m, error);
+	return error;
 }
 
 static int make_journal(struct make *m, const char *dir)

@@ -16,6 +16,9 @@ struct make {
 	struct conf old; /* what --force writes over, where there was one */
 	uint64_t nonce;
 	bool over; /* a journal is there, and is written over by force */
+	bool hits; /* media of it are */
+	bool old_gone; /* its journal.conf is */
+	uint64_t beside; /* media that are made under another name: make_beside.c */
 	bool made_dir, made_lock, marker_made;
 	bool log_is_file[JOURNAL_LOGS_MAX], mirror_is_file[JOURNAL_LOGS_MAX];
 	uint32_t logs_made;
@@ -57,6 +60,12 @@ void make_remember_old(struct make *m);
 void make_remove_old(struct make *m);
 /* one of its media is one of those to be made, or nobody knows */
 bool make_hits_old(const struct make *m);
+
+/* make_beside.c: media that are there, of a journal that is written over, are made beside it;
+ * m->conf has their names of then.  Return: false: one has to be written over where it is */
+bool make_beside(struct make *m);
+/* They get their names.  Return: 0 or negative errno with the text */
+int make_beside_end(struct make *m);
 
 /* make_probe.c: what making logs and markers would refuse, before any is.  Nothing that is
  * there is changed.  Return: 0 or negative errno with the text */

@@ -226,10 +226,8 @@ int make_marker(struct make *m)
 {
 	uint64_t bytes;
 	bool there;
-	int error = make_marker_uri(m);
+	int error;
 
-	if (error)
-		return error;
 	make_identity(m);
 	bytes = make_marker_bytes(m, &there);
 	error = backend_open_marker(m->conf.marker,

@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# jnl format --force over a journal: an error after all that can be looked at before leaves the
+# old one whole, where there is room for both; else it says that it is gone.
+. "$(dirname "$0")/../lib/common.sh"
+
+# A file larger than 20M fails, or with "killed" kills, in the middle of being made.
+short_of() # short_of fails|killed COMMAND...
+{
+	(
+		[ "$1" = killed ] || trap '' XFSZ
+		shift
+		ulimit -c 0
+		ulimit -f 20000
+		exec "$@"
+	)
+}
+
+media_of() { find "$1" "$1".* -name '*log*' -o -name '*.new' | sort; }
+
+with_one() # with_one DIR [OPTION...]
+{
+	journal "$@"
+	echo kept | "$JNL" put "$1" >"$1.id"
+	media_of "$1" >"$1.files"
+}
+
+is_whole() # is_whole DIR: with nothing left of another
+{
+	expect 0 "$JNL" cat "$1" "$(cat "$1.id")"
+	printed kept
+	expect 0 "$JNL" check "$1"
+	media_of "$1" | cmp -s - "$1.files" || wrong "$(media_of "$1")"
+}
+
+is_another() # is_another DIR: and nothing else
+{
+	expect 0 "$JNL" ls "$1"
+	printed ""
+	expect 0 "$JNL" check "$1"
+	[ -z "$(find "$1" -name '*.new')" ] || wrong "$(find "$1")"
+	echo new | "$JNL" put "$1" >"$1.id"
+	expect 0 "$JNL" cat "$1" "$(cat "$1.id")"
+	printed new
+}
+
+an_error_costs_nothing() # with these options
+{
+	local d=$scratch/over.$#
+	with_one "$d" "$@"
+	expect 1 short_of fails "$JNL" format "$d" --require process --force --size 64M "$@"
+	says "File too large"
+	! grep -q "nothing is left" "$err" || wrong "$(cat "$err")"
+	is_whole "$d"
+	# and what can be made is
+	expect 0 "$JNL" format "$d" --require process --force --size 18M "$@"
+	is_another "$d"
+}
+
+several_logs()
+{
+	local d=$scratch/several
+	mkdir "$d.a"
+	with_one "$d" --log "$d.a"
+	# the second one cannot be made
+	expect 1 short_of fails "$JNL" format "$d" --require process --force --size 100M \
+		--log "$d.a" --log "$scratch"
+	says "File too large"
+	is_whole "$d"
+}
+
+killed_in_the_middle()
+{
+	local d=$scratch/killed
+	with_one "$d"
+	short_of killed "$JNL" format "$d" --require process --force --size 64M 2>"$err" &&
+		wrong "it was not killed"
+	[ -e "$d/log.new" ] || wrong "$(ls "$d")"
+	expect 0 "$JNL" cat "$d" "$(cat "$d.id")"
+	printed kept
+	expect 0 "$JNL" check "$d"
+	expect 0 "$JNL" format "$d" --require process --force --size 18M
+	is_another "$d"
+}
+
+# What somebody has under the name that would be used is his.
+somebody_elses_name()
+{
+	local d=$scratch/named
+	mkdir "$d.m"
+	with_one "$d" --marker "file:$d.m/markers"
+	echo his >"$d.m/markers.new"
+	expect 0 "$JNL" format "$d" --require process --force --size 18M \
+		--marker "file:$d.m/markers"
+	[ "$(cat "$d.m/markers.new")" = his ] || wrong "it was written over"
+	expect 0 "$JNL" check "$d"
+}
+
+no_room_for_both()
+{
+	local d=$scratch/small/j
+	mkdir "$scratch/small"
+	mount -t tmpfs -o size=44M none "$scratch/small"
+	trap 'umount "$scratch/small"' EXIT
+	with_one "$d"
+	expect 1 short_of fails "$JNL" format "$d" --require process --force --size 32M
+	says "File too large"
+	says "of the journal that was in $d nothing is left"
+	expect 1 "$JNL" ls "$d"
+	expect 0 "$JNL" format "$d" --require process --force --size 32M
+	is_another "$d"
+	umount "$scratch/small"
+	trap - EXIT
+}
+
+mounts()
+{
+	[ "$(id -u)" = 0 ] && mkdir "$scratch/try" && mount -t tmpfs none "$scratch/try" 2>/dev/null &&
+		umount "$scratch/try"
+}
+
+it "an error costs nothing" an_error_costs_nothing
+it "an error costs nothing, with NVRAM" an_error_costs_nothing --marker "sim:$scratch/nv"
+it "an error costs nothing, several logs" several_logs
+it "killed in the middle" killed_in_the_middle
+it "somebody else's name" somebody_elses_name
+if mounts; then
+	it "no room for both" no_room_for_both
+else
+	skip "no room for both" "a tmpfs cannot be mounted here"
+fi
+done_testing
