@@ -264,6 +264,8 @@ static int journal_first(struct journal *j, const struct journal_open_options *o
 	journal_policy(j, o);
 	health_begin(j);
 	error = recover(j, o);
+	if (!error && !j->read_only)
+		error = media_mend(j);
 	if (!error && !j->read_only && !j->alone)
 		error = journal_first_medium(j, o);
 	if (error || j->read_only)

@@ -316,6 +316,10 @@ struct journal {
 
 	struct conf conf; /* with runs, wherever they are from */
 	bool resized;     /* they are from journal.conf */
+	struct {
+		bool marker;
+		uint32_t logs; /* a bit each */
+	} supers_bad; /* one of the two copies: media_mend() */
 	enum journal_class require;
 	enum journal_class class_marker;
 	enum journal_class class_log;

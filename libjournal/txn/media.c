@@ -8,6 +8,7 @@
 
 #include "backends.h"
 #include "format/features.h"
+#include "format/leg.h"
 #include "store/evidence.h"
 #include "store/log_copies.h"
 #include "store/log_gone.h"
@@ -57,6 +58,7 @@ static int media_marker_super(struct journal *j, struct message *message)
 	if (error[!good])
 		found_damage(j, 0, "%s: superblock copy %d: %s", j->conf.marker, !good + 1,
 			     why[!good]);
+	j->supers_bad.marker = error[!good] && error[!good] != -EPROTO;
 	return 0;
 }
 
@@ -153,6 +155,9 @@ static int media_log_supers(struct journal *j, uint32_t log, const struct log_su
 	(void)log_super_decode(&super[good], j->logs[log]->bytes, j->read_only, g, &why[good]);
 	if (error[!good])
 		found_damage(j, 0, "%s: superblock copy %d: %s", path, !good + 1, why[!good]);
+	/* one of a newer version is not ours to write over: jnl upgrade */
+	if (error[!good] && error[!good] != -EPROTO)
+		j->supers_bad.logs |= 1u << log;
 	return 0;
 }
 
@@ -320,6 +325,13 @@ static int media_log_settle(struct journal *j, uint32_t log, uint32_t first,
 	return error;
 }
 
+/* of two legs the one that is read */
+static const char *media_log_in_use(const struct journal *j, uint32_t log)
+{
+	return j->logs[log]->copies && j->logs[log]->copies->good(j->logs[log]) == 2 ?
+		       j->conf.mirrors[log] : j->conf.logs[log];
+}
+
 /*
  * A log that does not end where it should is read as far as it goes, and not written: by
  * whoever made it shorter it may be made shorter still.
@@ -339,7 +351,8 @@ static void media_short(struct journal *j, uint32_t log, struct message *why)
 	(void)snprintf(store->routine, sizeof(store->routine), "none: it is too short");
 	(void)message_set(why, -EUCLEAN, "%s: is too short, and is only read: what stood behind "
 			  "its end is lost (truncate -s %llu makes a file as long again)",
-			  j->conf.logs[log], (unsigned long long)bytes);
+			  media_log_in_use(j, log),
+			  (unsigned long long)(bytes + (store->copies ? LEG_HEAD_BYTES : 0)));
 	found_damage(j, 0, "%s", why->text);
 }
 

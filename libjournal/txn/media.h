@@ -22,6 +22,13 @@ int media_open(struct journal *j, unsigned int flags,
  * Return: -ESTALE, with the text, or @error. */
 int media_unchanged(struct journal *j, int error);
 
+/**
+ * media_mend() - superblocks of which one copy is damaged: written anew from the other
+ * Context: the first writer, once it has recovered, and nobody else is there.
+ * Return: 0, or the sticky failure
+ */
+int media_mend(struct journal *j);
+
 /* of all logs together: about what they hold */
 uint64_t media_log_bytes(const struct journal *j);
 

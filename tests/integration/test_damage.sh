@@ -186,6 +186,30 @@ a_damaged_head_of_the_marker_file() # a_damaged_head_of_the_marker_file BYTES
 	! grep -q damage "$out" || wrong "$(cat "$out")"
 }
 
+# of each medium one copy: who writes next makes it as the other one is
+a_damaged_copy_of_a_superblock() # a_damaged_copy_of_a_superblock OFFSET
+{
+	local j=$scratch/super.$1 nv=/dev/shm/jnl.$$.super.$1 log
+	goes "$nv"
+	mkdir "$j.a" "$j.b"
+	expect 0 "$JNL" format "$j" --size 24M --require process --marker "pmem:$nv" \
+		--log "$j.a" --log "$j.b"
+	seq 5 | "$JNL" put "$j" --as lines >"$scratch/ids"
+	for log in "$nv" "$j".a/* "$j".b/*; do
+		head -c 8192 "$log" >"$scratch/supers.${log##*/}"
+		head -c 100 /dev/zero | dd of="$log" bs=1 seek=$(($1 + 50)) conv=notrunc status=none
+	done
+	expect 3 "$JNL" check "$j"
+	[ "$(grep -c "^damage: .*: superblock copy $(($1 / 4096 + 1)): " "$out")" = 3 ] || wrong "$(cat "$out")"
+	expect 3 "$JNL" check "$j"
+	echo more | "$JNL" put "$j" >>"$scratch/ids"
+	expect 0 "$JNL" check "$j"
+	for log in "$nv" "$j".a/* "$j".b/*; do
+		head -c 8192 "$log" | cmp - "$scratch/supers.${log##*/}" || wrong "$log is not as it was"
+	done
+	[ "$(ids_of "$j" | sort)" = "$(sort "$scratch/ids")" ] || wrong "ls: $("$JNL" ls "$j")"
+}
+
 for kind in $markers; do
 	if why=$(have_marker $kind); then
 		it "damaged payloads, $kind" damaged_payloads $kind together
@@ -201,6 +225,12 @@ for bytes in 8 4096 12288; do
 		a_damaged_head_of_the_marker_file $bytes
 done
 mapfile -t ids <"$scratch/ids.file.together"
+if why=$(have_marker pmem); then
+	it "the first copies of the superblocks" a_damaged_copy_of_a_superblock 0
+	it "the second copies of the superblocks" a_damaged_copy_of_a_superblock 4096
+else
+	skip "copies of superblocks" "$why"
+fi
 it "a damaged retire record is damage" a_damaged_retire_record_is_damage
 it "reading and checking change nothing" check_changes_nothing
 done_testing

@@ -357,10 +357,15 @@ short_and_out_of_date()
 	# both: nothing is opened, nothing ends the process
 	truncate -s -1 "$d".a/*
 	rm "$d".b/*
-	expect 1 "$JNL" ls "$d"
-	says "shorter"
+	expect 3 "$JNL" check "$d"
+	grep -q "^damage: $d.a/.*: is too short, and is only read" "$out" || wrong "$(cat "$out")"
 	expect 3 "$JNL" mirror "$d"
-	says "shorter"
+	says "too short"
+	expect 1 "$JNL" put "$d" "$d.5"
+	says "too short, and is only read: .*truncate -s $whole "
+	truncate -s "$whole" "$d".a/*
+	expect 0 "$JNL" mirror "$d"
+	alike "$d"
 }
 
 no_leg_is_a_log()

@@ -271,12 +271,14 @@ static void crashed(enum bed_medium medium, bool torn)
 	if (!torn)
 		seal_log(&log[1]);
 	of_log(&s.bed, true, log);
+	/* the torn one is written anew, with what was to be turned on */
+	changes_are(&s.bed, newer, true, torn ? 3 : 2);
 	bed_open(&s.bed, NULL);
 	model_verify(&s.model, s.bed.j);
 	bed_close(&s.bed);
-	/* the torn one is written anew, with what was to be turned on */
-	changes_are(&s.bed, newer, true, torn ? 3 : 2);
-	changes_are(&s.bed, newer, false, torn ? 3 : 2);
+	/* as who writes did */
+	changes_are(&s.bed, newer, true, 2);
+	changes_are(&s.bed, newer, false, 2);
 	supers_are(&s, NEW_BIT);
 	changes_are(&s.bed, newer, false, 0);
 	scene_is_whole(&s);
