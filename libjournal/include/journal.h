@@ -158,11 +158,8 @@ struct journal_format_options {
  * @message:       receives the text of an error, NUL-terminated; may be NULL
  * @message_bytes: size of @message
  *
- * Durable: on return 0 everything is, to the class of the media.  On an error
- * what was made is removed again; what was there before is as it was unless
- * @force was given.  With it a journal is as it was, too, where its files are on file systems
- * with room for the new ones beside them; devices and NVRAM have no such room, and then
- * the text says that nothing is left of it.
+ * Durable: on return 0 everything is, to the class of the media.  On an error what was
+ * made is removed again, and what was there is as it was, with @force unless the text says so.
  * Context: blocks (zero-fills the log).
  *
  * Return: 0, or

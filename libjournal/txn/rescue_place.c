@@ -127,6 +127,14 @@ static const char *place_path(const struct set_marker *s)
 	return strchr(s->place, ':') + 1;
 }
 
+static bool place_is(const char *name, const char *path)
+{
+	struct stat st, other;
+
+	return !lstat(name, &st) && !lstat(path, &other) && st.st_dev == other.st_dev &&
+	       st.st_ino == other.st_ino;
+}
+
 /* By force also where files have no second name: then it is not kept. */
 static int place_keep(struct set_marker *s, char *kept, size_t bytes)
 {
@@ -138,6 +146,9 @@ static int place_keep(struct set_marker *s, char *kept, size_t bytes)
 			return 0;
 		if (errno != EEXIST)
 			break;
+		/* by one who was killed before 4 */
+		if (place_is(kept, place_path(s)))
+			return 0;
 	}
 	kept[0] = '\0';
 	return s->options->force ? 0 : message_errno(s->message, -errno, "%s: cannot be kept under "
