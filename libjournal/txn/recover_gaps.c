@@ -101,10 +101,9 @@ static bool before_tell(struct recovery *r, uint32_t segment, const struct log_b
 			     (unsigned long long)before->id);
 		return true;
 	}
-	/* one that its bit commits, that names; a piece, the last one's table.  Without
-	 * markers there is no bit. */
+	/* in a stream a piece, which the table of the last one leads to, and misses */
 	if (before->type == LOG_EXTENT)
-		return !j->rescue_lines;
+		return true;
 	if (!before_number(r, before, &number))
 		return false;
 	if (number)
@@ -119,10 +118,7 @@ static uint64_t gap_tell(struct recovery *r, uint32_t segment, const struct gap 
 	uint64_t torn = max_u64(gap->from, min_u64(gap->to, scan->acked + 1)), unnamed = torn;
 
 	j->recovered.torn += gap->to - torn;
-	/* what a digest does not vouch for went elsewhere: recover_vouched() */
-	if (gap->last && gap_was_acked(scan, gap) &&
-	    (!scan->digest || gap->to <= get_le64(scan->digest->last_record_seq) + 1) &&
-	    before_tell(r, segment, gap->last))
+	if (gap->last && gap_was_acked(scan, gap) && before_tell(r, segment, gap->last))
 		unnamed--;
 	if (unnamed == gap->from)
 		return 0;

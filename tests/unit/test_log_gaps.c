@@ -328,6 +328,21 @@ static void a_copy_that_verifies_is_enough(void **state)
 	image_counts_are(IMAGE_PUTS - 1, 0, 0, 0);
 }
 
+/* A piece of a large one that was moved: its last piece would miss it. */
+static void a_piece_says_nothing(void **state)
+{
+	struct log_meta after = meta_now(3);
+
+	(void)state;
+	after.before.type = LOG_EXTENT;
+	write_again(image_segment_of(3), image_record_of(image_ids[3]), &after);
+	damage(image_ids[2]);
+	assert_int_equal(image_check(), 0);
+	image_open();
+	image_all_but(2);
+	image_counts_are(IMAGE_PUTS - 1, 0, 0, 0);
+}
+
 /* ---- several processes --------------------------------------------------------------- */
 
 static uint32_t put_next;
@@ -436,6 +451,34 @@ static void after_a_takeover(void (*harm)(uint64_t id))
 	image_counts_are(IMAGE_PUTS + 3, 1, 0, 0);
 }
 
+/* The next one is a copy of the one that fails, in the same segment. */
+static void who_takes_over_names_the_copy(void **state)
+{
+	const struct journal_maintain_options options = { 0 };
+	const uint32_t which = IMAGE_PUTS;
+	struct log_meta meta, after;
+
+	(void)state;
+	image_open();
+	image_in_a_process(put_three_and_hold);
+	meta = meta_now(which);
+	after = meta_now(which + 1);
+	meta.seq = after.seq;
+	meta.acked = after.acked;
+	meta.before = after.before;
+	meta.moves = 1;
+	memcpy(image_payload_of(image_ids[which + 1]), image_payload_of(image_ids[which]),
+	       meta.bytes);
+	make(which + 1, &meta);
+	damage(image_ids[which]);
+	assert_int_equal(journal_maintain(image_journal, &options, NULL), 0);
+	close_it();
+	assert_int_equal(image_check(), 0);
+	image_open();
+	image_all_but(IMAGE_PUTS);
+	image_counts_are(IMAGE_PUTS + 2, 0, 0, 0);
+}
+
 static void damage_payload(uint64_t id)
 {
 	image_payload_of(id)[7] ^= 1;
@@ -469,9 +512,11 @@ int main(void)
 		TEST(the_line_moved_on_perhaps, image_synced),
 		TEST(alone_in_its_epoch, image_synced),
 		TEST(a_copy_that_verifies_is_enough, image_synced),
+		TEST(a_piece_says_nothing, image_synced),
 		TEST(who_writes_by_turns_names_the_other, image_synced),
 		TEST(the_next_writer_names_the_last_record, image_synced),
 		TEST(who_takes_over_keeps_the_name, image_synced),
+		TEST(who_takes_over_names_the_copy, image_synced),
 		TEST(who_takes_over_keeps_the_name_of_a_payload, image_synced),
 	};
 
