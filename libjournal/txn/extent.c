@@ -92,7 +92,6 @@ static void extent_encode(const struct journal *j, const struct log_meta *given,
 
 	memset(buffer + LOG_RECORD_BYTES + meta.bytes, 0,
 	       bytes - LOG_RECORD_BYTES - meta.bytes);
-	meta.before = (struct log_before){ 0 }; /* in no order */
 	meta.incarnation = (uint32_t)j->shared->incarnation;
 	meta.payload_crc = crc32c(segment->seed, buffer + LOG_RECORD_BYTES, meta.bytes);
 	log_record_encode(&meta, segment->seed, offset, (struct log_record *)buffer);

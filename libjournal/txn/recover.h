@@ -67,7 +67,6 @@ struct recovery {
 	uint64_t incarnation;
 	uint64_t abandoned; /* the highest of a marker medium before; 0: there was none */
 	bool closed; /* the last one to have it open left everything in order */
-	bool takes_over; /* one segment, of a process that died; the index is known */
 	uint32_t threads;
 	uint64_t lost; /* entered as lost, whether or not a copy turned up */
 	uint16_t *moves; /* of the copy that is known, by slot; NULL: none was ever moved */

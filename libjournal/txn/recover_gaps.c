@@ -65,7 +65,7 @@ static bool before_number(const struct recovery *r, const struct log_before *bef
 	struct journal *j = r->j;
 	uint64_t known = before->line < j->shared->lines_used ? j->lines[before->line].number : 0;
 
-	if (!known || line_is_bad(j, before->line))
+	if (!known)
 		return false;
 	*number = log_before_is_at_home(before) ? id_number(before->id) :
 		  log_before_check(known) == before->check ? known :
@@ -158,8 +158,7 @@ int recover_gaps_epochs(struct recovery *r, uint32_t segment)
 
 /* ---- for the digest ---------------------------------------------------------------- */
 
-static int before_note(struct recovery *r, uint32_t segment, const struct log_before *before,
-		       struct head *head)
+static int before_note(struct recovery *r, const struct log_before *before, struct head *head)
 {
 	struct log_meta meta = { .type = LOG_DATA, .count = 1, .extents = 1, .line = before->line };
 	uint32_t i;
@@ -170,12 +169,8 @@ static int before_note(struct recovery *r, uint32_t segment, const struct log_be
 	for (i = 0; i < before->count && !error && meta.line_epoch; i++) {
 		meta.slot = before->slot + i;
 		meta.id = before->id + i;
-		/* a copy may have turned up; who takes over names what is not retired */
-		if (r->takes_over ?
-			    recover_may_live(r, meta.line, meta.line_epoch, meta.slot) :
-			    recover_is_lost_in(r, meta.line, meta.line_epoch, meta.slot, segment))
-			error = notes_add(&head->notes, &meta, 0,
-					  LOG_RECORD_BYTES / 32 | SUMMARY_SELF);
+		/* retired by now, or with a copy elsewhere, it is as any other in a digest */
+		error = notes_add(&head->notes, &meta, 0, LOG_RECORD_BYTES / 32 | SUMMARY_SELF);
 	}
 	return error;
 }
@@ -188,6 +183,6 @@ int recover_gaps_reseal(struct recovery *r, uint32_t segment, struct head *head)
 
 	while (!error && gaps_next(&g, &gap))
 		if (gap.last && gap_was_acked(g.scan, &gap))
-			error = before_note(r, segment, gap.last, head);
+			error = before_note(r, gap.last, head);
 	return error;
 }

@@ -69,7 +69,7 @@ static int head_closing(struct journal *j, struct head *head)
 static int segment_reread(struct journal *j, struct head *head, const struct segment *segment,
 			  struct segment_scan *scans)
 {
-	struct recovery r = { .j = j, .scans = scans, .takes_over = true };
+	struct recovery r = { .j = j, .scans = scans };
 	struct segment_scan *scan = &scans[segment->number];
 	int error;
 

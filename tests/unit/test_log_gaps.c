@@ -4,17 +4,20 @@
  * the one before it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "format/marker.h"
 #include "image.h"
 #include "txn/head.h"
 #include "util/crc32c.h"
@@ -48,12 +51,19 @@ static void close_it(void)
 	image_journal = NULL;
 }
 
+static void is_named(void *context, const struct journal_finding *finding)
+{
+	if (finding->damage && finding->id == *(const uint64_t *)context)
+		*(uint64_t *)context = 0;
+}
+
 /* whoever comes, and however he goes, until it is retired; then there is nothing to tell */
 static void it_stays_lost(uint32_t which, uint64_t live)
 {
-	uint64_t id;
+	uint64_t id = image_ids[which];
 
-	assert_int_equal(image_check(), -EUCLEAN);
+	assert_int_equal(journal_check(image_dir, NULL, is_named, &id, NULL, 0), -EUCLEAN);
+	assert_int_equal(id, 0);
 	image_in_a_process(open_and_die);
 	assert_int_equal(image_check(), -EUCLEAN);
 	image_open();
@@ -281,6 +291,34 @@ static void the_line_moved_on_since(void **state)
 	image_counts_are(IMAGE_PUTS - 1, 0, 0, 0);
 }
 
+/* Its epoch is the highest that a record names, and the record that is damaged may have named
+ * a higher one. */
+static void its_epoch_is_not_known(void **state)
+{
+	const uint32_t line = meta_now(2).line;
+	struct marker_geometry marker;
+	struct marker_line *media;
+	const char *why;
+	char path[200];
+	uint8_t *map;
+	int fd;
+
+	(void)state;
+	one_whose_line_moved_on();
+	snprintf(path, sizeof(path), "%s/../markers", image_dir);
+	fd = open(path, O_RDWR);
+	map = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(map != MAP_FAILED);
+	close(fd);
+	assert_int_equal(marker_super_decode((const void *)map, 2 << 20, false, &marker, &why), 0);
+	media = (struct marker_line *)(void *)(map + marker_line_offset(&marker, line));
+	media->epoch = media->epoch_copy = put_le64(1);
+	munmap(map, 2 << 20);
+	image_open();
+	image_all_but(2);
+	image_counts_are(IMAGE_PUTS - 1, 0, 1, 0);
+}
+
 /* They may be older, and nothing else names the epoch: it is not passed over in silence. */
 static void the_line_moved_on_perhaps(void **state)
 {
@@ -479,6 +517,28 @@ static void who_takes_over_names_the_copy(void **state)
 	image_counts_are(IMAGE_PUTS + 2, 0, 0, 0);
 }
 
+/* The record behind it does not say that it was durable: it was on its way. */
+static void who_takes_over_does_not_name_a_torn_one(void **state)
+{
+	const struct journal_maintain_options options = { 0 };
+	const uint32_t last = IMAGE_PUTS + 2;
+	struct log_meta meta;
+
+	(void)state;
+	image_open();
+	image_in_a_process(put_three_and_hold);
+	meta = meta_now(last);
+	meta.acked = meta.seq - 2;
+	write_again(image_segment_of(last), image_record_of(image_ids[last]), &meta);
+	damage(image_ids[last - 1]);
+	assert_int_equal(journal_maintain(image_journal, &options, NULL), 0);
+	close_it();
+	assert_int_equal(image_check(), 0);
+	image_open();
+	image_is_gone(last - 1);
+	image_counts_are(IMAGE_PUTS + 2, 0, 0, 0);
+}
+
 static void damage_payload(uint64_t id)
 {
 	image_payload_of(id)[7] ^= 1;
@@ -509,6 +569,7 @@ int main(void)
 		TEST(a_retire_record_is_told_of, image_synced),
 		TEST(one_that_was_moved_has_its_own_name, image_synced),
 		TEST(the_line_moved_on_since, image_synced_bits),
+		TEST(its_epoch_is_not_known, image_synced_bits),
 		TEST(the_line_moved_on_perhaps, image_synced),
 		TEST(alone_in_its_epoch, image_synced),
 		TEST(a_copy_that_verifies_is_enough, image_synced),
@@ -516,6 +577,7 @@ int main(void)
 		TEST(who_writes_by_turns_names_the_other, image_synced),
 		TEST(the_next_writer_names_the_last_record, image_synced),
 		TEST(who_takes_over_keeps_the_name, image_synced),
+		TEST(who_takes_over_does_not_name_a_torn_one, image_synced),
 		TEST(who_takes_over_names_the_copy, image_synced),
 		TEST(who_takes_over_keeps_the_name_of_a_payload, image_synced),
 	};
