@@ -74,7 +74,12 @@ struct marker_lane {
 	__le64 tail;  /* sealed: stage position below which nothing is needed */
 	__le64 clean; /* sealed: line << 10 | next slot, after a clean close; else erased */
 	__le64 end;   /* sealed: stage position below which every record was durable once */
-	uint8_t reserved[40];
+	/* the data record before that: format/stage.h; all ones: not known */
+	__le64 last_id;
+	__le64 last_position;
+	__le32 last_line; /* bits 20 to 25: its count - 1 */
+	__le32 last_crc;  /* of end and all behind it; lane seed */
+	uint8_t reserved[16];
 };
 
 struct marker_line {

@@ -148,15 +148,24 @@ static int marker_digests_dump(const struct dump_source *source,
 	return err;
 }
 
+static void stage_before_show(const struct stage_before *before)
+{
+	if (before->count)
+		printf(", before it line %" PRIu32 " slot %" PRIu32 " count %" PRIu32
+		       " distance %" PRIu32, before->line, before->slot, before->count,
+		       before->distance * STAGE_ALIGN);
+	printf("\n");
+}
+
 static void stage_show(const struct stage_meta *meta)
 {
-	if (meta->type == STAGE_VOID) {
-		printf("    %" PRIu64 ": void, %" PRIu32 " bytes\n", meta->position, meta->bytes);
-		return;
-	}
-	printf("    %" PRIu64 ": id %#" PRIx64 ", %" PRIu32 " transactions, line %" PRIu32
-	       ", %" PRIu32 " bytes, time %" PRIu64 "\n",
-	       meta->position, meta->id, meta->count, meta->line, meta->bytes, meta->time_ns);
+	if (meta->type == STAGE_VOID)
+		printf("    %" PRIu64 ": void, %" PRIu32 " bytes", meta->position, meta->bytes);
+	else
+		printf("    %" PRIu64 ": id %#" PRIx64 ", %" PRIu32 " transactions, line %" PRIu32
+		       ", %" PRIu32 " bytes, time %" PRIu64, meta->position, meta->id,
+		       meta->count, meta->line, meta->bytes, meta->time_ns);
+	stage_before_show(&meta->before);
 }
 
 /* The records of one ring from its tail on, up to the first that is none. */
@@ -190,6 +199,7 @@ static int marker_lane_dump(const struct dump_source *source, const struct marke
 			    uint32_t number)
 {
 	struct marker_lane lane;
+	struct stage_last last;
 	uint64_t tail;
 	int err = dump_read(source, g->lanes_offset + (uint64_t)number * MARKER_LANE_BYTES,
 			    &lane, sizeof(lane));
@@ -203,6 +213,9 @@ static int marker_lane_dump(const struct dump_source *source, const struct marke
 	word_show("clean", lane.clean);
 	if (get_le64(lane.end) != WORD_ERASED)
 		word_show("end", lane.end);
+	if (!stage_last_decode(&lane, stage_seed(g->nonce, number), &last))
+		printf(" last at %" PRIu64 " id %#" PRIx64 " count %" PRIu32 " line %" PRIu32,
+		       last.position, last.id, last.count, last.line);
 	printf("\n");
 	if (!g->ring_bytes || word_unseal(lane.tail, &tail))
 		return 0;

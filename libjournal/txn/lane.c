@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "txn/background.h"
@@ -89,6 +90,18 @@ int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail)
 	return 0;
 }
 
+void lane_end_store(struct journal *j, const struct lane *lane, uint64_t end)
+{
+	struct marker_lane *media = lane_media(j, lane->index), now;
+
+	now.end = end == WORD_ERASED ? (__le64)end : word_seal(end);
+	stage_last_encode(end == WORD_ERASED ? &(struct stage_last){ 0 } : &lane->s->last,
+			  lane->seed, &now);
+	/* no order between them: until all are there, nothing is named */
+	nv_copy(j->marker, &media->end, &now.end,
+		offsetof(struct marker_lane, reserved) - offsetof(struct marker_lane, end));
+}
+
 __attribute__((no_sanitize_thread))
 uint64_t lane_used(const struct lane *lane)
 {
@@ -144,7 +157,7 @@ static int lane_wrap(struct journal *j, struct lane *lane)
 	struct stage_record record;
 	int error;
 
-	stage_encode(&meta, lane->seed, &record);
+	stage_encode(&meta, &lane->s->last, lane->seed, &record);
 	nv_copy(j->marker, lane->ring + lane->s->head_offset, &record, sizeof(record));
 	/* before any byte of the next record: only the last of a lane may be torn */
 	error = health_fence(j);

@@ -86,6 +86,15 @@ static inline bool lane_fits(const struct lane *lane, uint64_t need)
 	       reserve_allows(lane, need);
 }
 
+/* the record at the head is the last one of data, until there is another */
+static inline void lane_last(struct lane *lane, uint64_t id, uint32_t line,
+			     uint32_t transactions)
+{
+	lane->s->last = (struct stage_last){
+		.id = id, .position = lane->s->head, .line = line, .count = transactions,
+	};
+}
+
 /* the record at the head is committed: note it and go on behind it */
 static inline void lane_advance(struct lane *lane, uint64_t id, uint32_t transactions,
 				uint64_t bytes)
@@ -110,6 +119,9 @@ void lanes_refresh(struct journal *j, uint32_t most, uint64_t least);
 
 /* forget what is finished at the tail, up to @want bytes; Return: 0 or sticky */
 int lane_reclaim(struct journal *j, struct lane *lane, uint64_t want);
+/* What is below @end, or nothing if that is WORD_ERASED, was durable once, and which record
+ * ends there; durable with the next fence */
+void lane_end_store(struct journal *j, const struct lane *lane, uint64_t end);
 /* make the tail durable after it moved in memory */
 int lane_tail_store(struct journal *j, struct lane *lane, uint64_t tail);
 

@@ -15,12 +15,12 @@ static __le64 clean_word(const struct slots_from *from)
 }
 
 /* of a lane that nobody has taken since NVRAM came back, the ring is as it was made */
-static __le64 end_word(struct journal *j, const struct lane *lane)
+static uint64_t lane_end(struct journal *j, const struct lane *lane)
 {
 	if (!j->geometry.ring_bytes ||
 	    atomic_load(&lane->s->turn) != health_turn(health_word_now(j)))
-		return (__le64)WORD_ERASED;
-	return word_seal(lane->s->head);
+		return WORD_ERASED;
+	return lane->s->head;
 }
 
 /* Say which slots of the open lines were never used, so that the next open goes on in
@@ -33,8 +33,7 @@ static int leave_clean(struct journal *j)
 	for (i = 0; i < j->lane_count; i++) {
 		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->clean,
 			  (uint64_t)clean_word(&j->lanes[i].s->from));
-		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->end,
-			  (uint64_t)end_word(j, &j->lanes[i]));
+		lane_end_store(j, &j->lanes[i], lane_end(j, &j->lanes[i]));
 	}
 	nv_store8(j->marker, (uint64_t *)&state_media(j)->shared_clean,
 		  (uint64_t)clean_word(j->own));

@@ -179,6 +179,7 @@ static int recover_steps(struct recovery *r)
 		error = journal_say(j, -ENOMEM, "no memory to recover");
 	if (error)
 		return error;
+	recover_holes(r);
 	recover_lost_bits(r);
 	error = recover_moved(r);
 	if (error)
@@ -214,6 +215,7 @@ static void recovery_free(struct recovery *r)
 	free(r->order);
 	free(r->moves);
 	free(r->by_records);
+	free(r->holes);
 	recover_moved_free(r);
 	recover_buffers_free(r);
 	pthread_mutex_destroy(&r->lock);

@@ -18,6 +18,7 @@
 #define TXN_RECOVER_H
 
 #include "format/summary.h"
+#include "txn/hole.h"
 #include "txn/journal_impl.h"
 
 int recover(struct journal *j, const struct journal_open_options *options);
@@ -72,6 +73,8 @@ struct recovery {
 	uint16_t *moves; /* of the copy that is known, by slot; NULL: none was ever moved */
 	uint64_t newest; /* line epoch number that the marker medium itself has seen */
 	bool *by_records; /* lines whose epoch only records show; NULL: none */
+	struct hole *holes; /* in rings */
+	uint32_t hole_count, hole_room;
 	struct recover_moved *moved; /* what was moved to another slot */
 	struct segment_scan *scans; /* one for each segment */
 	uint32_t *order;            /* segments in use, by seq */
@@ -172,6 +175,13 @@ int recover_stage(struct recovery *r);
 /* no torn record may come back, and of the others none is torn from here on; durable with
  * the next fence */
 void recover_end_stage(struct journal *j);
+
+/* recover_holes.c */
+/* What is at the head of @lane does not verify, and at @to the ring goes on.
+ * Return: 0 or -ENOMEM with the text */
+int recover_hole(struct recovery *r, struct lane *lane, uint64_t to);
+/* all records are known: what of those holes is lost */
+void recover_holes(struct recovery *r);
 
 /* recover_segments.c */
 int recover_segments(struct recovery *r);

@@ -52,6 +52,8 @@ static void stage_keep(struct recovery *r, struct lane *lane, const struct stage
 	if (!r->j->read_only)
 		nv_flush(r->j->marker, ring_at(lane, meta->position),
 			 meta->type == STAGE_VOID ? STAGE_HEADER_BYTES : bytes);
+	if (meta->type == STAGE_DATA)
+		lane_last(lane, meta->id, meta->line, meta->count);
 	lane_advance(lane, meta->type == STAGE_VOID ? 0 : meta->id,
 		     meta->type == STAGE_VOID ? 0 : meta->count, bytes);
 }
@@ -77,21 +79,6 @@ static uint64_t stage_later(struct journal *j, const struct lane *lane)
 	if (later)
 		return later;
 	return end > lane->s->head && end - lane->s->tail <= lane->ring_bytes ? end : 0;
-}
-
-static void stage_damage(struct recovery *r, struct lane *lane, uint64_t to)
-{
-	struct journal *j = r->j;
-
-	found_damage(j, 0, "%s: stage of lane %u: bytes at position %llu to %llu do not verify, "
-		     "but %s: acknowledged transactions are lost, without a name",
-		     j->conf.marker, lane->index, (unsigned long long)lane->s->head,
-		     (unsigned long long)to, to == stage_end(j, lane) ?
-		     "they were durable" : "what follows does");
-	j->recovered.lost_unnamed++;
-	/* a void stretch in the queue, in steps that its units can count */
-	lane_advance(lane, 0, 0, to - lane->s->head);
-	lane->s->head_offset = lane->s->head % lane->ring_bytes;
 }
 
 /* It goes into the queue.  @valid: its payload verifies.  Return: 0 or -ENOMEM */
@@ -125,8 +112,7 @@ static int recover_ring_record(struct recovery *r, struct lane *lane, bool *more
 		*more = false;
 		return 0;
 	}
-	stage_damage(r, lane, later);
-	return 0;
+	return recover_hole(r, lane, later);
 }
 
 /* A header at @offset that verifies, whatever its position. */
@@ -136,9 +122,29 @@ static bool stage_header_at(const struct lane *lane, uint64_t offset, struct sta
 	uint64_t position;
 
 	memcpy(&header, lane->ring + offset, sizeof(header));
-	position = get_le64(header.position);
+	position = stage_position(&header);
 	return position % lane->ring_bytes == offset && position <= WORD_VALUE_MAX / 2 &&
 	       !stage_decode(&header, lane->seed, position, lane->ring_bytes - offset, meta);
+}
+
+/* The data record before the one at @lowest, whose own header does not verify; if nobody
+ * knows one, or it can not be whole any more, @lowest. */
+static uint64_t stage_guess_before(struct journal *j, const struct lane *lane, uint64_t lowest,
+				   uint64_t from)
+{
+	struct stage_before before = { .count = 0 };
+	struct stage_meta meta;
+	struct stage_last last;
+	uint64_t bytes;
+
+	if (stage_header_at(lane, lowest % lane->ring_bytes, &meta) && meta.position == lowest)
+		before = meta.before;
+	else if (lowest == stage_end(j, lane) &&
+		 !stage_last_decode(lane_media(j, lane->index), lane->seed, &last) &&
+		 last.position < lowest)
+		before = stage_before(&last, lowest);
+	bytes = before.count ? before.distance * (uint64_t)STAGE_ALIGN : 0;
+	return bytes <= lowest - from ? lowest - bytes : lowest;
 }
 
 /*
@@ -163,7 +169,7 @@ static uint64_t stage_guess_tail(struct journal *j, const struct lane *lane)
 	for (offset = 0; offset < lane->ring_bytes; offset += STAGE_ALIGN)
 		if (stage_header_at(lane, offset, &meta) && meta.position >= from)
 			lowest = min_u64(lowest, meta.position);
-	return lowest;
+	return stage_guess_before(j, lane, lowest, from);
 }
 
 static int recover_tail(struct recovery *r, struct lane *lane)
@@ -197,6 +203,7 @@ static int recover_ring(struct recovery *r, struct lane *lane)
 	lane->s->head = lane->s->tail;
 	lane->s->head_offset = lane->s->head % lane->ring_bytes;
 	lane->s->queue_head = lane->s->queue_tail;
+	lane->s->last.count = 0;
 	reserve_forget(lane);
 	while (!error && more && lane->s->head - lane->s->tail < lane->ring_bytes) {
 		error = lane_queue_ready(r->j, lane);
@@ -237,8 +244,7 @@ void recover_end_stage(struct journal *j)
 		stage_scrub(j, &j->lanes[i]);
 		/* what is served from here on was no torn record; durable it is since
 		 * recover_make_durable() */
-		nv_store8(j->marker, (uint64_t *)&lane_media(j, i)->end,
-			  (uint64_t)word_seal(j->lanes[i].s->head));
+		lane_end_store(j, &j->lanes[i], j->lanes[i].s->head);
 	}
 }
 

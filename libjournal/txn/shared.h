@@ -16,6 +16,7 @@
 
 #include "format/log.h"
 #include "format/marker.h"
+#include "format/stage.h"
 #include "journal.h"
 #include "store/log_store.h"
 #include "store/marker_store.h"
@@ -116,6 +117,7 @@ struct lane_shared {
 	uint64_t owed_first, owed_last; /* epoch numbers of the lines counted */
 	_Atomic uint64_t staged; /* transactions committed since recovery */
 	_Atomic uint64_t staged_bytes; /* their payload */
+	struct stage_last last; /* of data in the ring, as far as it is known */
 } __attribute__((aligned(128)));
 
 /* ---- segments: segment.c ---- */

@@ -11,6 +11,7 @@
 #include "txn/cell.h"
 #include "txn/checkpoint.h"
 #include "txn/health.h"
+#include "txn/hole.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/ring.h"
@@ -28,8 +29,20 @@ static void lane_tail_read(struct journal *j, struct lane *lane)
 	nv_flush(j->marker, &media->tail, sizeof(media->tail));
 }
 
-/* Return: whether there is a record at the head, taken into the queue. */
-static bool lane_record(struct journal *j, struct lane *lane)
+/* In the middle: readers will tell.  What is lost there is still the stage's to witness. */
+static int lane_hole(struct journal *j, struct lane *lane, uint64_t to)
+{
+	struct hole hole = { .lane = lane->index, .from = lane->s->head, .to = to };
+	uint64_t id;
+	int error = hole_take(j, lane, &hole);
+
+	if (!error && hole_line(j, &hole, &id) != NO_LINE)
+		hole_keep(lane, &hole, id);
+	return error;
+}
+
+/* @more: there is a record at the head, taken into the queue.  Return: 0 or -ENOMEM */
+static int lane_record(struct journal *j, struct lane *lane, bool *more)
 {
 	struct stage_meta meta;
 	uint64_t later;
@@ -40,34 +53,36 @@ static bool lane_record(struct journal *j, struct lane *lane)
 
 		nv_flush(j->marker, ring_at(lane, lane->s->head),
 			 data ? stage_record_bytes(meta.bytes) : STAGE_HEADER_BYTES);
+		if (data)
+			lane_last(lane, meta.id, meta.line, meta.count);
 		lane_advance(lane, data ? meta.id : 0, data ? meta.count : 0,
 			     stage_record_bytes(meta.bytes));
-		return true;
+		return 0;
 	}
 	later = ring_later(lane, lane->s->head);
-	if (!later)
-		return false;
-	/* damage, in the middle: readers will tell; a void stretch in the queue */
-	lane_advance(lane, 0, 0, later - lane->s->head);
-	lane->s->head_offset = lane->s->head % lane->ring_bytes;
-	return true;
+	if (later)
+		return lane_hole(j, lane, later);
+	*more = false;
+	return 0;
 }
 
 static int lane_read(struct journal *j, struct lane *lane)
 {
 	struct lane_shared *s = lane->s;
 	struct stage_meta meta;
+	bool more = true;
 	int error = 0;
 
 	lane_tail_read(j, lane);
 	s->head = s->tail;
 	s->head_offset = s->head % lane->ring_bytes;
 	s->queue_head = s->queue_tail = 0;
+	s->last.count = 0;
 	reserve_forget(lane);
-	while (!error && s->head - s->tail < lane->ring_bytes) {
+	while (!error && more && s->head - s->tail < lane->ring_bytes) {
 		error = lane_queue_ready(j, lane);
-		if (error || !lane_record(j, lane))
-			break;
+		if (!error)
+			error = lane_record(j, lane, &more);
 	}
 	/* torn, it stays so: see recover_scrub_stage() */
 	if (!error && s->head - s->tail < lane->ring_bytes &&

@@ -226,7 +226,7 @@ static int txn_staged_certify(struct journal_txn *txn)
 	};
 	struct stage_record record;
 
-	stage_encode(&meta, lane->seed, &record);
+	stage_encode(&meta, &lane->s->last, lane->seed, &record);
 	nv_copy(txn->j->marker, txn->base, &record, sizeof(record));
 	/* The durable point: payload and header before the acknowledgement.
 	 * Either may reach the medium first; the checksums tell. */
@@ -270,6 +270,7 @@ int txn_staged_commit(struct journal_txn *txn, struct journal_receipt *receipt)
 		txn_staged_end(txn);
 		return error;
 	}
+	lane_last(lane, id_make(txn->number, txn->slot), txn->line, transactions);
 	lane_advance(lane, id_make(txn->number, txn->slot), transactions,
 		     stage_record_bytes(txn->fill));
 	line_publish_alone(&j->lines[txn->line], txn->slot, transactions);

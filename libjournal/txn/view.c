@@ -216,6 +216,7 @@ static int lane_begin(struct journal *j, struct lane *lane, uint64_t turn)
 	s->head = s->tail = base;
 	s->head_offset = s->look_at = 0;
 	s->queue_head = s->queue_tail = 0;
+	s->last.count = 0;
 	reserve_forget(lane);
 	lane_tell(lane);
 	atomic_store_explicit(&s->turn, turn, memory_order_release);

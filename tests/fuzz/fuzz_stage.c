@@ -26,12 +26,14 @@ static void check_groups(const uint8_t *payload, const struct stage_meta *meta)
 static void fill(uint32_t seed)
 {
 	struct stage_meta meta = { .type = STAGE_DATA, .count = 4, .id = 7 << 9, .bytes = 250 };
+	struct stage_last last = { .count = 0 };
 	uint32_t i, at = 0;
 
 	memset(ring, 0, sizeof(ring));
 	for (i = 0; i < RECORDS; i++, at += (uint32_t)stage_record_bytes(meta.bytes)) {
 		meta.position = at;
-		stage_encode(&meta, seed, (struct stage_record *)(ring + at));
+		stage_encode(&meta, &last, seed, (struct stage_record *)(ring + at));
+		last = (struct stage_last){ .id = meta.id, .position = at, .count = meta.count };
 	}
 }
 
@@ -60,6 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			continue;
 		FUZZ_CHECK(stage_record_bytes(meta.bytes) <= RING_BYTES - at);
 		FUZZ_CHECK(meta.position == at);
+		FUZZ_CHECK(meta.before.count <= JOURNAL_GROUP_MAX &&
+			   meta.before.slot + meta.before.count <= MARKER_LINE_SLOTS &&
+			   meta.before.line < MARKER_LINES_MAX);
 		if (meta.type == STAGE_VOID)
 			continue;
 		FUZZ_CHECK(meta.count >= 1 && meta.count <= JOURNAL_GROUP_MAX);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Damage to words of NVRAM: a line's epoch, the last record of a stage.  What else there
-# is, is there all the same, and nothing that was retired comes back.
+# Damage to words of NVRAM: a line's epoch, records of a stage.  What else there is, is
+# there all the same, what is not has a name, and nothing that was retired comes back.
 . "$(dirname "$0")/../lib/common.sh"
 
 nvram() { echo "/dev/shm/jnl.$$.$1"; }
@@ -281,20 +281,72 @@ last_payload_of_a_closed_stage()
 	four_are_there "$j"
 }
 
+# lost_is ID: it alone is; who writes next does not forget it, and it goes when it is retired
+lost_is() # lost_is DIR ID
+{
+	expect 3 "$JNL" check "$1"
+	grep -q "^damage: $2: COMMITTED_BUT_LOST" "$out" || wrong "$(cat "$out")"
+	[ "$(grep -c COMMITTED_BUT_LOST "$out")" = 1 ] || wrong "$(cat "$out")"
+	! grep -q "without a name" "$out" || wrong "$(cat "$out")"
+	expect 0 "$JNL" ls "$1"
+	grep -q "^$2 .* lost" "$out" || wrong "$(cat "$out")"
+	echo one more | "$JNL" put "$1" >"$scratch/more"
+	! grep -qxF "$2" "$scratch/more" || wrong "an id is issued again"
+	expect 3 "$JNL" check "$1"
+	expect 3 "$JNL" cat "$1" "$2"
+	expect 0 "$JNL" retire "$1" "$2"
+	expect 0 "$JNL" check "$1"
+}
+
+# the lane has its name
 last_header_of_a_closed_stage()
 {
 	local j=$scratch/header
 	last_staged header
 	zeros "$(nvram header)" $((at - 64)) 64
+	lost_is "$j" "${ids[4]}"
+	four_are_there "$j"
+}
+
+# the one that follows has it
+header_of_another_one()
+{
+	local j=$scratch/another n
+	last_staged another
+	at=$(grep -abo -- message-2-of-five "$(nvram another)" | tail -n 1 | cut -d : -f 1)
+	zeros "$(nvram another)" $((at - 64)) 64
+	lost_is "$j" "${ids[1]}"
+	for n in 1 3 4 5; do
+		expect 0 "$JNL" cat "$j" "${ids[$((n - 1))]}"
+		printed "message-$n-of-five"
+	done
+}
+
+header_of_a_retired_one()
+{
+	local j=$scratch/gone
+	last_staged gone
+	expect 0 "$JNL" retire "$j" "${ids[1]}"
+	at=$(grep -abo -- message-2-of-five "$(nvram gone)" | tail -n 1 | cut -d : -f 1)
+	zeros "$(nvram gone)" $((at - 64)) 64
+	expect 0 "$JNL" check "$j"
+	grep -q "do not verify: nothing that lives was in them" "$out" || wrong "$(cat "$out")"
+	expect 0 "$JNL" ls "$j"
+}
+
+# The second names the one before it, and is itself without a name.
+two_headers_in_a_row()
+{
+	local j=$scratch/two n
+	last_staged two
+	for n in 2 3; do
+		at=$(grep -abo -- message-$n-of-five "$(nvram two)" | tail -n 1 | cut -d : -f 1)
+		zeros "$(nvram two)" $((at - 64)) 64
+	done
 	expect 3 "$JNL" check "$j"
-	grep -q '^damage: .*they were durable.*without a name' "$out" || wrong "$(cat "$out")"
-	four_are_there "$j"
-	# who writes next is the last to hear of it
-	echo one more >"$scratch/one"
-	expect 0 "$JNL" put "$j" "$scratch/one"
-	says "at least 1 more"
-	! grep -qxF "${ids[4]}" "$out" || wrong "an id is issued again"
-	four_are_there "$j"
+	grep -q "^damage: ${ids[2]}: COMMITTED_BUT_LOST" "$out" || wrong "$(cat "$out")"
+	[ "$(grep -c COMMITTED_BUT_LOST "$out")" = 1 ] || wrong "$(cat "$out")"
+	[ "$(grep -c "without a name" "$out")" = 1 ] || wrong "$(cat "$out")"
 }
 
 # A writer opens, recovers five, and is killed before it stages anything itself.
@@ -345,6 +397,9 @@ if why=$(have_marker pmem); then
 	it "old images are refused" old_images_are_refused
 	it "the last payload of a stage that was closed" last_payload_of_a_closed_stage
 	it "the last header of a stage that was closed" last_header_of_a_closed_stage
+	it "the header of one that others follow" header_of_another_one
+	it "the header of one that is retired" header_of_a_retired_one
+	it "two headers in a row" two_headers_in_a_row
 	it "the last record of a stage that was recovered" last_record_that_was_recovered
 else
 	skip "damage to NVRAM" "$why"
