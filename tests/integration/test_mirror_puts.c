@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* slow */
 /*
  * journal_mirror() on a journal that nobody else has open: whoever comes meanwhile is served,
  * while a leg is copied, and while both copies of what lives are looked at.
