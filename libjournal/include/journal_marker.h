@@ -70,14 +70,15 @@ struct journal_marker_options {
  * either as it was, or on the new medium; nothing is lost in either.
  * While others have it open they go on (P14): it is moved to a file on the file system of
  * @dir, or to NVRAM, of the same kind as any that it had since the first of them opened it,
- * and of that size, or the default one (@marker_bytes is not looked at).
+ * and of that size, or the default one (@marker_bytes: that, or 0); not to a device, which has
+ * no bytes beside those that are in use.
  * Context: blocks.
  *
  * Return: 0, or
  * -EBUSY    the journal is in use, and cannot be moved meanwhile: the text has the pid
  * -EEXIST   there is other content on the new medium and @force is not set; or it is
  *           the one that the journal has
- * -EINVAL, -ENOTSUP   no such marker URI, or no backend for it
+ * -EINVAL, -ENOTSUP   no such marker URI, or no backend for it; or no such size, or not now
  * -EPERM    the class of the new medium is below what the journal requires, or one who
  *           has it open
  * -ENOSPC   the new medium, or the log, is too small

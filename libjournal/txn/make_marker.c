@@ -87,6 +87,12 @@ static void make_identity(struct make *m)
 		m->geometry.incompat = FORMAT_INCOMPAT_COMMITS;
 }
 
+static int make_too_few(struct make *m, uint64_t bytes)
+{
+	return message_set(m->message, -EINVAL, "%s: %llu bytes are too few for markers: at least "
+			   "1M", m->conf.marker, (unsigned long long)bytes);
+}
+
 /*
  * NVRAM of @bytes: at most an eighth for lines, an eighth for digests; the
  * rest is stage, but no more than a sixteenth of the log, where all of it must
@@ -111,8 +117,7 @@ static int make_geometry_nvram(struct make *m, uint64_t bytes)
 	g->ring_bytes = 0;
 	marker_geometry_make(g);
 	if (bytes < MARKER_BYTES_MIN || g->bytes >= bytes)
-		return message_set(m->message, -EINVAL, "%s: %llu bytes are too few for markers: "
-				   "at least 1M", m->conf.marker, (unsigned long long)bytes);
+		return make_too_few(m, bytes);
 	rest = min_u64(bytes - g->bytes, total / 16);
 	if (!make_stage(g, rest))
 		return message_set(m->message, -EINVAL, "%s: no room for a stage",
@@ -148,6 +153,9 @@ int make_marker_uri(struct make *m)
 	if (snprintf(m->conf.marker, sizeof(m->conf.marker), "%.*s:%s", (int)(colon - uri), uri,
 		     path) >= (int)sizeof(m->conf.marker))
 		return message_set(m->message, -ENAMETOOLONG, "%s: path too long", uri);
+	if (m->options->marker_bytes && strncmp(m->conf.marker, "file:", 5) &&
+	    m->options->marker_bytes < MARKER_BYTES_MIN)
+		return make_too_few(m, m->options->marker_bytes);
 	/* force is for what others have left */
 	return own_files_guard(m->dir, &m->conf, path, OWN_BUT_MARKERS, m->message);
 }

@@ -73,6 +73,18 @@ static bool live_is_blank(struct set_marker *s)
 	       !memcmp(bytes, bytes + 1, sizeof(bytes) - 1);
 }
 
+/* It is made for the index that is in use. */
+static int live_size(struct set_marker *s, struct journal *j)
+{
+	uint64_t bytes = s->options->marker_bytes;
+
+	if (!bytes || live_to(s, "file:") || round_down(bytes, 4096) == j->marker->bytes)
+		return 0;
+	return message_set(s->message, -EINVAL, "%s: in use by pid %d, and its new markers have "
+			   "%llu bytes then: --size is for when nobody has it open", j->dir,
+			   entry_holder(j->dir), (unsigned long long)j->marker->bytes);
+}
+
 /* What is there is nobody's, or may be written over. */
 static int live_sane(struct set_marker *s, struct journal *j)
 {
@@ -87,6 +99,8 @@ static int live_sane(struct set_marker *s, struct journal *j)
 	s->make.conf = now;
 	(void)snprintf(s->make.dir, sizeof(s->make.dir), "%s", j->dir);
 	error = make_marker_uri(&s->make);
+	if (!error)
+		error = live_size(s, j);
 	if (error)
 		return error;
 	if (!j->geometry.ring_bytes)

@@ -111,7 +111,10 @@ what_cannot_be_is_refused() # and changes nothing
 	expect 1 "$JNL" set-marker "$j" "what:$nvram"
 	expect 1 "$JNL" set-marker "$j" "pmem:/dev/shm"
 	expect 1 "$JNL" set-marker "$j" "pmem:/nowhere/at/all"
-	expect 1 "$JNL" set-marker "$j" "pmem:$nvram" --size 4K
+	for size in 1K 4K 1023K; do
+		expect 1 "$JNL" set-marker "$j" "pmem:$nvram" --size $size
+		says "pmem:$nvram: .*too few for markers: at least 1M"
+	done
 	expect 1 "$JNL" set-marker "$j" "file:$j/markers"
 	grep -q already "$err"
 	ln -s markers "$j/alias"
@@ -182,6 +185,11 @@ in_use_on_a_file_goes_on()
 {
 	anew
 	served
+	# no other size than the index that is in use is for
+	expect 1 "$JNL" set-marker "$j" "pmem:$nvram" --size 3M
+	says "in use by pid $serve, .* bytes then: --size is for when nobody"
+	[ ! -e "$nvram" ] || wrong "it was made"
+	grep -q "^marker = file:" "$j/journal.conf" || wrong "it was moved"
 	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
 	printed "$j: the markers are at pmem:$nvram"
 	grep -q "^marker = pmem:$nvram" "$j/journal.conf"
@@ -192,6 +200,10 @@ in_use_on_a_file_goes_on()
 	there "$j"
 	echo "kept in $nvram" | "$JNL" put "$j" >"$scratch/kept"
 	[ "$("$JNL" cat "$j" "$(cat "$scratch/kept")")" = "kept in $nvram" ]
+	# it is the size that it has
+	expect 1 "$JNL" set-marker "$j" "pmem:$nvram.2" --size 3M
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram.2" --size "$(stat -c %s "$nvram")"
+	expect 0 "$JNL" set-marker "$j" "pmem:$nvram"
 	expect 0 "$JNL" set-marker "$j" "file:$j/here"
 	grep -q "^marker = file:here" "$j/journal.conf"
 	[ ! -e "$nvram" ] || wrong "NVRAM's file is there"
@@ -385,7 +397,7 @@ retire_records_are_known() # of a file: journal whose markers are gone
 # its own file is no other content, and is not written over
 rescue_replaces_its_own_file()
 {
-	local n=0 what
+	local what
 	for what in garbage text short nothing left; do
 		anew
 		rm -f "$j"/markers.*
@@ -406,11 +418,10 @@ rescue_replaces_its_own_file()
 		same "$j/markers" "$scratch/damaged"
 		expect 0 "$JNL" rescue "$j" --yes
 		same "$out" "$scratch/list"
-		n=1
-		[ $what != left ] || n=2
-		grep -q "markers: the one before is kept as .*markers.damaged-$n" "$err" ||
+		grep -q "markers: the one before is kept as .*markers.damaged-1" "$err" ||
 			wrong "$what: $(cat "$err")"
-		same "$j/markers.damaged-$n" "$scratch/damaged"
+		same "$j/markers.damaged-1" "$scratch/damaged"
+		[ ! -e "$j/markers.damaged-2" ] || wrong "$what: it is kept twice"
 		[ ! -e "$j/markers.rescued" ] || wrong "$what: something is left"
 		expect 0 "$JNL" check "$j"
 		there "$j"
