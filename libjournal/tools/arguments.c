@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "arguments.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "jnl.h"
+#include "words.h"
 
 /* While a line is parsed argv[0] is "jnl: put": getopt_long() starts its
  * messages with it, and their form is "jnl: what: why". */
@@ -86,6 +88,21 @@ void arguments_parse(const struct argp *argp, int argc, char **argv, void *input
 	argv[0] = command;
 	if (err)
 		arguments_usage(command);
+}
+
+void arguments_size(const struct argp_state *state, const char *value, uint64_t *bytes,
+		    bool *refused)
+{
+	int err = words_size(value, bytes);
+
+	if (err == -EINVAL)
+		arguments_refuse(state, "--size %s: no size: a number, then K, M, G, T or nothing",
+				 value);
+	/* zero means the default to the library; nobody who writes it means that */
+	if (!err && *bytes)
+		return;
+	jnl_error("--size %s: not sensible", value);
+	*refused = true;
 }
 
 static error_t arguments_dir_parse(int key, char *value, struct argp_state *state)

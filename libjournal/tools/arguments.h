@@ -5,6 +5,7 @@
 
 #include <argp.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /**
  * arguments_parse() - argp_parse() for one command
@@ -22,6 +23,11 @@ extern const struct argp_child arguments_common[];
 /* "jnl: COMMAND: why", where to look, exit 2 */
 __attribute__((format(printf, 2, 3), noreturn))
 void arguments_refuse(const struct argp_state *state, const char *format, ...);
+
+/* The value of --size.  What is no size exits 2; what no size of anything here can be is told,
+ * and *@refused: exit 1, once all else makes sense */
+void arguments_size(const struct argp_state *state, const char *value, uint64_t *bytes,
+		    bool *refused);
 
 /* what commands with DIR and perhaps --json want */
 struct arguments {

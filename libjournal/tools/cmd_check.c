@@ -81,6 +81,9 @@ int cmd_check(int argc, char **argv)
 			    sizeof(message));
 	progress_end(&progress);
 	status = check_status(err);
+	/* damaged so that it does not open: there is nothing else to be found */
+	if (arguments.json && status == JNL_DAMAGE && message[0])
+		check_found(&check, &(struct journal_finding){ .damage = 1, .text = message });
 	if (arguments.json && status != JNL_REFUSED)
 		check_json(check.findings, !err);
 	if (err && message[0])

@@ -79,20 +79,6 @@ static void format_class(struct argp_state *state, const char *option, const cha
 		arguments_refuse(state, "--%s %s: it is process, os or power", option, value);
 }
 
-/* Zero means the default to the library; nobody who writes it means that. */
-static void format_size(struct argp_state *state, struct format *format, const char *value)
-{
-	int err = words_size(value, &format->options.log_bytes);
-
-	if (err == -EINVAL)
-		arguments_refuse(state, "--size %s: no size: a number, then K, M, G, T or nothing",
-				 value);
-	if (err || !format->options.log_bytes) {
-		jnl_error("--size %s: not sensible", value);
-		format->refused = true;
-	}
-}
-
 static void format_group(struct format *format, const char *value)
 {
 	if (words_group(value, &format->options.group)) {
@@ -178,7 +164,7 @@ static error_t format_parse(int key, char *value, struct argp_state *state)
 		format_mirror(state, format, value);
 		return 0;
 	case FORMAT_SIZE:
-		format_size(state, format, value);
+		arguments_size(state, value, &format->options.log_bytes, &format->refused);
 		return 0;
 	case FORMAT_REQUIRE:
 		format_class(state, "require", value, &options->require);

@@ -65,10 +65,7 @@ static error_t rescue_parse(int key, char *value, struct argp_state *state)
 		rescue_marker(state, rescue, value);
 		return 0;
 	case 's':
-		if (words_size(value, &rescue->options.marker_bytes) ||
-		    !rescue->options.marker_bytes)
-			arguments_refuse(state, "--size %s: no size: a number, then K, M, G, T or "
-					 "nothing", value);
+		arguments_size(state, value, &rescue->options.marker_bytes, &rescue->refused);
 		return 0;
 	case RESCUE_ASSUME:
 		if (words_class(value, &rescue->options.assume_marker))
@@ -168,8 +165,10 @@ static void rescue_empty(const struct rescue *rescue)
 {
 	if (!rescue->count[JOURNAL_DOUBT_RETIRED] && !rescue->count[JOURNAL_DOUBT_COMMITTED] &&
 	    !rescue->count[JOURNAL_DOUBT_LOST])
-		jnl_error("%s: the log has no transaction that may live: the journal %s empty",
-			  rescue->dir, rescue->options.dry_run ? "would be" : "is");
+		jnl_error("%s: the log has no transaction that may live: the journal %s empty; "
+			  "what was in the stage of its NVRAM only, if anything, %s gone",
+			  rescue->dir, rescue->options.dry_run ? "would be" : "is",
+			  rescue->options.dry_run ? "would be" : "is");
 }
 
 static int rescue_call(struct rescue *rescue)

@@ -26,6 +26,7 @@ struct resize_command {
 	const char *dir;
 	struct journal_resize_options options;
 	struct resize_paths add, mirror, remove;
+	bool refused;
 };
 
 static const struct argp_option resize_options[] = {
@@ -44,14 +45,6 @@ static const struct argp_option resize_options[] = {
 	{ "dry-run", 'n', NULL, 0, "change nothing, print what would come of it", 0 },
 	{ 0 },
 };
-
-static void resize_size(struct argp_state *state, struct resize_command *command,
-			const char *value)
-{
-	if (words_size(value, &command->options.bytes) || !command->options.bytes)
-		arguments_refuse(state, "--size %s: no size: a number, then K, M, G, T or nothing",
-				 value);
-}
 
 /* A journal outlives the directory that this command was called in. */
 static void resize_path(struct argp_state *state, const char *option, const char *value,
@@ -76,7 +69,8 @@ static void resize_end(struct argp_state *state, const struct resize_command *co
 {
 	if (!command->dir)
 		arguments_refuse(state, "DIR is missing");
-	if (!command->options.bytes && !command->add.count && !command->remove.count)
+	if (!command->options.bytes && !command->refused && !command->add.count &&
+	    !command->remove.count)
 		arguments_refuse(state, "--size, --add-log or --remove-log is missing");
 }
 
@@ -86,7 +80,7 @@ static error_t resize_parse(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case RESIZE_SIZE:
-		resize_size(state, command, value);
+		arguments_size(state, value, &command->options.bytes, &command->refused);
 		return 0;
 	case RESIZE_ADD:
 		resize_path(state, "--add-log", value, &command->add);
@@ -179,7 +173,7 @@ int cmd_resize(int argc, char **argv)
 	command->options.add_mirrors = command->mirror.all;
 	command->options.remove = command->remove.all;
 	command->options.remove_count = command->remove.count;
-	journal = jnl_open(command->dir, 0);
+	journal = command->refused ? NULL : jnl_open(command->dir, 0);
 	if (journal)
 		status = jnl_close(journal, resize_run(journal, command));
 	free(command);

@@ -15,15 +15,9 @@ struct set_marker {
 	const char *dir;
 	const char *uri; /* as given */
 	char marker[PATH_MAX];
+	bool refused;
 	struct journal_marker_options options;
 };
-
-static void set_marker_size(struct argp_state *state, struct set_marker *set, const char *value)
-{
-	if (words_size(value, &set->options.marker_bytes) || !set->options.marker_bytes)
-		arguments_refuse(state, "--size %s: no size: a number, then K, M, G, T or nothing",
-				 value);
-}
 
 static void set_marker_argument(struct argp_state *state, struct set_marker *set,
 				const char *value)
@@ -42,7 +36,7 @@ static error_t set_marker_parse(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case 's':
-		set_marker_size(state, set, value);
+		arguments_size(state, value, &set->options.marker_bytes, &set->refused);
 		return 0;
 	case 'a':
 		if (words_class(value, &set->options.assume_marker))
@@ -95,6 +89,8 @@ int cmd_set_marker(int argc, char **argv)
 	int err;
 
 	arguments_parse(&set_marker_argp, argc, argv, &set);
+	if (set.refused)
+		return JNL_REFUSED;
 	err = words_marker(set.uri, set.marker, sizeof(set.marker));
 	if (err) {
 		jnl_error("%s: %s", set.uri, err == -EINVAL ?

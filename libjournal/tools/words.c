@@ -30,8 +30,13 @@ static int words_shift(const char *suffix, unsigned int *shift)
 	*shift = 0;
 	if (!*suffix)
 		return 0;
+	if (suffix[1])
+		return -EINVAL;
+	/* a size it is, and so is what an overflow is: of nothing that there is */
+	if (strchr("PE", toupper((unsigned char)*suffix)))
+		return -ERANGE;
 	found = strchr(letters, toupper((unsigned char)*suffix));
-	if (!found || suffix[1])
+	if (!found)
 		return -EINVAL;
 	*shift = 10 * (unsigned int)(found - letters + 1);
 	return 0;
@@ -41,6 +46,7 @@ int words_size(const char *text, uint64_t *bytes)
 {
 	unsigned long long number;
 	unsigned int shift;
+	int error;
 	char *end;
 
 	/* strtoull would take blanks and signs */
@@ -48,9 +54,10 @@ int words_size(const char *text, uint64_t *bytes)
 		return -EINVAL;
 	errno = 0;
 	number = strtoull(text, &end, 10);
-	if (words_shift(end, &shift))
-		return -EINVAL;
-	if (errno == ERANGE || number > UINT64_MAX >> shift)
+	error = words_shift(end, &shift);
+	if (error == -EINVAL)
+		return error;
+	if (error || errno == ERANGE || number > UINT64_MAX >> shift)
 		return -ERANGE;
 	*bytes = (uint64_t)number << shift;
 	return 0;

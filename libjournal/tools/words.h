@@ -9,7 +9,7 @@
 #include "journal.h"
 
 /* "64M": decimal, then nothing or one of K M G T (powers of 1024).
- * Return: 0, -EINVAL no size, -ERANGE does not fit into 64 bits. */
+ * Return: 0, -EINVAL no size, -ERANGE does not fit into 64 bits, or is in P or E. */
 int words_size(const char *text, uint64_t *bytes);
 
 /* "process", "os", "power"; Return: 0 or -EINVAL */

@@ -133,9 +133,24 @@ static int conf_uuid(struct conf *conf, const char *value)
 	return uuid_parse(value, conf->uuid);
 }
 
+/* Of what there is one of, another line would be in force over the first one, or not: who
+ * edits the file is told. */
+static bool conf_has(const struct conf *conf, const char *key)
+{
+	return (!strcmp(key, "format") && conf->has_format) ||
+	       (!strcmp(key, "uuid") && conf->has_uuid) ||
+	       (!strcmp(key, "marker") && conf->marker[0]) ||
+	       (!strcmp(key, "return-to") && conf->return_to[0]) ||
+	       (!strcmp(key, "require") && conf->require) ||
+	       (!strcmp(key, "assume-marker") && conf->assume_marker) ||
+	       (!strcmp(key, "assume-log") && conf->assume_log);
+}
+
 static int conf_set(struct conf *conf, const char *dir, const char *key, const char *value,
 		    struct message *message)
 {
+	if (conf_has(conf, key))
+		return -EEXIST;
 	if (!strcmp(key, "format"))
 		return conf_version(conf, value);
 	if (!strcmp(key, "uuid"))
@@ -185,6 +200,9 @@ static int conf_line(struct conf *conf, const char *dir, char *line, unsigned in
 	if (error == -EPROTO)
 		return message_set(message, error, "%s/" CONF_NAME ": line %u: the format "
 				   "version is not one that this library knows", dir, number);
+	if (error == -EEXIST)
+		return message_set(message, -EUCLEAN, "%s/" CONF_NAME ": line %u: there is one of "
+				   "these already", dir, number);
 	return error ? message_set(message, -EUCLEAN, "%s/" CONF_NAME ": line %u makes no sense",
 				   dir, number) :
 		       0;
@@ -208,10 +226,14 @@ int conf_parse(char *text, const char *dir, struct conf *conf, struct message *m
 
 static int conf_read_fd(int fd, const char *dir, struct conf *conf, struct message *message)
 {
-	char *text = malloc(CONF_BYTES_MAX + 2);
+	char *text;
+	struct stat st;
 	ssize_t got;
 	int error;
 
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return message_set(message, -EUCLEAN, "%s/" CONF_NAME ": is no file", dir);
+	text = malloc(CONF_BYTES_MAX + 2);
 	if (!text)
 		return message_set(message, -ENOMEM, "no memory");
 	got = read(fd, text, CONF_BYTES_MAX + 1);
@@ -249,7 +271,7 @@ int conf_read(const char *dir, struct conf *conf, struct message *message)
 
 	if (error)
 		return error;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* never hang on a fifo */
 	if (fd < 0 && errno == ENOENT)
 		return message_set(message, -ENOENT, "%s: no journal there (no " CONF_NAME ")",
 				   dir);

@@ -87,12 +87,18 @@ static int entry_write(int fd, const char *why)
 static int entry_open(const char *dir, unsigned int mode, int *fd, struct message *message)
 {
 	char path[PATH_MAX];
+	struct stat st;
 	int error = conf_path(dir, LOCK_NAME, path, message);
 
 	if (error)
 		return error;
-	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
-	return *fd < 0 ? message_errno(message, -errno, "%s", path) : 0;
+	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
+	if (*fd < 0)
+		return message_errno(message, -errno, "%s", path);
+	if (!fstat(*fd, &st) && S_ISREG(st.st_mode))
+		return 0;
+	close(*fd);
+	return message_set(message, -EUCLEAN, "%s: is no file", path);
 }
 
 /* Between open and lock the journal may have been destroyed: then what is locked is no
@@ -297,7 +303,7 @@ static int entry_look(const char *dir)
 
 	if (conf_path(dir, LOCK_NAME, path, NULL))
 		return -1;
-	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
 int entry_holder(const char *dir)

@@ -50,7 +50,7 @@ int left_say(const char *dir, const uint8_t uuid[16], uint32_t log, uint32_t lef
 
 	if (error)
 		return error;
-	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 	/* one that is there already may be another's, who may not have given it to us */
 	if (fd < 0 && errno != EACCES)
 		return -errno;

@@ -368,8 +368,9 @@ static int media_all_short(struct journal *j, struct message *message)
 		media_short(j, log, &why);
 		left |= !j->logs[log]->failed;
 	}
-	return left || j->read_only || !why.text[0] ? 0 :
-						      message_set(message, -EUCLEAN, "%s", why.text);
+	if (left || j->read_only || !why.text[0])
+		return 0;
+	return message_set(message, -EUCLEAN, "%s", why.text);
 }
 
 /* journal.conf says which segments there are, or nobody ever changed that. */

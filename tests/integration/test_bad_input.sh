@@ -209,14 +209,13 @@ below_the_required_class()
 	expect 0 "$JNL" put "$j.class" </dev/null
 	id=$(ids_of "$j.class")
 	for option in "" "assume-log = process" "assume-log = os"; do
-		sed -i "s/^assume-log.*/$option/" "$j.class/journal.conf"
-		[ -n "$option" ] || sed -i '/^$/d' "$j.class/journal.conf"
+		sed -i '/^assume-log/d' "$j.class/journal.conf"
+		[ -z "$option" ] || echo "$option" >>"$j.class/journal.conf"
 		for c in "put $j.class" "ls $j.class" "cat $j.class $id" "retire $j.class $id" \
 			"info $j.class" "check $j.class"; do
 			# shellcheck disable=SC2086
 			refused "$j.class" "/dev/shm/.*survives only .*\"power\" is required" "$JNL" $c
 		done
-		echo "assume-log =" >>"$j.class/journal.conf"
 	done
 }
 

@@ -145,7 +145,11 @@ refused()
 	expect 2 "$JNL" resize "$j"
 	expect 2 "$JNL" resize --size 1M
 	expect 2 "$JNL" resize "$j" --size many
-	expect 2 "$JNL" resize "$j" --size 0
+	expect 2 "$JNL" resize "$j" --size x
+	for size in 0 9E 99999999999999999999; do
+		expect 1 "$JNL" resize "$j" --size $size
+		says "--size $size: not sensible"
+	done
 	expect 2 "$JNL" resize "$j" "$j" --size 1M
 	expect 2 "$JNL" resize "$j" --add-log ""
 	expect 1 "$JNL" resize "$scratch/nothing" --size 1M

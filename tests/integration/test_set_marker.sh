@@ -104,7 +104,12 @@ what_cannot_be_is_refused() # and changes nothing
 	expect 2 "$JNL" set-marker "$j"
 	expect 2 "$JNL" set-marker
 	expect 2 "$JNL" set-marker "$j" "pmem:$nvram" more
-	expect 2 "$JNL" set-marker "$j" "pmem:$nvram" --size 0
+	for size in 0 9E; do
+		expect 1 "$JNL" set-marker "$j" "pmem:$nvram" --size $size
+		says "--size $size: not sensible"
+		expect 1 "$JNL" rescue "$j" --force --yes --size $size
+		says "--size $size: not sensible"
+	done
 	expect 2 "$JNL" set-marker "$j" "pmem:$nvram" --size x
 	expect 2 "$JNL" set-marker "$j" "pmem:$nvram" --assume-marker x
 	expect 1 "$JNL" set-marker "$j" nothing

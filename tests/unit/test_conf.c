@@ -88,6 +88,30 @@ static void runs_and_removed_logs(void **state)
 	assert_int_equal(parse(GOOD "segments = 0 10 0 1 8192 53248x\n"), -EUCLEAN);
 }
 
+/* the line with the key of @like goes */
+static void without(char *text, const char *like)
+{
+	size_t key = strcspn(like, " =");
+	char *line, *end;
+
+	for (line = text; key && *line; line = end + 1) {
+		end = strchr(line, '\n');
+		if (!strncmp(line, like, key) && line[key] == ' ') {
+			memmove(line, end + 1, strlen(end + 1) + 1);
+			return;
+		}
+	}
+}
+
+static unsigned int lines_of(const char *text)
+{
+	unsigned int count = 0;
+
+	for (; (text = strchr(text, '\n')); text++)
+		count++;
+	return count;
+}
+
 static void what_makes_no_sense(void **state)
 {
 	static const char *const lines[] = {
@@ -102,11 +126,41 @@ static void what_makes_no_sense(void **state)
 
 	(void)state;
 	for (i = 0; i < ARRAY_COUNT(lines); i++) {
-		snprintf(text, sizeof(text), GOOD "%s\n", lines[i]);
+		snprintf(text, sizeof(text), GOOD);
+		without(text, lines[i]);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s\n", lines[i]);
 		if (parse(text) != -EUCLEAN)
 			fail_msg("accepted: %s", lines[i]);
 		/* the line is named */
-		assert_non_null(strstr(message.text, "line 6"));
+		assert_non_null(strstr(message.text, lines_of(text) == 5 ? "line 5 makes no sense" :
+							     "line 6 makes no sense"));
+	}
+}
+
+/* Else what is in force depends on which is read last. */
+static void what_there_is_one_of(void **state)
+{
+	static const char *const lines[] = {
+		"format = 0", "uuid = " UUID, "marker = file:markers", "require = power",
+		"require = process", "assume-log = os", "assume-marker = power",
+		"return-to = pmem:/x",
+	};
+	char text[1024];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_COUNT(lines); i++) {
+		snprintf(text, sizeof(text), GOOD);
+		without(text, lines[i]);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s\n", lines[i]);
+		assert_int_equal(parse(text), 0);
+		snprintf(text, sizeof(text), GOOD);
+		without(text, lines[i]);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s\n%s\n", lines[i],
+			 lines[i]);
+		if (parse(text) != -EUCLEAN)
+			fail_msg("accepted: %s", lines[i]);
+		assert_non_null(strstr(message.text, "there is one of these already"));
 	}
 }
 
@@ -323,6 +377,7 @@ int main(void)
 		cmocka_unit_test(absolute_paths_logs_and_classes),
 		cmocka_unit_test(runs_and_removed_logs),
 		cmocka_unit_test(what_makes_no_sense),
+		cmocka_unit_test(what_there_is_one_of),
 		cmocka_unit_test(what_is_missing),
 		cmocka_unit_test(other_version),
 		cmocka_unit_test(too_many_logs),

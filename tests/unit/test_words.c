@@ -29,10 +29,10 @@ static void sizes_take_k_m_g_t(void **state)
 
 static void what_is_no_size_is_refused(void **state)
 {
-	static const char *const bad[] = { "", "K", "-1", "+1", " 1", "1 ", "1.5G", "1KB", "1P",
+	static const char *const bad[] = { "", "K", "-1", "+1", " 1", "1 ", "1.5G", "1KB", "1PB",
 					   "0x10", "1G1", "x" };
 	static const char *const large[] = { "18446744073709551616", "16777216T",
-					     "99999999999999999999999K" };
+					     "99999999999999999999999K", "1P", "9E", "1e" };
 	uint64_t bytes;
 
 	(void)state;
