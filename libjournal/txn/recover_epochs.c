@@ -82,17 +82,12 @@ bool recover_maps_are_gone(const struct recovery *r, uint32_t line)
 	       (!word_unseal(media->mending, &mending) && mending == 1);
 }
 
-/* nothing was ever issued above */
-static bool recover_number_is_possible(uint64_t number)
-{
-	return number >> LINE_COUNTER_BITS < UINT32_MAX - 1;
-}
-
 static int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
 {
 	int error;
 
-	if (!recover_number_is_possible(number))
+	/* nothing was ever issued above, and nothing could be after it */
+	if (number >> LINE_COUNTER_BITS >= UINT32_MAX - 1)
 		return 0;
 	/* what was entered of an epoch before goes with it: staged, so it holds nothing */
 	error = line_adopt(r->j, line, number);
@@ -131,8 +126,6 @@ int recover_erased_epoch(struct recovery *r, uint32_t line, uint64_t number)
 {
 	int error = 0;
 
-	if (!recover_number_is_possible(number))
-		return 0;
 	if (!recover_is_by_records(r, line))
 		error = recover_without_epoch(r, line);
 	return error || line_is_bad(r->j, line) ? error : recover_adopt(r, line, number);
@@ -146,12 +139,10 @@ int recover_staged_epoch(struct recovery *r, uint32_t line, uint64_t number)
 
 	if (line >= j->geometry.lines)
 		return 0;
-	if (recover_number_is_possible(number))
-		r->newest = max_u64(r->newest, number);
+	r->newest = max_u64(r->newest, number);
 	known = line < j->shared->lines_used ? j->lines[line].number : 0;
 	/* a reader beside a writer: the line moved on since it was looked at */
-	if (number <= known || j->writer_pid || line_is_bad(j, line) ||
-	    !recover_number_is_possible(number))
+	if (number <= known || j->writer_pid || line_is_bad(j, line))
 		return 0;
 	/* the epoch is durable before a record of it is begun (P1), on the same medium */
 	if (!recover_is_by_records(r, line))
@@ -225,10 +216,13 @@ int recover_mend_epochs(struct recovery *r)
 			epoch = line < j->shared->lines_used && j->lines[line].number ?
 					j->lines[line].number << 1 | 1 :
 					recover_epoch_without_records(r);
-		else if (media->epoch == media->epoch_copy || marker_line_epoch(media, &epoch))
+		else if (marker_line_epoch(media, &epoch))
 			continue;
-		line_epoch_store(j, media, epoch);
-		if (recover_is_by_records(r, line))
+		if (recover_is_by_records(r, line) || media->epoch != media->epoch_copy)
+			line_epoch_store(j, media, epoch);
+		/* also of one who was killed before this: the maps are good, and some day the
+		 * epoch may be damaged again */
+		if (get_le64(media->mending) != WORD_ERASED)
 			nv_store8(j->marker, (uint64_t *)&media->mending, WORD_ERASED);
 	}
 	return 0;
