@@ -199,9 +199,11 @@ int recover_reseal(struct recovery *r, uint32_t segment, struct head *head);
 void recover_watermark(struct segment_scan *scan);
 
 /* recover_gaps.c: records whose headers do not verify */
-/* what is missing at or below the watermark is told and, where the next record names it,
- * entered as lost; Return: how many records nothing names */
+/* what is missing at or below the watermark is entered as lost where the next record names
+ * it; Return: how many records neither one nor the names of a clean close account for */
 uint64_t recover_gaps(struct recovery *r, uint32_t segment);
+/* there are such, and a digest's names do not account for all of them */
+void recover_gaps_tell(struct recovery *r, uint32_t segment);
 /* recover_epoch() of what is named; Return: 0 or what that does */
 int recover_gaps_epochs(struct recovery *r, uint32_t segment);
 /* the names, for the digest; Return: 0 or -ENOMEM */

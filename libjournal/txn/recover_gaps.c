@@ -88,59 +88,107 @@ static void before_lose(struct recovery *r, uint32_t segment, const struct log_b
 	pthread_mutex_unlock(&r->lock);
 }
 
-/* Return: whether it is known what it was; then it is told, or nothing is to be */
-static bool before_tell(struct recovery *r, uint32_t segment, const struct log_before *before)
+static bool before_is_known(const struct recovery *r, const struct log_before *before)
 {
-	struct journal *j = r->j;
 	uint64_t number;
 
-	if (before->type == LOG_RETIRE) {
-		found_damage(j, 0, "%s: segment %u: a retire record was acknowledged and does not "
-			     "verify: what it retired, %llu in number, may be back",
-			     j->conf.logs[segment_log(j, segment)], segment,
-			     (unsigned long long)before->id);
-		return true;
-	}
-	/* in a stream a piece, which the table of the last one leads to, and misses */
-	if (before->type == LOG_EXTENT)
-		return true;
-	if (!before_number(r, before, &number))
-		return false;
-	if (number)
-		before_lose(r, segment, before, number);
-	return true;
+	return before->type != LOG_DATA || before_number(r, before, &number);
 }
 
-static uint64_t gap_tell(struct recovery *r, uint32_t segment, const struct gap *gap)
+static void retires_tell(struct recovery *r, uint32_t segment, uint64_t records, uint64_t retired)
 {
 	struct journal *j = r->j;
-	const struct segment_scan *scan = &r->scans[segment];
-	uint64_t torn = max_u64(gap->from, min_u64(gap->to, scan->acked + 1)), unnamed = torn;
+	const char *name = j->conf.logs[segment_log(j, segment)];
 
-	j->recovered.torn += gap->to - torn;
-	if (gap->last && gap_was_acked(scan, gap) && before_tell(r, segment, gap->last))
-		unnamed--;
-	if (unnamed == gap->from)
-		return 0;
-	found_damage(j, 0, "%s: segment %u: records %llu to %llu were acknowledged and do not "
-		     "verify: transactions are lost, or retired ones are back, without a name",
-		     j->conf.logs[segment_log(j, segment)], segment,
-		     (unsigned long long)gap->from, (unsigned long long)unnamed - 1);
-	j->recovered.lost_unnamed += unnamed - gap->from;
-	return unnamed - gap->from;
+	if (retired)
+		found_damage(j, 0, "%s: segment %u: a retire record was acknowledged and does not "
+			     "verify: what it retired, %llu in number, may be back",
+			     name, segment, (unsigned long long)retired);
+	else
+		found_damage(j, 0, "%s: segment %u: %llu retire records were acknowledged and do "
+			     "not verify: what they retired may be back",
+			     name, segment, (unsigned long long)records);
+}
+
+static void before_enter(struct recovery *r, uint32_t segment, const struct log_before *before)
+{
+	uint64_t number;
+
+	if (before->type == LOG_RETIRE)
+		retires_tell(r, segment, 1, before->id);
+	/* an extent is a piece, in a stream: the table of the last one leads to it, and
+	 * misses it */
+	if (before->type == LOG_DATA && before_number(r, before, &number) && number)
+		before_lose(r, segment, before, number);
+}
+
+/* what the names of a clean close are complete up to */
+static uint64_t names_end(const struct segment_scan *scan)
+{
+	return scan->named ? get_le64(scan->named->last_record_seq) + 1 : 0;
+}
+
+/* Of the records that were acknowledged, the ones that nothing names: *@from to *@to - 1. */
+static bool gap_unnamed(const struct recovery *r, const struct segment_scan *scan,
+			const struct gap *gap, uint64_t *from, uint64_t *to)
+{
+	*from = max_u64(gap->from, names_end(scan));
+	*to = min_u64(gap->to, scan->acked + 1);
+	if (gap->last && gap_was_acked(scan, gap) && before_is_known(r, gap->last))
+		(*to)--;
+	return *from < *to;
+}
+
+/* As a clean close has counted them: those that are not there, nor named by another. */
+static void gaps_retires(struct recovery *r, uint32_t segment, uint64_t told)
+{
+	const struct segment_scan *scan = &r->scans[segment];
+	uint64_t there = told;
+	uint32_t i;
+
+	for (i = 0; i < scan->count; i++)
+		there += scan->records[i].meta.type == LOG_RETIRE &&
+			 scan->records[i].meta.seq < names_end(scan);
+	if (scan->named && there < get_le32(scan->named->retires))
+		retires_tell(r, segment, get_le32(scan->named->retires) - there, 0);
 }
 
 uint64_t recover_gaps(struct recovery *r, uint32_t segment)
 {
 	struct gaps g = gaps_begin(r, segment);
-	uint64_t unnamed = 0;
+	uint64_t unnamed = 0, retires = 0, from, to;
 	struct gap gap;
 
 	if (g.scan->kind != LOG_STREAM)
 		return 0;
-	while (gaps_next(&g, &gap))
-		unnamed += gap_tell(r, segment, &gap);
+	while (gaps_next(&g, &gap)) {
+		r->j->recovered.torn += gap.to - max_u64(gap.from, min_u64(gap.to,
+									   g.scan->acked + 1));
+		if (gap.last && gap_was_acked(g.scan, &gap)) {
+			before_enter(r, segment, gap.last);
+			retires += gap.last->type == LOG_RETIRE && gap.to <= names_end(g.scan);
+		}
+		if (gap_unnamed(r, g.scan, &gap, &from, &to))
+			unnamed += to - from;
+	}
+	gaps_retires(r, segment, retires);
 	return unnamed;
+}
+
+void recover_gaps_tell(struct recovery *r, uint32_t segment)
+{
+	struct gaps g = gaps_begin(r, segment);
+	struct journal *j = r->j;
+	uint64_t from, to;
+	struct gap gap;
+
+	while (gaps_next(&g, &gap))
+		if (gap_unnamed(r, g.scan, &gap, &from, &to))
+			found_damage(j, 0, "%s: segment %u: records %llu to %llu were acknowledged "
+				     "and do not verify: transactions are lost, or retired ones "
+				     "are back, without a name",
+				     j->conf.logs[segment_log(j, segment)], segment,
+				     (unsigned long long)from, (unsigned long long)to - 1);
 }
 
 int recover_gaps_epochs(struct recovery *r, uint32_t segment)

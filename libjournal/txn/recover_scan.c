@@ -332,13 +332,13 @@ static void scan_finish(struct recovery *r, uint32_t number)
 	for (k = 0; k < scan->count; k++)
 		scan_enter(r, number, &scan->records[k]);
 	recover_copies_tell_records(r, number);
-	if (scan->digest || scan->named) {
-		lost = r->lost;
-		recover_named(r, number);
-		/* gaps that the digest has a name for */
-		if (r->lost > lost)
-			r->j->recovered.lost_unnamed -= min_u64(unnamed, r->lost - lost);
-	}
+	lost = r->lost;
+	recover_named(r, number);
+	/* gaps that a digest has a name for */
+	unnamed -= min_u64(unnamed, r->lost - lost);
+	if (unnamed)
+		recover_gaps_tell(r, number);
+	r->j->recovered.lost_unnamed += unnamed;
 }
 
 void recover_scan_finish(struct recovery *r)

@@ -72,6 +72,9 @@ are_lost() # are_lost DIR N...
 	done
 }
 
+# After a close, or by the record behind, all have names.
+nothing_is_nameless() { ! grep "^damage: .*without a name" "$out" || wrong "has no name"; }
+
 damaged() # damaged together|apart|killed header|payload N...
 {
 	local j=$scratch/j.$1.$2.$3 how=$1 what=$2 n at
@@ -83,6 +86,8 @@ damaged() # damaged together|apart|killed header|payload N...
 		zeros "$log" "$at" 8
 	done
 	are_lost "$j" "$@"
+	expect 3 "$JNL" check "$j"
+	nothing_is_nameless
 	# the next writer keeps their names, and so does who comes after that
 	echo one more | "$JNL" put "$j" >"$scratch/more"
 	are_lost "$j" "$@"
@@ -117,6 +122,7 @@ what_is_retired_is_not_missed()
 	twelve "$j" together
 	printf '%s\n' "${ids[@]:8}" | "$JNL" retire "$j" - >"$scratch/none"
 	zeros "$log" "$(($(payload_of 12) - 96))" 8
+	expect 0 "$JNL" check "$j"
 	expect 0 "$JNL" ls "$j"
 	[ "$(wc -l <"$out")" = 8 ] || wrong "$(cat "$out")"
 }

@@ -180,19 +180,60 @@ static void tell(void *context, const struct journal_finding *finding)
 		snprintf(told, sizeof(told), "%s", finding->text);
 }
 
-static void a_retire_record_is_told_of(void **state)
+static struct log_record *the_retire_record(void)
 {
-	struct log_record *record;
-	uint8_t *at;
+	uint8_t *at = image_segment_of(0);
+	struct log_record *record = (struct log_record *)(void *)at;
+
+	while (get_le16(record->magic) != LOG_RECORD_MAGIC || record->type != LOG_RETIRE)
+		record = (struct log_record *)(void *)(at += LOG_RECORD_ALIGN);
+	return record;
+}
+
+/* There is none behind it, but the close has counted it. */
+static void the_last_retire_record_is_told_of(void **state)
+{
+	(void)state;
+	image_open();
+	assert_int_equal(journal_retire(image_journal, image_ids[2]), 0);
+	close_it();
+	assert_int_equal(image_check(), 0);
+	the_retire_record()->time_ns ^= put_le64(1);
+	assert_int_equal(journal_check(image_dir, NULL, tell, NULL, NULL, 0), -EUCLEAN);
+	assert_non_null(strstr(told, "1 retire records were acknowledged"));
+	image_open();
+	image_all_but(2); /* the checkpoint has it, too */
+	image_counts_are(IMAGE_PUTS - 1, 0, 0, 0);
+}
+
+/* The close has named what is in it; nor is one missed that was retired. */
+static void after_a_close_a_row_has_names(void **state)
+{
+	uint32_t i;
 
 	(void)state;
+	image_open();
+	assert_int_equal(journal_retire(image_journal, image_ids[4]), 0);
+	close_it();
+	for (i = 2; i < IMAGE_PUTS; i++)
+		damage(image_ids[i]);
+	image_open();
+	image_is_there(0);
+	image_is_there(1);
+	image_is_lost(2);
+	image_is_lost(3);
+	image_is_gone(4);
+	image_is_lost(5);
+	image_counts_are(2, 3, 0, 0);
+	close_it();
+	assert_int_equal(image_check(), -EUCLEAN);
+}
+
+static void a_retire_record_is_told_of(void **state)
+{
+	(void)state;
 	image_in_a_process(retire_the_third_and_put);
-	for (at = image_segment_of(0);; at += LOG_RECORD_ALIGN) {
-		record = (struct log_record *)(void *)at;
-		if (get_le16(record->magic) == LOG_RECORD_MAGIC && record->type == LOG_RETIRE)
-			break;
-	}
-	record->time_ns ^= put_le64(1);
+	the_retire_record()->time_ns ^= put_le64(1);
 	assert_int_equal(journal_check(image_dir, NULL, tell, NULL, NULL, 0), -EUCLEAN);
 	assert_non_null(strstr(told, "a retire record was acknowledged"));
 	assert_non_null(strstr(told, "1 in number"));
@@ -567,6 +608,9 @@ int main(void)
 		TEST(what_is_retired_is_not_missed, image_synced),
 		TEST(what_is_retired_is_not_missed, image_synced_bits),
 		TEST(a_retire_record_is_told_of, image_synced),
+		TEST(the_last_retire_record_is_told_of, image_synced),
+		TEST(after_a_close_a_row_has_names, image_synced),
+		TEST(after_a_close_a_row_has_names, image_synced_bits),
 		TEST(one_that_was_moved_has_its_own_name, image_synced),
 		TEST(the_line_moved_on_since, image_synced_bits),
 		TEST(its_epoch_is_not_known, image_synced_bits),
