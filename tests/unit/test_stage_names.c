@@ -368,6 +368,66 @@ static void its_epoch_is_damaged_too(void **state)
 	staged_lost_are(2, 3);
 }
 
+static int the_last_of_a_line_that_moved_on(void)
+{
+	struct journal *j;
+	uint32_t i;
+
+	if (staged_open(&j) || staged_puts(j, 1024, 8))
+		return 1;
+	for (i = 512; i < 1024; i++)
+		if (journal_retire(j, staged_said->ids[i]))
+			return 1;
+	return staged_put(j, STAGED_BYTES) || journal_close(j);
+}
+
+/* Others say an older one: that it is finished is not known by that. */
+static void an_epoch_that_only_it_knows_has_no_ids(void **state)
+{
+	struct stage_record *record;
+	struct marker_line *line;
+
+	(void)state;
+	staged_in_a_process(the_last_of_a_line_that_moved_on);
+	record = staged_record(1024);
+	line = staged_line(get_le32(record->line) % MARKER_LINES_MAX);
+	line->epoch = line->epoch_copy = 0;
+	staged_spoil(record);
+	assert_int_equal(staged_check(), -EUCLEAN);
+	staged_counts_are(0, 1);
+}
+
+/* The first record of a session names the last one of the session before. */
+static void the_last_one_before_a_crash(void **state)
+{
+	(void)state;
+	staged_in_a_process(six);
+	staged_in_a_process(more);
+	staged_spoil(staged_record(PUTS - 1));
+	assert_int_equal(staged_check(), -EUCLEAN);
+	staged_counts_are(1, 0);
+	staged_lost_are(PUTS - 1, PUTS);
+}
+
+static int only_open(void)
+{
+	struct journal *j;
+
+	return staged_open(&j);
+}
+
+/* Who has served it has written that down, also if he is killed. */
+static void the_last_one_that_was_recovered(void **state)
+{
+	(void)state;
+	staged_in_a_process(six);
+	staged_in_a_process(only_open);
+	staged_spoil(staged_record(PUTS - 1));
+	assert_int_equal(staged_check(), -EUCLEAN);
+	staged_counts_are(1, 0);
+	staged_lost_are(PUTS - 1, PUTS);
+}
+
 /* No other record says what epoch it was. */
 static void an_epoch_that_nobody_knows_has_no_ids(void **state)
 {
@@ -405,6 +465,9 @@ int main(void)
 		TEST(the_tail_and_the_first_header),
 		TEST(the_tail_and_the_only_header),
 		TEST(its_epoch_is_damaged_too),
+		TEST(the_last_one_before_a_crash),
+		TEST(the_last_one_that_was_recovered),
+		TEST(an_epoch_that_only_it_knows_has_no_ids),
 		TEST(an_epoch_that_nobody_knows_has_no_ids),
 	};
 
