@@ -226,7 +226,7 @@ static void renumber(struct place *p, uint64_t seed, uint64_t number)
 				      (at - g.stage_offset) % g.ring_bytes, g.ring_bytes, &meta),
 			 0);
 	meta.id = number << 9 | (meta.id & 511);
-	stage_encode(&meta, stage_seed(g.nonce, lane), record);
+	stage_encode(&meta, &(struct stage_last){ 0 }, stage_seed(g.nonce, lane), record);
 	memcpy(p->world.marker.now, p->world.marker.durable, p->world.marker.bytes);
 }
 
