@@ -19,6 +19,7 @@
 #include "txn/takeover.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "txn/cell.h"
 #include "txn/checkpoint.h"
@@ -142,6 +143,12 @@ void takeover_opening(struct journal *j, struct slots_from *from)
 
 /* ---- retires ------------------------------------------------------------------ */
 
+/* of a line, in one epoch: whose bits were made durable */
+struct ended_line {
+	uint64_t number; /* 0: nothing is known */
+	uint64_t bits[MARKER_LINE_WORDS];
+};
+
 /* claimed, once committed */
 static uint64_t ended_in(const struct journal *j, uint32_t line, uint32_t word)
 {
@@ -151,7 +158,7 @@ static uint64_t ended_in(const struct journal *j, uint32_t line, uint32_t word)
 
 /* Not yet retired on the medium; and what is may be so in the dead one's cache only, which
  * nobody else's fence waits for (P7). */
-static void retires_of_word(struct journal *j, uint32_t line, uint32_t word)
+static uint64_t retires_of_word(struct journal *j, uint32_t line, uint32_t word)
 {
 	const uint64_t *retire = (const uint64_t *)&line_media(j, line)->retire[word];
 	uint64_t ended = ended_in(j, line, word);
@@ -161,34 +168,39 @@ static void retires_of_word(struct journal *j, uint32_t line, uint32_t word)
 		line_retire_bit(j, line, word * 64 + (uint32_t)__builtin_ctzll(bits));
 	if (ended)
 		nv_flush(j->marker, retire, sizeof(*retire));
+	return ended;
 }
 
-static void retires_of_line(struct journal *j, struct cell *cell, uint32_t line)
+static void retires_of_line(struct journal *j, struct cell *cell, uint32_t line,
+			    struct ended_line *ended)
 {
 	uint64_t number = atomic_load(&j->lines[line].number);
 	uint32_t word;
 
+	ended->number = 0;
 	/* or it is recycled, and the bits are the next epoch's */
 	cell_move(j, cell, line);
 	if (!number || atomic_load(&j->lines[line].number) != number)
 		return;
 	for (word = 0; word < MARKER_LINE_WORDS; word++)
-		retires_of_word(j, line, word);
+		ended->bits[word] = retires_of_word(j, line, word);
+	ended->number = number;
 }
 
-/* What retired ones still have in the log; the bits are durable by now. */
-static void places_of_line(struct journal *j, struct cell *cell, uint32_t line)
+/* What retired ones still have in the log; the bits are durable by now: of those that were
+ * claimed then.  Who claims since gives up what it has by himself, or is taken over, too. */
+static void places_of_line(struct journal *j, struct cell *cell, uint32_t line,
+			   const struct ended_line *ended)
 {
-	uint64_t number = atomic_load(&j->lines[line].number), bits;
 	const struct slot *entry;
 	uint32_t word, slot;
+	uint64_t bits;
 
 	cell_move(j, cell, line);
-	if (!number || atomic_load(&j->lines[line].number) != number)
+	if (!ended->number || atomic_load(&j->lines[line].number) != ended->number)
 		return;
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
-		bits = ended_in(j, line, word);
-		for (; bits; bits &= bits - 1) {
+		for (bits = ended->bits[word]; bits; bits &= bits - 1) {
 			slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
 			entry = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
 			if (where_kind(atomic_load(&entry->where)) == WHERE_LOG ||
@@ -202,25 +214,30 @@ static void places_of_line(struct journal *j, struct cell *cell, uint32_t line)
  * which does no harm. */
 static int takeover_retires(struct journal *j)
 {
-	struct cell *cell = cell_take(j, 0);
 	uint32_t line, used = j->shared->lines_used;
+	struct ended_line *ended = malloc((used + 1ul) * sizeof(*ended));
+	struct cell *cell;
 	uint64_t word;
 	int error;
 
+	if (!ended)
+		return journal_say(j, -ENOMEM, "no memory to take over from the dead");
+	cell = cell_take(j, 0);
 	do {
 		word = health_word_now(j);
 		error = j->bits_durable && health_state_of(word) <= HEALTH_TRUSTED ?
 				health_seen(j, word) : 0;
 		for (line = 0; line < used && !error; line++)
-			retires_of_line(j, cell, line);
+			retires_of_line(j, cell, line, &ended[line]);
 		/* the bits, before the space that they free is written again */
 		if (!error)
 			error = health_fence(j);
 		/* of the medium that counts by now */
 	} while (!error && health_look(j) != word);
 	for (line = 0; line < used && !error; line++)
-		places_of_line(j, cell, line);
+		places_of_line(j, cell, line, &ended[line]);
 	cell_drop(cell);
+	free(ended);
 	for (line = 0; line < used && !error; line++)
 		line_complete(j, line);
 	return error ? journal_fail(j, error) : 0;

@@ -279,6 +279,57 @@ static void p7_a_bit_that_was_cleared_is_durable(void **state)
 	retired_at(fence_at);
 }
 
+static uint32_t line_of_x; /* T leaves it */
+
+static bool x_is_claimed_there(void *scene)
+{
+	struct scene *s = scene;
+
+	return s->p->j->lines[line_of_x].claimed[id_slot(s->x) / 64] >> (id_slot(s->x) & 63) & 1;
+}
+
+/* Another one, who lives, claims x while T takes over, and is stopped before its bit: that may
+ * never be durable, and what x has in the log is not given up for it. */
+static bool claimed_meanwhile(struct scene *s, unsigned int fences)
+{
+	struct journal *j;
+	uint32_t segment;
+	struct actor *t, *r;
+	bool stood = true;
+
+	make(s, JOURNAL_PATH_DIRECT);
+	assert_int_equal(scene_put(s, 1, s->seed, &s->x), 0);
+	j = s->p->j;
+	line_of_x = j->own->line;
+	segment = where_segment(j->slots[(size_t)line_of_x * SLOTS_PER_LINE + id_slot(s->x)].where);
+	t = actor_make(takes_over, s);
+	while (fences-- && stood)
+		stood = moving_at_fence(s, t);
+	r = actor_make(moving_retires, s);
+	if (stood && !actor_when(r, x_is_claimed_there, s))
+		fail_msg("x is gone");
+	actor_end(t);
+	assert_int_equal(s->second, 0);
+	if (stood && get_le64(line_media(j, line_of_x)->retire[id_slot(s->x) / 64]) >>
+			     (id_slot(s->x) & 63) & 1)
+		assert_int_equal(segment_live_of(j->segments.all[segment].use), 1);
+	actor_killed(r);
+	moving_power_fails(s);
+	place_remove(s->p);
+	return stood;
+}
+
+static void p7_what_is_claimed_meanwhile_keeps_its_place(void **state)
+{
+	unsigned int fences = 1;
+	struct scene s;
+
+	(void)state;
+	while (claimed_meanwhile(&s, fences))
+		fences++;
+	assert_true(fences > 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +339,7 @@ int main(void)
 		cmocka_unit_test(p7_what_is_given_up_stays_so),
 		cmocka_unit_test(p7_a_retire_that_was_claimed_is_durable),
 		cmocka_unit_test(p7_a_bit_that_was_cleared_is_durable),
+		cmocka_unit_test(p7_what_is_claimed_meanwhile_keeps_its_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
