@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "txn/checkpoint.h"
 #include "txn/copies.h"
 #include "txn/found.h"
 #include "txn/head.h"
@@ -404,10 +405,15 @@ static void segments_order(struct recovery *r)
 static int segments_incarnation(struct recovery *r)
 {
 	struct journal *j = r->j;
+	uint64_t now;
 
 	/* a reader beside a writer: it may have been raised since it was looked at */
 	if (!j->bits_durable || !r->incarnation || j->writer_pid ||
 	    recover_log_incarnation(r) <= r->incarnation)
+		return 0;
+	/* also by one who came after the reader had looked for one */
+	if (j->read_only && !word_unseal(state_media(j)->incarnation, &now) &&
+	    recover_log_incarnation(r) <= now)
 		return 0;
 	return journal_say(j, -EUCLEAN, "%s: is older than the log: its incarnation is %llu, the "
 			   "log has %llu (if it stays so: jnl rescue)", j->conf.marker,
