@@ -342,7 +342,8 @@ static void media_short(struct journal *j, uint32_t log, struct message *why)
 	struct log_store *store = j->logs[log];
 	uint64_t bytes = log_runs_bytes(&j->conf.runs, g, log);
 
-	if (!j->resized)
+	/* of one that was resized it ends with its last segment, also if that was undone */
+	if (!(g->incompat & FORMAT_INCOMPAT_RUNS))
 		bytes = g->bytes;
 	if (store->gone || store->bytes >= bytes)
 		return;
