@@ -304,6 +304,22 @@ static void journal_look_alone(struct journal *j)
 				  j->writer_pid, why);
 }
 
+/* Nobody was there before we read: if somebody has come since, and perhaps left again, it
+ * was read beside him, and what looks lost is looked at again. */
+static int journal_look_after(struct journal *j, int error)
+{
+	uint64_t now;
+
+	if (j->writer_pid)
+		return error;
+	j->writer_pid = entry_holder(j->dir);
+	if (!j->writer_pid && j->marker && j->bits_durable && j->shared &&
+	    !word_unseal(state_media(j)->incarnation, &now) && now != j->shared->incarnation)
+		j->writer_pid = ENTRY_PID_UNKNOWN;
+	return error && j->writer_pid ? journal_say(j, -ESTALE, "%s: somebody came while it was "
+						    "being opened", j->dir) : error;
+}
+
 /*
  * To read: in the index of those who write, if there are any.  Nobody waits for a
  * reader, so it holds no lock, and the index may be given up under it: it looks at
@@ -331,7 +347,8 @@ static int journal_look(struct journal *j, const struct journal_open_options *o)
 	journal_look_alone(j);
 	if (o->flags & JOURNAL_BESIDE)
 		return journal_say(j, -ESRCH, "%s: %s", j->dir, j->why_private.text);
-	return media_unchanged(j, journal_first(j, o));
+	error = media_unchanged(j, journal_first(j, o));
+	return journal_look_after(j, error);
 }
 
 #define JOIN_TRIES 100
