@@ -111,8 +111,14 @@ void recover_claim(struct recovery *r, uint32_t line);
 int recover_without_epoch(struct recovery *r, uint32_t line);
 /* its epoch is the highest that a record names */
 bool recover_is_by_records(const struct recovery *r, uint32_t line);
-/* All of it reads zeros, or ones: its maps say nothing either.  Nothing is retired then, and
- * what has a record is committed. */
+/* Its epoch is whole, but its end reads zeros, as what is behind it: then it is by records,
+ * too.  Return: 0 or -ENOMEM */
+int recover_line_in_doubt(struct recovery *r, uint32_t line, bool *in_doubt);
+/* Such a map reads zeros, or with the epoch ones: it says nothing.  What has a record is
+ * committed then, and nothing is retired. */
+bool recover_commits_are_gone(const struct recovery *r, uint32_t line);
+bool recover_retires_are_gone(const struct recovery *r, uint32_t line);
+/* one of them at least: what is committed without a record cannot be told */
 bool recover_maps_are_gone(const struct recovery *r, uint32_t line);
 /* It reads as never used, but the medium has seen what came after its epoch @number */
 bool recover_was_erased(const struct recovery *r, uint32_t line, uint64_t number);

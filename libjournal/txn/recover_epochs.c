@@ -29,9 +29,9 @@ static int recover_by_records(struct recovery *r, uint32_t line)
 	if (!r->by_records)
 		return journal_say(j, -ENOMEM, "no memory to recover");
 	r->by_records[line] = true;
-	found_damage(j, 0, "%s: line %u: its epoch is damaged: the highest of the records that "
-		     "name it stands in, and something that was retired may be back",
-		     j->conf.marker, line);
+	found_damage(j, 0, "%s: line %u: its epoch or its maps are damaged: the highest epoch of "
+		     "the records that name it stands in, and something that was retired may be "
+		     "back", j->conf.marker, line);
 	return 0;
 }
 
@@ -64,22 +64,70 @@ static bool line_is_erased(const struct marker_line *media)
 	return get_le64(media->epoch) == WORD_ERASED && get_le64(media->epoch_copy) == WORD_ERASED;
 }
 
-bool recover_maps_are_gone(const struct recovery *r, uint32_t line)
+/* All of a map says the same as the medium does where there is nothing any more. */
+static bool map_is_gone(const struct marker_line *media, const __le64 map[MARKER_LINE_WORDS])
 {
-	const struct marker_line *media;
-	uint64_t any = 0, all = ~0ull, mending;
+	uint64_t any = 0, all = ~0ull;
 	uint32_t word;
 
-	if (!recover_is_by_records(r, line))
-		return false;
-	media = line_media(r->j, line);
 	for (word = 0; word < MARKER_LINE_WORDS; word++) {
-		any |= get_le64(media->commit[word]) | get_le64(media->retire[word]);
-		all &= get_le64(media->commit[word]) & get_le64(media->retire[word]);
+		any |= get_le64(map[word]);
+		all &= get_le64(map[word]);
 	}
-	/* or somebody was killed while he made them anew */
-	return !any || (!~all && line_is_erased(media)) ||
-	       (!word_unseal(media->mending, &mending) && mending == 1);
+	return !any || (!~all && line_is_erased(media));
+}
+
+/* somebody was killed while he made them anew */
+static bool line_is_being_mended(const struct marker_line *media)
+{
+	uint64_t mending;
+
+	return !word_unseal(media->mending, &mending) && mending == 1;
+}
+
+bool recover_commits_are_gone(const struct recovery *r, uint32_t line)
+{
+	const struct marker_line *media = line_media(r->j, line);
+
+	return recover_is_by_records(r, line) &&
+	       (map_is_gone(media, media->commit) || line_is_being_mended(media));
+}
+
+bool recover_retires_are_gone(const struct recovery *r, uint32_t line)
+{
+	const struct marker_line *media = line_media(r->j, line);
+
+	return recover_is_by_records(r, line) &&
+	       (map_is_gone(media, media->retire) || line_is_being_mended(media));
+}
+
+bool recover_maps_are_gone(const struct recovery *r, uint32_t line)
+{
+	return recover_commits_are_gone(r, line) || recover_retires_are_gone(r, line);
+}
+
+/*
+ * A block of the medium that reads zeros may begin within a line, behind its epoch.  What
+ * lies behind the line tells that from a line of which all is retired: no epoch is zero.
+ */
+static bool line_ends_in_zeros(struct journal *j, uint32_t line)
+{
+	const struct marker_line *media = line_media(j, line), *next;
+	uint64_t any = 0;
+	uint32_t word;
+
+	for (word = 0; word < MARKER_LINE_WORDS; word++)
+		any |= get_le64(media->retire[word]);
+	if (any || line + 1 >= j->geometry.lines)
+		return false;
+	next = line_media(j, line + 1);
+	return !get_le64(next->epoch) && !get_le64(next->epoch_copy) && !get_le64(next->mending);
+}
+
+int recover_line_in_doubt(struct recovery *r, uint32_t line, bool *in_doubt)
+{
+	*in_doubt = r->j->bits_durable && line_ends_in_zeros(r->j, line);
+	return *in_doubt ? recover_without_epoch(r, line) : 0;
 }
 
 static int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
@@ -91,7 +139,7 @@ static int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
 		return 0;
 	/* what was entered of an epoch before goes with it: staged, so it holds nothing */
 	error = line_adopt(r->j, line, number);
-	if (!error && !recover_maps_are_gone(r, line))
+	if (!error && !recover_retires_are_gone(r, line))
 		recover_claim(r, line);
 	return error;
 }
@@ -174,6 +222,19 @@ static void maps_mend(struct journal *j, uint32_t line)
 	nv_copy(j->marker, media->commit, maps, sizeof(maps));
 }
 
+/* With an epoch that is whole they would be believed.  One that is erased stays so: with it
+ * the maps are known to be gone, should this word here not reach the medium. */
+static void line_give_up_maps(struct journal *j, struct marker_line *media)
+{
+	uint64_t epoch;
+
+	nv_store8(j->marker, (uint64_t *)&media->mending, (uint64_t)word_seal(1));
+	if (marker_line_epoch(media, &epoch))
+		return;
+	nv_store8(j->marker, (uint64_t *)&media->epoch, 0);
+	nv_store8(j->marker, (uint64_t *)&media->epoch_copy, 0);
+}
+
 /* Where the maps went with the epoch.  Return: 0, or the sticky failure */
 static int recover_mend_maps(struct recovery *r)
 {
@@ -185,8 +246,7 @@ static int recover_mend_maps(struct recovery *r)
 		return 0;
 	for (line = 0; line < j->geometry.lines; line++)
 		if (recover_maps_are_gone(r, line))
-			nv_store8(j->marker, (uint64_t *)&line_media(j, line)->mending,
-				  (uint64_t)word_seal(1));
+			line_give_up_maps(j, line_media(j, line));
 	/* before the maps: of what is half made the next recovery must not believe a word */
 	error = nv_fence(j->marker);
 	if (error)

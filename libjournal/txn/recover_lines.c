@@ -29,10 +29,16 @@ static int recover_line(struct recovery *r, uint32_t line)
 	struct line *state = &j->lines[line];
 	uint64_t epoch = 0;
 	uint32_t word;
+	bool in_doubt = false;
 	int error = marker_line_epoch(line_media(j, line), &epoch);
 
 	if (error == -EUCLEAN)
 		return recover_without_epoch(r, line);
+	if (!error) {
+		error = recover_line_in_doubt(r, line, &in_doubt);
+		if (error || in_doubt)
+			return error;
+	}
 	if (line_media(j, line)->epoch != line_media(j, line)->epoch_copy &&
 	    marker_line_epoch_damaged(line_media(j, line)))
 		found_damage(j, 0, "%s: line %u: one copy of its epoch is damaged, the other one "
@@ -92,7 +98,7 @@ bool recover_bit_set(struct recovery *r, uint32_t line, uint32_t slot)
 {
 	struct journal *j = r->j;
 
-	if (j->rescue_lines || recover_maps_are_gone(r, line))
+	if (j->rescue_lines || recover_commits_are_gone(r, line))
 		return true; /* nobody knows: rescue.c says so of each */
 	if (!j->bits_durable && !recover_map_is_current(j, line))
 		return false;

@@ -84,6 +84,34 @@ lines_without_words() # lines_without_words zeros|ones BYTES
 	rm -rf "$j" "$file"
 }
 
+# A page begins and ends somewhere within a line: of one it has the maps, of another one the
+# epoch and one map.
+a_page_of_zeros() # a_page_of_zeros PAGE BYTES
+{
+	local j=$scratch/page file
+	file=$(nvram page)
+	goes "$file"
+	expect 0 "$JNL" format "$j" --size 24M --require process --marker "pmem:$file"
+	seq 12000 | perl -ne "chomp; print 'x' x $2, \$_, qq(\n)" >"$scratch/messages"
+	"$JNL" put "$j" --as lines "$scratch/messages" >"$scratch/ids"
+	sed -n '1~7p' "$scratch/ids" | "$JNL" retire "$j" - >"$scratch/retired"
+	grep -vxFf "$scratch/retired" "$scratch/ids" | sort >"$scratch/live"
+	[ "$(u64 "$file" 96)" -lt $(($1 * 4096)) ] || wrong "no lines there"
+	zeros "$file" $(($1 * 4096)) 4096
+	expect 3 "$JNL" check "$j"
+	! grep -q "LOST\|without a name" "$out" || wrong "$(cat "$out")"
+	ids_of "$j" | sort >"$scratch/now"
+	[ -z "$(comm -23 "$scratch/live" "$scratch/now")" ] || wrong "not all are there"
+	[ -z "$(comm -13 <(sort "$scratch/ids") "$scratch/now")" ] || wrong "some were never put"
+	# a writer mends it, and what is retired then stays so
+	head -n 3000 "$scratch/live" | "$JNL" retire "$j" - >"$scratch/retired"
+	expect 0 "$JNL" check "$j"
+	ids_of "$j" | sort >"$scratch/now"
+	[ -z "$(comm -23 <(tail -n +3001 "$scratch/live") "$scratch/now")" ] || wrong "not all are there"
+	[ -z "$(comm -12 <(sort "$scratch/retired") "$scratch/now")" ] || wrong "some are back"
+	rm -rf "$j" "$file"
+}
+
 # the one with what is staged, and what is not
 a_line_of_ones_with_both()
 {
@@ -387,6 +415,7 @@ if why=$(have_marker pmem); then
 		it "lines that read $how, staged" lines_without_words $how 20
 		it "lines that read $how, in the log" lines_without_words $how 20000
 	done
+	it "a page of zeros that begins and ends within a line" a_page_of_zeros 3 1
 	it "a line of ones with what is staged, and what is not" a_line_of_ones_with_both
 	it "both copies of an epoch read ones, in the log" epochs ones 0 16 ones.log 20000
 	it "a bit of an unused slot" bit_of_an_unused_slot
