@@ -108,11 +108,17 @@ static int destroy_tell(const char *dir, FILE *to)
 /* One that does not open can be destroyed all the same. */
 static void destroy_tell_live(const char *dir)
 {
-	const struct journal_open_options options = { .flags = JOURNAL_RDONLY };
+	struct progress progress;
+	struct journal_open_options options = { .flags = JOURNAL_RDONLY };
 	struct journal *journal;
 	struct journal_info info;
+	int error;
 
-	if (!journal_open(dir, &options, &journal) && !journal_info(journal, &info))
+	progress_start(&progress, "recovering");
+	options.progress = progress_callback(&progress);
+	error = journal_open(dir, &options, &journal);
+	progress_end(&progress);
+	if (!error && !journal_info(journal, &info))
 		fprintf(stderr, "%" PRIu64 " live transactions of %" PRIu64 " bytes are in it.\n",
 			info.live, info.live_bytes);
 	else

@@ -79,10 +79,9 @@ struct recovery {
 	struct segment_scan *scans; /* one for each segment */
 	uint32_t *order;            /* segments in use, by seq */
 	uint32_t order_count;
-	_Atomic uint32_t next;      /* work for the threads */
 	_Atomic uint64_t bytes_read;
-	_Atomic int error;
 	struct journal_progress progress;
+	uint64_t gone_through, expected; /* bytes of the log, for who wants to know */
 };
 
 /* recover.c: the highest of all that is on the logs, once their segments were looked at */
@@ -243,6 +242,14 @@ void recover_copies_tell_records(struct recovery *r, uint32_t segment);
 /* is it certain that a record was durable on both? */
 bool recover_was_durable(struct recovery *r, uint32_t segment,
 			 const struct scanned *record);
+
+/* recover_progress.c: in the thread that opens; none of it is of use to recovery itself */
+/* so many bytes more are to be gone through, at most */
+void recover_expect(struct recovery *r, uint64_t bytes);
+/* so many more were */
+void recover_progress(struct recovery *r, uint64_t bytes);
+/* the same of what is still under way, so far */
+void recover_progress_at(const struct recovery *r, uint64_t more);
 
 /* recover_threads.c: run @work for each of @order[0, count) */
 int recover_parallel(struct recovery *r, const uint32_t *order, uint32_t count,

@@ -16,7 +16,8 @@
 
 #define BATCH_SEGMENTS 32u
 #define LOOK_BYTES     4096u
-#define BATCH_BYTES    (2ul * BATCH_SEGMENTS * LOOK_BYTES) /* of one leg */
+#define LOOKS_BYTES    (2ul * LOOK_BYTES) /* of a segment */
+#define BATCH_BYTES    (BATCH_SEGMENTS * LOOKS_BYTES) /* of one leg */
 
 static uint32_t digest_whole_bytes(const struct journal *j, const struct summary_head *head)
 {
@@ -351,10 +352,12 @@ static int segments_look_all(struct recovery *r)
 
 	if (posix_memalign(&buffer, 4096, 2 * BATCH_BYTES))
 		return journal_say(j, -ENOMEM, "no memory to recover");
+	recover_expect(r, segments_end(j) * (LOOKS_BYTES + j->segment_bytes));
 	for (run = runs->of; run < runs->of + runs->count; run++)
 		for (from = 0; from < run->count; from += count) {
 			count = (uint32_t)min_u64(BATCH_SEGMENTS, run->count - from);
 			segments_look(r, run, from, count, buffer);
+			recover_progress(r, count * LOOKS_BYTES);
 		}
 	for (log = 0; log < logs_end(j); log++)
 		segments_nameless(r, log);
@@ -464,6 +467,8 @@ int recover_segments(struct recovery *r)
 
 	if (!error) {
 		segments_order(r);
+		/* less than before: of free ones nothing more is read */
+		recover_expect(r, r->order_count * j->segment_bytes);
 		count = segments_pick(r, picked, true);
 		error = recover_parallel(r, picked, count, recover_scan);
 	}

@@ -127,7 +127,8 @@ static int rescue_make(struct set_marker *s, struct journal *j)
 /* Whether it opens, alone and in memory, as it is. */
 static int rescue_needed(struct set_marker *s, const char *dir)
 {
-	const struct journal_open_options o = { .flags = JOURNAL_RDONLY };
+	const struct journal_open_options o = { .flags = JOURNAL_RDONLY,
+						.progress = s->options->progress };
 	struct journal *j = set_marker_handle(s);
 	int error;
 
