@@ -246,10 +246,7 @@ int journal_destroy(const char *dir, const struct journal_destroy_options *optio
  * @stage_max_bytes:  payload above which a transaction is not staged;
  *                    default 16384
  * @recover_threads:  readers during recovery, 1 to 8; default 8: they wait for the disk
- * @progress:         told about recovery: bytes of the log gone through, of which some
- *                    need not be read.  @done never falls, and @total falls at most, once,
- *                    when it is known what is in use; both begin anew where it has to look
- *                    a second time.  Who joins others is told nothing.
+ * @progress:         told about recovery; @total falls when it is known what is in use
  */
 struct journal_open_options {
 	unsigned int flags;
