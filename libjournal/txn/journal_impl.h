@@ -34,6 +34,8 @@
 #define NO_SEGMENT UINT32_MAX
 #define NO_LOG     UINT32_MAX
 #define LINE_COUNTER_BITS 23u /* of an epoch number; the incarnation is above */
+/* the next one is so much above what is seen, where higher ones may be lost */
+#define INCARNATIONS_LOST 65536u
 
 static inline uint64_t id_number(uint64_t id)
 {

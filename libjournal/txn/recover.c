@@ -40,6 +40,7 @@ static int recover_state(struct recovery *r)
 	/* the next one is above all that is seen anyway: recover_incarnation() */
 	if (word_unseal(state_media(j)->incarnation, &r->incarnation)) {
 		r->incarnation = 0;
+		r->incarnation_damaged = true;
 		found_damage(j, 0, "%s: the incarnation is damaged: the highest of all ids on "
 			     "media stands in", j->conf.marker);
 	}
@@ -115,6 +116,9 @@ static void recover_incarnation(struct recovery *r)
 	for (i = 0; i < j->shared->lines_used; i++)
 		r->incarnation = max_u64(r->incarnation,
 					 j->lines[i].number >> LINE_COUNTER_BITS);
+	/* what damaged the word may have taken what had higher ones with it */
+	if (r->incarnation_damaged && r->incarnation < UINT32_MAX / 2)
+		r->incarnation += INCARNATIONS_LOST;
 }
 
 /* Slots that the last close called unused are unused no more, what is torn stays

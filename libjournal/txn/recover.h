@@ -66,6 +66,8 @@ struct recovery {
 	atomic_bool no_memory;      /* something could not be looked at */
 	uint64_t replay_seq;
 	uint64_t incarnation;
+	bool incarnation_damaged;
+	bool stage_in_doubt; /* of a lane nothing is left: it is said */
 	uint64_t abandoned; /* the highest of a marker medium before; 0: there was none */
 	bool closed; /* the last one to have it open left everything in order */
 	uint32_t threads;

@@ -172,6 +172,23 @@ static uint64_t stage_guess_tail(struct journal *j, const struct lane *lane)
 	return stage_guess_before(j, lane, lowest, from);
 }
 
+/* Neither where its records begin nor where they end, and none is there: there may have
+ * been some.  Said, and counted, once for all lanes. */
+static void stage_doubt(struct recovery *r, const struct lane *lane, uint64_t tail)
+{
+	struct journal *j = r->j;
+	uint64_t end;
+
+	if (tail || r->stage_in_doubt ||
+	    word_unseal(lane_media(j, lane->index)->end, &end) != -EUCLEAN)
+		return;
+	r->stage_in_doubt = true;
+	found_damage(j, 0, "%s: lane %u: neither the words of its stage nor a record in it "
+		     "verify: what was acknowledged there is lost, without a name",
+		     j->conf.marker, lane->index);
+	j->recovered.lost_unnamed++;
+}
+
 static int recover_tail(struct recovery *r, struct lane *lane)
 {
 	struct journal *j = r->j;
@@ -183,6 +200,7 @@ static int recover_tail(struct recovery *r, struct lane *lane)
 		return 0;
 	}
 	tail = stage_guess_tail(j, lane);
+	stage_doubt(r, lane, tail);
 	found_damage(j, 0, "%s: the tail of lane %u is damaged: its stage is read from position "
 		     "%llu on: if something below it was damaged, too, that is lost without a name",
 		     j->conf.marker, lane->index, (unsigned long long)tail);

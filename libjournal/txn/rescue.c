@@ -22,7 +22,6 @@
  * which the log may show nothing.  One is drawn by each opening, and by 4 G ids: more
  * than this no journal goes without a trace in its log (P4).
  */
-#define RESCUE_INCARNATIONS 65536u
 
 static int rescue_open_once(struct set_marker *s, const char *dir, uint32_t lines,
 			    struct journal **out)
@@ -78,11 +77,11 @@ static int rescue_mark(struct set_marker *s, struct journal *j)
 {
 	uint64_t seen = j->shared->incarnation;
 
-	if (seen + RESCUE_INCARNATIONS >= UINT32_MAX)
+	if (seen + INCARNATIONS_LOST >= UINT32_MAX)
 		return message_set(s->message, -EUCLEAN, "%s: the incarnation is used up", j->dir);
 	s->remark = (struct remark){
 		.from = j,
-		.incarnation = seen + RESCUE_INCARNATIONS,
+		.incarnation = seen + INCARNATIONS_LOST,
 		/* all segments that there are */
 		.replay_seq = (seen + 1) << 32,
 		.abandoned = seen,

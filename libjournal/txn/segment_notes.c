@@ -134,14 +134,15 @@ void notes_keep(struct segment_notes *notes, uint32_t count)
 	}
 }
 
-uint32_t notes_record_bytes(const struct segment_notes *notes)
+uint32_t notes_record_bytes(const struct segment_notes *notes, uint32_t end)
 {
 	uint64_t bytes = 0;
 	uint32_t i;
 
+	/* of one that is lost nothing may lie below @end any more: it is named all the same */
 	for (i = 0; i < notes->counts->notes; i++)
 		bytes += (notes->notes[i].size & SUMMARY_SIZE) * 32ull;
-	return (uint32_t)min_u64(bytes, notes->j->segment_bytes);
+	return (uint32_t)min_u64(bytes, end);
 }
 
 static uint32_t notes_rank(const struct summary_line *line, uint32_t slot)

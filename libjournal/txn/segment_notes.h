@@ -20,8 +20,9 @@ void notes_reset(struct segment_notes *notes);
 int notes_add(struct segment_notes *notes, const struct log_meta *meta, uint32_t offset,
 	      uint32_t size);
 
-/* of all records that are noted, as long as they are, without what fills up blocks */
-uint32_t notes_record_bytes(const struct segment_notes *notes);
+/* of all records that are noted, as long as they are, without what fills up blocks; at most
+ * @end, where the records end */
+uint32_t notes_record_bytes(const struct segment_notes *notes, uint32_t end);
 
 /* all but the first @count are forgotten: what they stand for is not durable */
 void notes_keep(struct segment_notes *notes, uint32_t count);

@@ -182,7 +182,7 @@ static void summary_encode(struct journal *j, const struct head *from, struct se
 	head->table_crc =
 		put_le32(crc32c(segment->seed, buffer, summary_table_bytes(head)));
 	head->retires = put_le32(notes->counts->retires);
-	head->record_bytes = put_le32(notes_record_bytes(notes));
+	head->record_bytes = put_le32(notes_record_bytes(notes, from->s->end));
 	summary_seal(head, j->geometry.nonce);
 }
 
@@ -201,8 +201,8 @@ static int summary_make(struct journal *j, const struct head *from, struct segme
 		return journal_say(j, -ENOMEM, "log: no memory for a segment's summary");
 	summary_encode(j, from, segment, sealed, entries, ids, *table_room, *buffer);
 	if (sealed)
-		segment_filled(j, segment, from->s->end, notes_record_bytes(&from->notes),
-			       entries);
+		segment_filled(j, segment, from->s->end,
+			       notes_record_bytes(&from->notes, from->s->end), entries);
 	return 0;
 }
 

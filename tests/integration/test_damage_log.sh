@@ -149,6 +149,29 @@ what_came_after_the_close_is_torn()
 	[ "$(ids_of "$j" | wc -l)" = 12 ] || wrong "$(ids_of "$j")"
 }
 
+# The segment ends before it then: its digest names it all the same.
+a_long_last_record() # a_long_last_record BYTES
+{
+	local j=$scratch/long.$1 n at
+	journal "$j"
+	for n in 1 2 3; do
+		head -c "$1" /dev/zero | tr '\0' "$n" | "$JNL" put "$j"
+	done >"$scratch/ids"
+	at=$(grep -abo 3333333333 "$j/log" | tail -n 1 | cut -d : -f 1)
+	zeros "$j/log" "$at" 1
+	for n in 1 2 3; do
+		expect 3 "$JNL" check "$j"
+		grep -q "^damage: $(tail -n 1 "$scratch/ids"): COMMITTED_BUT_LOST" "$out" ||
+			wrong "round $n: $(cat "$out")"
+		[ "$n" = 3 ] || echo more | "$JNL" put "$j" >"$scratch/more"
+	done
+	tail -n 1 "$scratch/ids" | "$JNL" retire "$j" - >"$scratch/none"
+	expect 0 "$JNL" check "$j"
+}
+
+for bytes in 4000 10000 200000; do
+	it "the last record, of $bytes bytes" a_long_last_record $bytes
+done
 for how in together apart; do
 	it "the last payload, $how" damaged $how payload 12
 	it "the last header, $how" damaged $how header 12

@@ -112,6 +112,23 @@ a_page_of_zeros() # a_page_of_zeros PAGE BYTES
 	rm -rf "$j" "$file"
 }
 
+# Nothing is left of the words, nor of the stage: no id is issued again.
+all_but_the_superblocks()
+{
+	local j=$scratch/blank file
+	file=$(nvram blank)
+	goes "$file"
+	journal "$j" --marker "pmem:$file"
+	seq 150 | "$JNL" put "$j" --as lines >"$scratch/ids"
+	zeros "$file" 8192 $((1 << 20))
+	expect 3 "$JNL" check "$j"
+	grep -q "^damage: .*stage.*lost, without a name" "$out" || wrong "$(cat "$out")"
+	seq 150 >"$scratch/lines"
+	expect 0 "$JNL" put "$j" --as lines "$scratch/lines"
+	says "at least 1 more"
+	! grep -qxFf "$scratch/ids" "$out" || wrong "ids are issued again"
+}
+
 # the one with what is staged, and what is not
 a_line_of_ones_with_both()
 {
@@ -416,6 +433,7 @@ if why=$(have_marker pmem); then
 		it "lines that read $how, in the log" lines_without_words $how 20000
 	done
 	it "a page of zeros that begins and ends within a line" a_page_of_zeros 3 1
+	it "nothing but the superblocks" all_but_the_superblocks
 	it "a line of ones with what is staged, and what is not" a_line_of_ones_with_both
 	it "both copies of an epoch read ones, in the log" epochs ones 0 16 ones.log 20000
 	it "a bit of an unused slot" bit_of_an_unused_slot
