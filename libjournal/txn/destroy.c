@@ -18,6 +18,7 @@
 #include "txn/return_left.h"
 #include "txn/set_marker_impl.h"
 #include "txn/shared_file.h"
+#include "txn/unfinished.h"
 
 static int destroy_remove(struct destroy *d, const char *path)
 {
@@ -83,7 +84,7 @@ static int destroy_peers(struct destroy *d)
 	return 0;
 }
 
-/* What who was killed while he replaced journal.conf has left. */
+/* What who was killed while he replaced journal.conf, or all of it, has left. */
 static void destroy_unfinished(struct destroy *d)
 {
 	static const char prefix[] = CONF_NAME ".new", resized[] = CONF_NAME CONF_RESIZED;
@@ -96,6 +97,7 @@ static void destroy_unfinished(struct destroy *d)
 			(void)unlinkat(dirfd(directory), entry->d_name, 0);
 	if (directory)
 		closedir(directory);
+	unfinished_remove(d->dir, &d->conf);
 }
 
 /* On the way back to NVRAM; and by a rescue. */

@@ -24,6 +24,7 @@
 #include "txn/entry.h"
 #include "txn/make_impl.h"
 #include "txn/media.h"
+#include "txn/unfinished.h"
 
 static int make_options_sane(const struct journal_format_options *o, struct message *message)
 {
@@ -259,10 +260,12 @@ static int make_journal(struct make *m, const char *dir)
 	error = entry_exclusive(m->dir, m->mode, &lock, m->message);
 	if (!error)
 		error = make_locked(m);
-	if (error)
+	if (error) {
 		make_undo(m);
-	else
+	} else {
 		make_remove_old(m);
+		unfinished_remove(m->dir, &m->conf);
+	}
 	make_close(m);
 	if (lock >= 0)
 		entry_end(lock);

@@ -16,8 +16,7 @@
 #include "format/checkpoint.h"
 #include "format/leg.h"
 #include "txn/make_impl.h"
-
-#define BESIDE ".new"
+#include "txn/unfinished.h"
 
 /* Of each medium the path in m->conf: logs, their mirrors, the markers.  Empty: there is none */
 static char *place_of(struct make *m, uint32_t i)
@@ -55,7 +54,7 @@ static bool may_be_beside(const struct make *m, const char *path)
 
 	/* with the scheme of a marker URI before it, too */
 	if (lstat(path, &st) || !S_ISREG(st.st_mode) || strlen(path) + 32 > PATH_MAX ||
-	    snprintf(name, sizeof(name), "%s" BESIDE, path) >= (int)sizeof(name))
+	    snprintf(name, sizeof(name), "%s" UNFINISHED, path) >= (int)sizeof(name))
 		return false;
 	if (lstat(name, &st))
 		return errno == ENOENT;
@@ -114,7 +113,7 @@ bool make_beside(struct make *m)
 	m->beside = which;
 	for (i = 0; i < places(m); i++)
 		if (which >> i & 1)
-			strcat(place_of(m, i), BESIDE);
+			strcat(place_of(m, i), UNFINISHED);
 	return true;
 }
 
@@ -143,7 +142,7 @@ int make_beside_end(struct make *m)
 		if (!(m->beside >> i & 1))
 			continue;
 		(void)snprintf(name, sizeof(name), "%s", path);
-		path[strlen(path) - strlen(BESIDE)] = '\0';
+		path[strlen(path) - strlen(UNFINISHED)] = '\0';
 		m->beside &= ~(1ull << i);
 		/* durable before journal.conf names it */
 		error = rename(name, path) ? -errno : directory_sync(path);

@@ -252,6 +252,10 @@ what_a_crash_left_is_destroyed()
 		[ ! -e "$marker" ] && [ ! -e "$marker.return-2-3" ] && [ ! -e "$j" ] || wrong "something is left"
 	done
 	journal "$j"
+	touch "$j/log.new" "$j/markers.new" "$j/mirror.new"
+	expect 0 "$JNL" destroy "$j" --yes
+	[ ! -e "$j" ] || wrong "$(ls "$j")"
+	journal "$j"
 	rm "$j/log" "$j/markers"
 	expect 0 "$JNL" destroy "$j" --yes
 	[ ! -e "$j" ]

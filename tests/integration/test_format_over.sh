@@ -83,6 +83,44 @@ killed_in_the_middle()
 	is_another "$d"
 }
 
+# What it leaves goes with the next one, also where that makes nothing beside what is there.
+left_by_the_killed()
+{
+	local d=$scratch/left
+	mkdir "$d.a" "$d.b"
+	with_one "$d" --mirror "$d.a"
+	short_of killed "$JNL" format "$d" --require process --force --size 64M 2>"$err" &&
+		wrong "it was not killed"
+	[ -e "$d/log.new" ] || wrong "$(ls "$d")"
+	touch "$d/markers.new" "$d/mirror.new"
+	# one that fails leaves all as it is
+	expect 1 "$JNL" format "$d" --require process --size 18M
+	[ -e "$d/log.new" ] || wrong "$(ls "$d")"
+	expect 0 "$JNL" format "$d" --require process --force --size 18M --log "$d.b" \
+		--marker "file:$d.b/markers"
+	is_another "$d"
+	# without force, where there is a journal no more
+	touch "$d/log.new" "$d/markers.new" "$d/mirror.new"
+	rm "$d/journal.conf"
+	rm -f "$d"/log "$d"/markers
+	expect 0 "$JNL" format "$d" --require process --size 18M
+	is_another "$d"
+}
+
+# A link, a directory, or a medium that is in use by that name is none of it.
+other_things_of_that_name()
+{
+	local d=$scratch/things
+	journal "$d" --marker "file:$d/markers.new"
+	mkdir "$d/mirror.new"
+	ln -s /dev/null "$d/log.new"
+	expect 0 "$JNL" format "$d" --require process --force --size 18M \
+		--marker "file:$d/markers.new"
+	expect 0 "$JNL" check "$d"
+	[ -e "$d/markers.new" ] && [ -L "$d/log.new" ] && [ -d "$d/mirror.new" ] ||
+		wrong "$(ls "$d")"
+}
+
 # What somebody has under the name that would be used is his.
 somebody_elses_name()
 {
@@ -123,6 +161,8 @@ it "an error costs nothing" an_error_costs_nothing
 it "an error costs nothing, with NVRAM" an_error_costs_nothing --marker "sim:$scratch/nv"
 it "an error costs nothing, several logs" several_logs
 it "killed in the middle" killed_in_the_middle
+it "what the killed one left goes" left_by_the_killed
+it "other things of that name stay" other_things_of_that_name
 it "somebody else's name" somebody_elses_name
 if mounts; then
 	it "no room for both" no_room_for_both
