@@ -9,7 +9,6 @@
 
 #include "format/features.h"
 #include "txn/background.h"
-#include "txn/beside.h"
 #include "txn/checkpoint.h"
 #include "txn/entry.h"
 #include "txn/extent.h"
@@ -123,7 +122,7 @@ static int journal_share(struct journal *j)
 
 	j->segments.room = runs_room(j);
 	on_file_room(j);
-	if (j->read_only || j->alone) {
+	if (j->read_only || j->alone || *j->why_private.text) {
 		error = shared_make(j, false, NULL);
 	} else {
 		error = shared_make(j, join_possible(j, &j->why_private), &j->why_private);
@@ -456,9 +455,9 @@ static void journal_undo(struct journal *j)
 		member_leave(j);
 }
 
-static int journal_open_once(const char *dir, const struct journal_open_options *options,
-			     void (*prepare)(struct journal *j, void *context), void *context,
-			     struct journal **journal)
+int journal_open_once(const char *dir, const struct journal_open_options *options,
+		      void (*prepare)(struct journal *j, void *context), void *context,
+		      const struct message *why_private, struct journal **journal)
 {
 	struct journal *j;
 	int error;
@@ -468,6 +467,8 @@ static int journal_open_once(const char *dir, const struct journal_open_options 
 		return -ENOMEM;
 	memset(j, 0, sizeof(*j));
 	*journal = j;
+	if (why_private)
+		j->why_private = *why_private;
 	journal_say(j, 0, "no error"); /* this address may have had another's */
 	if (prepare)
 		prepare(j, context);
@@ -480,39 +481,6 @@ static int journal_open_once(const char *dir, const struct journal_open_options 
 	else
 		j->opened = true;
 	return error;
-}
-
-int journal_open_prepared(const char *dir, const struct journal_open_options *options,
-			  void (*prepare)(struct journal *j, void *context), void *context,
-			  struct journal **journal)
-{
-	int error, try;
-
-	for (try = 0;; try++) {
-		error = journal_open_once(dir, options, prepare, context, journal);
-		if (error != -ESTALE || try == JOIN_TRIES)
-			return error;
-		(void)journal_close(*journal);
-	}
-}
-
-int journal_open(const char *dir, const struct journal_open_options *options,
-		 struct journal **journal)
-{
-	static const struct journal_open_options defaults;
-	struct journal *later;
-	int error = journal_open_prepared(dir, options ? options : &defaults, NULL, NULL, journal);
-
-	if (error || !beside_doubtful(*journal))
-		return error;
-	if (journal_open_once(dir, options ? options : &defaults, NULL, NULL, &later)) {
-		(void)journal_close(later);
-		return 0;
-	}
-	beside_settle(*journal, later);
-	(void)journal_close(*journal);
-	*journal = later;
-	return 0;
 }
 
 /* The last one leaves. */

@@ -328,6 +328,7 @@ struct journal {
 	int lock_fd;
 	int writer_pid;
 	struct message why_private; /* the index is not one that processes share */
+	_Atomic bool index_full;    /* there was no room for one that they do */
 	struct recovery_result recovered;
 
 	/* told of what recovery's threads find, one at a time; journal_check() */

@@ -178,10 +178,18 @@ static void shared_first(struct journal *j)
 #define QUEUE_STEP 8192u
 #define NOTES_STEP 4096u
 
+/* Who is the first can do without what others see (journal_open_prepared()). */
+static void shared_no_room(struct journal *j, int error)
+{
+	if (error == -ENOSPC || error == -EDQUOT)
+		atomic_store(&j->index_full, true);
+}
+
 static int shared_allocate(struct journal *j, uint64_t from, uint64_t to)
 {
 	int error = shared_file_allocate(&j->shared_file, from, to);
 
+	shared_no_room(j, error);
 	if (error)
 		return message_errno(journal_message(j), error == -ENOSPC ? -ENOMEM : error,
 				     "%s: memory for the index", j->shared_file.path);
@@ -382,9 +390,13 @@ int shared_join(struct journal *j, struct message *message)
 
 int shared_announce(struct journal *j, struct message *message)
 {
+	int error;
+
 	j->shared->common.recovered = j->recovered;
 	atomic_store(&j->shared->state, SHARED_READY);
-	return shared_file_announce(j->dir, j->lock_fd, &j->shared_file, message);
+	error = shared_file_announce(j->dir, j->lock_fd, &j->shared_file, message);
+	shared_no_room(j, error);
+	return error;
 }
 
 void shared_remove(struct journal *j)

@@ -122,6 +122,59 @@ no_dev_shm() # no_dev_shm: nothing can be made in it
 	[ "$(ids_of "$j" | wc -l)" = 2 ]
 }
 
+fills() { dd if=/dev/zero bs=4k of="$1/filler" 2>/dev/null || true; }
+
+# its log has room: who opens it alone can empty it
+full_file_system()
+{
+	local j=$scratch/full/j i
+	mkdir "$scratch/full"
+	mount -t tmpfs -o size=64M none "$scratch/full"
+	trap 'umount -l "$scratch/full"' EXIT
+	journal "$j" --size 32M
+	for i in 1 2 3; do echo "message $i"; done | "$JNL" put "$j" --as lines >"$scratch/ids"
+	fills "$scratch/full"
+	for i in 1 2 3; do
+		expect 0 "$JNL" retire "$j" "$(sed -n "$i"p "$scratch/ids")"
+		[ ! -e "$j/index" ] || wrong "a part of DIR/index is left"
+	done
+	expect 0 "$JNL" put "$j" <<<more
+	expect 0 "$JNL" check "$j"
+	rm -f "$scratch/fifo"
+	mkfifo "$scratch/fifo"
+	: >"$scratch/alone"
+	"$JNL" put "$j" --as lines <"$scratch/fifo" >"$scratch/alone" &
+	writer=$!
+	ends $writer
+	exec {in}>"$scratch/fifo"
+	echo kept >&"$in"
+	until_or_end $writer lines_at_least 1 "$scratch/alone"
+	expect 1 "$JNL" put "$j" <<<refused
+	says "in use by pid $writer"
+	"$JNL" info "$j" >"$out"
+	grep -q "^index: private: .*no room for an index that is shared: .*j/index: No space left" \
+		"$out" || wrong "$(cat "$out")"
+	exec {in}>&-
+	wait $writer
+	rm "$scratch/full/filler"
+	[ "$(ids_of "$j" | wc -l)" = 2 ]
+	umount "$scratch/full"
+	trap - EXIT
+}
+
+# wherever it ends: in the file itself, or in what is added to it later
+full_dev_shm()
+{
+	local j=$scratch/shm size
+	journal "$j" --size 32M
+	for size in 4k 1M $(seq 1088 64 1536 | sed 's/$/k/') 2M 4M 16M; do
+		expect 0 unshare -m bash -c "mount -t tmpfs -o size=$size none /dev/shm &&
+			exec '$JNL' put '$j'" <<<"$size"
+	done
+	[ "$(ids_of "$j" | wc -l)" = 13 ]
+	expect 0 "$JNL" check "$j"
+}
+
 for kind in $markers; do
 	why=$(have_marker $kind) || { skip "a stale index, $kind" "$why"; continue; }
 	for what in $all; do
@@ -138,7 +191,14 @@ for kind in $markers; do
 done
 if unshare -m true 2>/dev/null; then
 	it "no shared memory" no_dev_shm
+	it "a full /dev/shm" full_dev_shm
 else
 	skip "no shared memory" "unshare -m is not allowed here"
+fi
+if [ "$(id -u)" = 0 ] && mkdir "$scratch/try" && mount -t tmpfs none "$scratch/try" 2>/dev/null; then
+	umount "$scratch/try"
+	it "a full file system" full_file_system
+else
+	skip "a full file system" "a tmpfs cannot be mounted here"
 fi
 done_testing
