@@ -309,7 +309,8 @@ static int journal_look_after(struct journal *j, int error)
 {
 	uint64_t now;
 
-	if (j->writer_pid)
+	/* without memory it may not have read what it would be held against */
+	if (j->writer_pid || error == -ENOMEM)
 		return error;
 	j->writer_pid = entry_holder(j->dir);
 	if (!j->writer_pid && j->marker && j->bits_durable && j->shared &&
