@@ -85,8 +85,9 @@ static void return_describe(struct journal *j, uint64_t word, const struct retur
 
 /* ---- the medium ----------------------------------------------------------------------- */
 
-static int return_geometry(const struct journal *j, const struct marker_store *store,
-			   struct marker_geometry *g, struct message *message)
+static int return_geometry(const struct journal *j, const struct view_shared *v,
+			   const struct marker_store *store, struct marker_geometry *g,
+			   struct message *message)
 {
 	*g = j->geometry;
 	g->created_ns = clock_ns();
@@ -96,33 +97,47 @@ static int return_geometry(const struct journal *j, const struct marker_store *s
 	g->digests = 0;
 	marker_geometry_make(g);
 	return g->bytes <= store->bytes ? 0 :
-	       message_set(message, -ENOSPC, "it has become too small");
+	       message_set(message, -ENOSPC, "%s: it has become too small", v->uri);
 }
 
-/* The persist routine was chosen for the one before, by all; for the first one ever now,
- * before anybody can see it. */
-static int return_fits(struct journal *j, const struct view_shared *v,
+static bool return_is_first(const struct journal *j, const struct view_shared *v)
+{
+	return v->after_file && health_turn(health_word_now(j)) == 1;
+}
+
+/* The persist routine was chosen for the one before, by all; for the first one ever as late
+ * as then. */
+static int return_fits(const struct journal *j, const struct view_shared *v,
 		       struct marker_store *store, struct message *message)
 {
-	struct marker_share *before = &j->shared->common.marker;
-	bool shared = shared_is_shared(&j->shared_file);
+	const struct marker_share *before = &j->shared->common.marker;
 	struct marker_share now = { 0 };
 
-	if (shared && (!store->ops->replace || !marker_store_can_share(store)))
-		return message_set(message, -ENOTSUP, "it is no memory that a journal in use can "
-				   "be moved to");
-	if (v->after_file && health_turn(health_word_now(j)) == 1) {
-		marker_store_describe(store, before);
-		if (shared)
-			marker_store_share(store, before, NULL);
+	if (!shared_is_shared(&j->shared_file))
 		return 0;
-	}
-	if (!shared)
+	if (!store->ops->replace || !marker_store_can_share(store))
+		return message_set(message, -ENOTSUP, "%s: it is no memory that a journal in use "
+				   "can be moved to", v->uri);
+	if (return_is_first(j, v))
 		return 0;
 	marker_store_share(store, &now, NULL);
 	return now.kind == before->kind && !strcmp(now.routine, before->routine) ?
-		       0 : message_set(message, -ENOTSUP, "it is another kind of memory than the "
-				       "one before: all have to close the journal for that");
+		       0 : message_set(message, -ENOTSUP, "%s: it is another kind of memory than "
+				       "the one before: all have to close the journal for that",
+				       v->uri);
+}
+
+/* Before anybody can see it. */
+static void return_choose(struct journal *j, const struct view_shared *v,
+			  struct marker_store *store)
+{
+	struct marker_share *share = &j->shared->common.marker;
+
+	if (!return_is_first(j, v))
+		return;
+	marker_store_describe(store, share);
+	if (shared_is_shared(&j->shared_file))
+		marker_store_share(store, share, NULL);
 }
 
 /* Nothing is marked on it yet: that comes when all know of it. */
@@ -150,28 +165,39 @@ static int return_write(struct journal *j, struct marker_store *store,
 	return error ? error : nv_fence(store); /* before journal.conf names it */
 }
 
-static int return_fill(struct journal *j, struct view_shared *v, struct marker_store *store,
-		       const char *path, bool ordered)
+/* Whether what was made will do; nothing of it is in the index yet. */
+static int return_will_do(struct journal *j, const struct view_shared *v,
+			  struct marker_store *store, bool ordered, enum journal_class *class,
+			  struct marker_geometry *g)
 {
 	struct message *message = journal_message(j);
 	/* nobody goes by himself to what survives less */
 	uint32_t require = ordered ? atomic_load(&j->shared->require) :
 				     shared_view(j, health_view(health_word_now(j)))->class;
-	enum journal_class class;
-	struct marker_geometry g;
-	struct stat st;
 	int error = media_class(v->uri, store->class, store->evidence,
 				(enum journal_class)v->assume,
-				(enum journal_class)require, &class, message);
+				(enum journal_class)require, class, message);
 
 	if (!error)
 		error = marker_store_health(store, message);
 	if (!error)
 		error = return_fits(j, v, store, message);
-	if (!error)
-		error = return_geometry(j, store, &g, message);
-	if (!error)
-		error = return_write(j, store, &g);
+	return error ? error : return_geometry(j, v, store, g, message);
+}
+
+static int return_fill(struct journal *j, struct view_shared *v, struct marker_store *store,
+		       const char *path, bool ordered)
+{
+	struct message *message = journal_message(j);
+	enum journal_class class;
+	struct marker_geometry g;
+	struct stat st;
+	int error = return_will_do(j, v, store, ordered, &class, &g);
+
+	if (error)
+		return error;
+	return_choose(j, v, store);
+	error = return_write(j, store, &g);
 	if (!error)
 		error = stand_in_permissions(j, path, message);
 	if (!error && stat(path, &st))
@@ -185,24 +211,84 @@ static int return_fill(struct journal *j, struct view_shared *v, struct marker_s
 	return 0;
 }
 
-static int return_medium(struct journal *j, struct view_shared *v, bool ordered)
+/* What is said is of the name that it gets in the end. */
+static void return_cut(struct message *message, const char *suffix)
 {
-	struct marker_store *store;
-	char path[PATH_MAX], uri[PATH_MAX + 64];
-	int error = return_path(v, v->suffix, path);
+	char *at = strstr(message->text, suffix);
 
-	if (error)
-		return error;
+	if (at)
+		memmove(at, at + strlen(suffix), strlen(at + strlen(suffix)) + 1);
+}
+
+static int return_create(struct journal *j, const struct view_shared *v, const char *path,
+			 struct marker_store **store)
+{
+	char uri[PATH_MAX + 64];
+	int error;
+
 	(void)snprintf(uri, sizeof(uri), "%.*s:%s", (int)(strchr(v->uri, ':') - v->uri), v->uri,
 		       path);
 	/* never bytes that somebody has mapped */
 	(void)unlink(path);
-	error = backend_open_marker(uri, MARKER_CREATE, j->marker->bytes, &store,
+	error = backend_open_marker(uri, MARKER_CREATE, j->marker->bytes, store,
 				    journal_message(j));
+	if (error)
+		return_cut(journal_message(j), v->suffix);
+	return error;
+}
+
+static int return_medium(struct journal *j, struct view_shared *v, bool ordered)
+{
+	struct marker_store *store;
+	char path[PATH_MAX];
+	int error = return_path(v, v->suffix, path);
+
+	if (!error)
+		error = return_create(j, v, path, &store);
 	if (error)
 		return error;
 	error = return_fill(j, v, store, path, ordered);
 	marker_store_close(store);
+	if (error)
+		return_cut(journal_message(j), v->suffix);
+	return error;
+}
+
+/* One that is made, looked at, and removed. */
+static int return_trial(struct journal *j, const struct view_shared *v)
+{
+	struct marker_store *store;
+	struct marker_geometry g;
+	enum journal_class class;
+	char path[PATH_MAX];
+	int error = return_path(v, v->suffix, path);
+
+	if (error)
+		return journal_say(j, error, "%s: path too long", v->uri);
+	error = return_create(j, v, path, &store);
+	if (!error) {
+		error = return_will_do(j, v, store, true, &class, &g);
+		marker_store_close(store);
+	}
+	(void)unlink(path);
+	if (error)
+		return_cut(journal_message(j), v->suffix);
+	return error;
+}
+
+int return_try(struct journal *j, const struct return_where *where)
+{
+	struct view_shared v = { 0 };
+	int error = -EAGAIN;
+
+	pthread_mutex_lock(&j->health_lock);
+	/* or one that returns removes it under us (return_clear()) */
+	if (entry_conf(j->lock_fd)) {
+		return_describe(j, health_word_now(j), where, &v);
+		error = return_trial(j, &v);
+	}
+	entry_conf_done(j->lock_fd);
+	pthread_mutex_unlock(&j->health_lock);
 	return error;
 }
 

@@ -18,6 +18,13 @@ struct return_where {
 };
 
 /**
+ * return_try() - whether a medium could be made at @where, while the one before it is still
+ * in use: of its size, of a class and a kind that will do.  It is made, and removed.
+ * Return: 0; -EAGAIN not just now; or negative errno with the text
+ */
+int return_try(struct journal *j, const struct return_where *where);
+
+/**
  * return_make() - a medium in the place of that of @word, which is abandoned, and the
  * journal.conf that names it; both under names of their own
  * @where: NULL: where that one was

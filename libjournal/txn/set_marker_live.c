@@ -207,6 +207,46 @@ static int live_to_nvram(struct set_marker *s, struct journal *j)
 	return error;
 }
 
+/* ---- before NVRAM is given up ------------------------------------------------------- */
+
+/* A name on the file system of the journal's own file, which gets it. */
+static int live_try_link(struct set_marker *s, struct journal *j)
+{
+	char from[PATH_MAX], path[PATH_MAX];
+	int error = conf_path(j->dir, CONF_NAME, from, s->message);
+
+	if (error || live_is_stand_in(s, j))
+		return error;
+	if (j->on_file)
+		error = stand_in_path(j, from, s->message);
+	if (error)
+		return error;
+	if (snprintf(path, sizeof(path), "%s.%d", live_path(s), (int)getpid()) >=
+	    (int)sizeof(path))
+		return message_set(s->message, -ENAMETOOLONG, "%s: path too long", live_path(s));
+	if (!link(from, path)) {
+		(void)unlink(path);
+		return 0;
+	}
+	/* somebody's: a name can be made there */
+	if (errno == EEXIST)
+		return 0;
+	return errno == EXDEV ? live_no(s, j, -EBUSY, "that is on another file system") :
+				message_errno(s->message, -errno, "%s", live_path(s));
+}
+
+static int live_try(struct set_marker *s, struct journal *j)
+{
+	const struct return_where where = { s->make.conf.marker, s->options->assume_marker };
+	int error;
+
+	if (live_to(s, "file:"))
+		return live_try_link(s, j);
+	error = return_try(j, &where);
+	return error && error != -EAGAIN ?
+		       message_set(s->message, error, "%s", journal_error(j)) : error;
+}
+
 /* ---- all of it --------------------------------------------------------------------- */
 
 /* Who is in the middle of a commit there still reads it, to bring it to the log. */
@@ -296,7 +336,9 @@ static int live_move(struct set_marker *s, struct journal *j)
 			takeover_sweep(j, SWEEP_WAITING_NS);
 			(void)nanosleep(&moment, NULL);
 		}
-		error = file ? live_to_file(s, j) : live_to_nvram(s, j);
+		error = live_try(s, j);
+		if (!error)
+			error = file ? live_to_file(s, j) : live_to_nvram(s, j);
 	}
 	if (error == -EAGAIN)
 		return live_no(s, j, -EBUSY, "somebody is stopped while giving NVRAM up");

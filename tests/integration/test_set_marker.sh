@@ -289,6 +289,50 @@ in_use_goes_on()
 	there "$j"
 }
 
+refused() # refused URI TEXT: NVRAM goes on as it was
+{
+	expect 1 "$JNL" set-marker "$j" "$1"
+	says "$2"
+	! grep -q "\.return-\|set aside" "$err" || wrong "a name that is nobody's: $(cat "$err")"
+	same "$scratch/conf" "$j/journal.conf"
+	"$JNL" info "$j" --json | grep -q '"abandoned": 0' || wrong "$1: NVRAM was given up"
+	[ -z "$(find "$j" -newer "$scratch/conf" -name 'x*')" ]
+	[ -z "$(find /dev/shm -name "jnl.$$.nvram.2*")" ] || wrong "something is left"
+}
+
+# what is asked for is looked at before NVRAM is given up
+in_use_refused_it_stays()
+{
+	anew --marker "pmem:$nvram"
+	served
+	cp "$j/journal.conf" "$scratch/conf"
+	refused "pmem:/dev/shm/jnl.$$.no/x" "/dev/shm/jnl.$$.no/x: No such file or directory"
+	refused pmem:/proc/x "/proc/x: "
+	refused "pmem:$j/x" "pmem:$j/x: it is another kind of memory than the one before"
+	refused "sim:$nvram.2" "sim:$nvram.2: it is no memory .* can be moved to"
+	refused "file:$j/no/x" "$j/no/x: No such file or directory"
+	refused "file:/dev/shm/jnl.$$.x" "that is on another file system"
+	staged "$nvram"
+	if [ "${1-}" = mounts ]; then
+		mkdir "$scratch/small"
+		mount -t tmpfs -o size=64k none "$scratch/small"
+		trap 'umount -l "$scratch/small"' EXIT
+		refused "pmem:$scratch/small/x" "$scratch/small/x: .*No space left"
+		[ -z "$(ls "$scratch/small")" ] || wrong "something is left"
+		umount "$scratch/small"
+		trap - EXIT
+	fi
+	kill "$serve"
+	wait "$serve"
+	there "$j"
+}
+
+mounts()
+{
+	[ "$(command id -u)" = 0 ] && mkdir "$scratch/try" && mount -t tmpfs none "$scratch/try" 2>/dev/null &&
+		umount "$scratch/try"
+}
+
 # ---- rescue -------------------------------------------------------------------
 
 # what was never in the log is gone, the rest is there, for whoever knows to sort out
@@ -548,6 +592,12 @@ it "in use, what needs it alone is refused" in_use_is_refused
 it "in use, opened on a file, it goes on" in_use_on_a_file_goes_on
 it "in use, it gets another file" in_use_it_gets_another_file
 it "in use, opened on NVRAM, it goes on" in_use_goes_on
+if mounts; then
+	it "in use, what is refused leaves NVRAM in use" in_use_refused_it_stays mounts
+else
+	it "in use, what is refused leaves NVRAM in use" in_use_refused_it_stays
+	skip "... also where there is no room" "a tmpfs cannot be mounted here"
+fi
 it "missing NVRAM is refused, and the text names jnl rescue" missing_nvram_is_refused_by_name
 it "rescue lists, then does it" rescue_lists_then_does_it
 it "rescue --json" rescue_in_json
