@@ -27,7 +27,8 @@ fi
 
 # the library once more, by clang and with its checks
 sanitize="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined"
-if ! env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s -j2 DEPS=no CC=clang OPT="-O1 -g" WERROR= \
+if ! env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u CPPFLAGS \
+	make -s -j2 DEPS=no CC=clang OPT="-O1 -g" WERROR= \
 	SANITIZE="$sanitize" BUILD="$BUILD/fuzz" "$BUILD/fuzz/obj/libinternal.a" \
 	>"$work/make.log" 2>&1; then
 	cat "$work/make.log"
