@@ -26,22 +26,45 @@
 #define AHEAD       2u         /* victims, for each segment that is taken */
 #define IN_NEED     16u        /* victims, for one more free segment */
 
+/* In segments taken since.  Of an incarnation before it is not known: very old, or, for
+ * @sure, what was taken in this one. */
+static uint64_t clean_age(const struct journal *j, const struct segment *segment, bool sure)
+{
+	uint64_t next = atomic_load(&j->shared->next_seq), seq = atomic_load(&segment->seq);
+
+	return min_u64(sure && next >> 32 != seq >> 32 ? (uint32_t)next : next - seq, AGE_MAX);
+}
+
+/*
+ * How many bytes may live in a victim.  At least @most: of what is young that is little,
+ * for what is half dead mostly dies by itself soon.  What has outlived the log's own turn
+ * has not; there it is worth it if (1 - u) * age / (1 + u) is a turn or more, as if it
+ * were empty and one turn old.  Else what survives together with some that do not holds
+ * their room for ever, and all that is free lies in such holes.
+ */
+static uint64_t clean_limit(const struct journal *j, const struct segment *segment, uint32_t most)
+{
+	uint64_t age = clean_age(j, segment, true), turn = segments_usable(j), old;
+
+	old = age > turn ? (age - turn) * 256 / (age + turn) : 0;
+	return atomic_load(&segment->used_bytes) / 256 * max_u64(most, min_u64(old, CLEAN_NEED));
+}
+
 /* Return: 0: no victim */
 static uint64_t clean_score(struct journal *j, const struct segment *segment, uint32_t most)
 {
 	uint64_t use = atomic_load(&segment->use), all = atomic_load(&segment->used_bytes);
-	uint64_t live = segment_live_of(use) * atomic_load(&segment->mean_bytes), age;
+	uint64_t live = segment_live_of(use) * atomic_load(&segment->mean_bytes);
 
 	if (segment_state_of(use) != SEGMENT_SEALED || !segment_live_of(use) ||
 	    segment_is_out(j, segment) || clean_job_has(j, segment))
 		return 0;
-	if (live > all / 256 * most || live > all)
+	if (live > clean_limit(j, segment, most) || live > all)
 		return 0;
 	if (most > CLEAN_MOSTLY_DEAD)
 		return 1 + all - live;
-	age = atomic_load(&j->shared->next_seq) - atomic_load(&segment->seq);
 	/* 26 bits, 20, 10 */
-	return 1 + (all - live) * min_u64(age, AGE_MAX) * 1024 / (all + live);
+	return 1 + (all - live) * clean_age(j, segment, false) * 1024 / (all + live);
 }
 
 static struct segment *clean_choose(struct journal *j, uint32_t most)
@@ -105,7 +128,7 @@ static int clean_one(struct journal *j, struct clean_job *job, uint32_t most, bo
 			break;
 		if (!clean_hold(job, victim))
 			continue;
-		error = clean_victim(j, job, victim, victim->used_bytes / 256 * most, gained);
+		error = clean_victim(j, job, victim, clean_limit(j, victim, most), gained);
 		clean_let_go(j, job);
 	}
 	return error;

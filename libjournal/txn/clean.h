@@ -14,12 +14,12 @@
 #include "txn/journal_impl.h"
 
 /* how much of what is in a segment may be alive for it to be cleaned, in 256ths */
-#define CLEAN_MOSTLY_DEAD 32u  /* ahead of need: an eighth, or what dies soon is moved */
+#define CLEAN_MOSTLY_DEAD 32u  /* ahead of need: an eighth; more of what is old (clean.c) */
 #define CLEAN_NEED        224u /* rather than being full: it must still gain an eighth */
 
 /**
  * clean_step() - clean one segment, if one is worth it
- * @most:   of what is in it that is alive, in 256ths
+ * @most:   of what is in it that is alive, in 256ths: CLEAN_MOSTLY_DEAD or CLEAN_NEED
  * @gained: receives whether one is free now (after a checkpoint, with `file:`)
  * Context: no lock; one at a time among all processes, but for those that are stopped
  * (clean_job.h), and the others do not wait; blocks for reading and writing one segment
