@@ -116,12 +116,12 @@ int backend_join_mirror(const char *const path[2], const uint8_t uuid[16], log_s
 	return log_mirror_join(&of, flags, share, store, message);
 }
 
-int backend_choose_leg(const char *const path[2], const uint8_t uuid[16],
+int backend_choose_leg(const char *const path[2], const uint8_t uuid[16], unsigned int left,
 		       const struct log_runs *runs, uint32_t log, log_store_opener *open,
 		       unsigned int keep, struct message *message)
 {
 	const struct log_legs_of of = {
-		.path = { path[0], path[1] }, .uuid = uuid, .open = open,
+		.path = { path[0], path[1] }, .uuid = uuid, .left = left, .open = open,
 		.runs = runs, .log = log,
 	};
 

@@ -33,7 +33,7 @@ int backend_join_mirror(const char *const path[2], const uint8_t uuid[16], log_s
 			unsigned int flags, struct log_share *share, struct log_store **store,
 			struct message *message);
 /* log_mirror_choose() */
-int backend_choose_leg(const char *const path[2], const uint8_t uuid[16],
+int backend_choose_leg(const char *const path[2], const uint8_t uuid[16], unsigned int left,
 		       const struct log_runs *runs, uint32_t log, log_store_opener *open,
 		       unsigned int keep, struct message *message);
 

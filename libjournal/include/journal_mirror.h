@@ -78,7 +78,8 @@ int journal_legs(struct journal *journal, uint32_t log, struct journal_leg legs[
  * @keep:     the leg that is to count: as journal.conf has it, or a path that leads to it,
  *            or to the directory that it alone of all legs is in.  Only where it cannot
  *            be known: each of two has gone on without the other one, or the one that is
- *            there is out of date.  What the other one alone has is gone then
+ *            there is out of date.  What the other one alone has is gone then; where it
+ *            is there, and is known to have all, that is refused
  * @found:    called for each finding, in the calling thread: what was damaged and is
  *            repaired, what was copied, is no damage; NULL: nobody wants to know
  * @context:  passed to @found
@@ -113,7 +114,7 @@ struct journal_mirror_options {
  * Return: 0, or
  * -EINVAL   no log is mirrored, or a medium does not fit
  * -ENOENT   no journal there, or @keep is no leg of it
- * -EINVAL   @keep may be any of several legs
+ * -EINVAL   @keep may be any of several legs, or the other leg is there and has all
  * -EUCLEAN  @found was told of damage that is on both legs, or in what is not mirrored;
  *           or as journal_open()
  * -EBUSY    the journal is in use, and @keep given, or it is being resized, or another one

@@ -53,7 +53,8 @@ int log_mirror_join(const struct log_legs_of *legs, unsigned int flags,
  * log_mirror_choose() - of two that each went on alone, or of the one that is there
  * @keep: that leg is to count; the other one, if it is there, is out of date
  * Context: nobody has the log open.  Durable on return 0.
- * Return: 0, or negative errno with the text; -EUCLEAN: the leg is shorter than the log
+ * Return: 0, or negative errno with the text; -EUCLEAN: the leg is shorter than the log;
+ * -EINVAL: the other one is there, and has all: nothing is changed
  */
 int log_mirror_choose(const struct log_legs_of *legs, unsigned int keep,
 		      struct message *message);

@@ -385,6 +385,32 @@ static int choose_look(struct mirror *m, unsigned int keep, struct message *mess
 				   m->path[keep], (unsigned long long)bytes + LEG_HEAD_BYTES) : 0;
 }
 
+/*
+ * All that the other one has will be gone.  So it may be old, or have gone on alone as this
+ * one has; but not have all: then there is nothing to choose, and where this one is damaged
+ * the other one is what it can be repaired from.
+ */
+static int choose_allowed(struct mirror *m, const struct found *found, unsigned int keep,
+			  struct message *message)
+{
+	unsigned int judged = legs_judge(found->meta), out, is_short;
+	uint64_t bytes;
+	int error = mirror_short(m, LEGS_ALL, &is_short, &bytes);
+
+	if (error)
+		return message_errno(message, error, "%s", m->path[keep]);
+	out = judged | is_short | (m->of.left ? 1u << (m->of.left - 1) : 0);
+	if (judged == LEGS_ALL || out >> !keep & 1)
+		return 0;
+	if (!out)
+		return message_set(message, -EINVAL, "%s, %s: both are up to date and in use, and "
+				   "each is repaired from the other one without --keep",
+				   m->path[0], m->path[1]);
+	return message_set(message, -EINVAL, "%s: is out of date, and %s has all: without --keep "
+			   "it is brought up to date; to go back to what it has, take the other "
+			   "one away", m->path[keep], m->path[!keep]);
+}
+
 static int choose_write(struct mirror *m, const struct found *found, unsigned int keep,
 			struct message *message)
 {
@@ -426,6 +452,8 @@ int log_mirror_choose(const struct log_legs_of *of, unsigned int keep, struct me
 				    m->path[1]);
 	else
 		error = choose_look(m, keep, message);
+	if (!error && m->there == LEGS_ALL)
+		error = choose_allowed(m, &found, keep, message);
 	if (!error)
 		error = choose_write(m, &found, keep, message);
 	mirror_ops.close(&m->store);

@@ -38,7 +38,8 @@ static error_t mirror_parse(int key, char *value, struct argp_state *state)
 static const struct argp_option mirror_options[] = {
 	{ "keep", 'k', "PATH", 0,
 	  "the leg that is to count, where each has gone on without the other one, or the only "
-	  "one that is there is out of date; what the other one alone has is gone then", 0 },
+	  "one that is there is out of date; what the other one alone has is gone then.  Refused "
+	  "where the other one is there and has all", 0 },
 	{ 0 },
 };
 

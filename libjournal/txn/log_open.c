@@ -67,6 +67,7 @@ int log_choose(struct conf *conf, const char *dir, const char *keep, struct mess
 	uint32_t log = 0;
 	unsigned int leg = 0, count = log_called(conf, dir, keep, &log, &leg);
 	const char *const path[2] = { conf->logs[log], conf->mirrors[log] };
+	int error;
 
 	if (!count)
 		return message_set(message, -ENOENT, "%s: no leg of a mirrored log in " CONF_NAME,
@@ -75,7 +76,9 @@ int log_choose(struct conf *conf, const char *dir, const char *keep, struct mess
 	if (count > 1)
 		return message_set(message, -EINVAL, "%s: may be any of %u legs: give the whole "
 				   "path", keep, count);
-	conf->left[log] = 2 - leg;
-	return backend_choose_leg(path, conf->uuid, &conf->runs, log, backend_open_log, leg,
-				  message);
+	error = backend_choose_leg(path, conf->uuid, conf->left[log], &conf->runs, log,
+				   backend_open_log, leg, message);
+	if (!error)
+		conf->left[log] = 2 - leg;
+	return error;
 }

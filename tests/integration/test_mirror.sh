@@ -247,6 +247,42 @@ each_went_on_alone()
 	[ "$("$JNL" ls "$d" | wc -l)" = 6 ]
 }
 
+# There is nothing to choose then, and what is damaged on the one is whole on the other.
+nothing_to_choose()
+{
+	local d=$scratch/choose a b
+	mirrored "$d" file
+	a=$(echo "$d".a/*) b=$(echo "$d".b/*)
+	spoil "$a" "message 2"
+	spoil "$b" "message 3"
+	cp "$a" "$d.old.a"
+	cp "$b" "$d.old.b"
+	for leg in "$a" "$b"; do
+		expect 1 "$JNL" mirror --keep "$leg" "$d"
+		says "both are up to date and in use"
+		cmp "$a" "$d.old.a"
+		cmp "$b" "$d.old.b"
+	done
+	expect 0 "$JNL" mirror "$d"
+	all_there "$d"
+	# one is out of date, by its head, or by the directory
+	for say in head directory; do
+		mv "$b" "$d.away"
+		"$JNL" put "$d" "$d.5" >/dev/null
+		[ $say = head ] && rm "$d"/left-*
+		mv "$d.away" "$b"
+		cp "$b" "$d.old.b"
+		expect 1 "$JNL" mirror --keep "$b" "$d"
+		says "is out of date, and $a has all"
+		cmp "$b" "$d.old.b"
+		expect 0 "$JNL" mirror --keep "$a" "$d"
+		alike "$d"
+	done
+	[ -z "$(find "$d" -name 'left-*')" ] || wrong "$(ls "$d")"
+	all_there "$d"
+	expect 0 "$JNL" check "$d"
+}
+
 # as journal.conf has it, or by the directory that it is in
 a_leg_is_called_by_its_name()
 {
@@ -543,6 +579,7 @@ it "both copies are damaged" both_are_damaged
 it "a new disk" a_new_disk
 it "a new disk beside a writer" beside_a_writer
 it "each went on alone" each_went_on_alone
+it "nothing to choose" nothing_to_choose
 it "a leg is called by its name" a_leg_is_called_by_its_name
 for copy in 0 1; do
 	it "superblock $copy of the first leg" superblock_of_a_leg a "$copy"
