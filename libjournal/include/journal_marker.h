@@ -34,8 +34,8 @@ enum journal_doubt {
  * @marker_bytes:  size of a medium that has to be made; default 64 MiB
  * @assume_marker: class of the new medium asserted by the user; stored.  What was
  *                 asserted of the one before is forgotten
- * @force:         write over other content that the new medium holds; rescue: also a
- *                 journal that opens, and without a log that is not there
+ * @force:         write over other content that the new medium holds, but over no log;
+ *                 rescue: also a journal that opens, and without a log that is not there
  * @dry_run:       rescue: only tell what would be there
  * @undecided:     rescue: called in the calling thread for each transaction that will
  *                 be in the journal, in order of id; NULL: nobody wants to know
@@ -76,8 +76,8 @@ struct journal_marker_options {
  *
  * Return: 0, or
  * -EBUSY    the journal is in use, and cannot be moved meanwhile: the text has the pid
- * -EEXIST   there is other content on the new medium and @force is not set; or it is
- *           the one that the journal has
+ * -EEXIST   there is other content on the new medium and @force is not set; or a log; or it
+ *           is the one that the journal has
  * -EINVAL, -ENOTSUP   no such marker URI, or no backend for it; or no such size, or not now
  * -EPERM    the class of the new medium is below what the journal requires, or one who
  *           has it open

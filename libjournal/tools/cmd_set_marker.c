@@ -63,7 +63,8 @@ static const struct argp_option set_marker_options[] = {
 	  "of a pmem: or sim: file that is not there; takes K, M, G, T (default: 64M)", 0 },
 	{ "assume-marker", 'a', "CLASS", 0,
 	  "what the new medium survives, whatever the evidence: process, os or power", 0 },
-	{ "force", 'f', NULL, 0, "write over other content of the new medium", 0 },
+	{ "force", 'f', NULL, 0, "write over other content of the new medium, but over no "
+	  "log", 0 },
 	{ 0 },
 };
 

@@ -117,6 +117,30 @@ while_open()
 	expect 0 "$JNL" check "$j"
 }
 
+# Of a journal that is closed, by force; also where only one of its superblocks is left.
+others_log()
+{
+	local other=$scratch/other uri
+	rm -rf "$other" "$other".[abm]
+	mkdir "$other.a" "$other.b" "$other.m"
+	anew
+	journal "$other" --size 20M --log "$other.a" --mirror "$other.m" --log "$other.b"
+	dd if=/dev/urandom of="$(echo "$other.b"/*)" bs=4096 count=1 conv=notrunc status=none
+	for uri in "$(echo "$other.a"/*)" "$(echo "$other.b"/*)" "$(echo "$other.m"/*)"; do
+		uri=$1$uri
+		head -qc 8192 "$other".[abm]/* | sha256sum >"$scratch/sum"
+		for command in "set-marker -f $j $uri" "rescue -f -y $j --marker $uri" \
+			"format $scratch/new --size 16M --require process -f --marker $uri"; do
+			# shellcheck disable=SC2086
+			expect 1 "$JNL" $command
+			says "is a log of the journal with the uuid $(sed -n 's/^uuid = //p' "$other/journal.conf")"
+		done
+		head -qc 8192 "$other".[abm]/* | sha256sum >"$scratch/now"
+		same "$scratch/sum" "$scratch/now"
+	done
+	expect 0 "$JNL" check "$j"
+}
+
 new_ones()
 {
 	anew
@@ -147,6 +171,8 @@ outputs()
 it "markers do not go over another file of the journal" markers
 it "nor from NVRAM" markers_in_nvram
 it "nor while it is open" while_open
+it "nor over the log of another one" others_log file:
+it "nor over the log of another one, in memory" others_log sim:
 it "nor in a new journal" new_ones
 it "outputs do not go over its files" outputs
 done_testing
