@@ -138,6 +138,17 @@ static int wanted_by_offset(const void *a, const void *b)
 	return left->offset < right->offset ? -1 : left->offset > right->offset;
 }
 
+/* Where one lane was destaged after the other they come in order: then not even that. */
+static void sealed_sort(struct sealed *s)
+{
+	uint32_t i = 1;
+
+	while (i < s->count && s->wanted[i - 1].offset <= s->wanted[i].offset)
+		i++;
+	if (i < s->count)
+		qsort(s->wanted, s->count, sizeof(*s->wanted), wanted_by_offset);
+}
+
 static void sealed_want_all(struct sealed *s, const struct summary_head *digest,
 			    const struct summary_entry *table)
 {
@@ -156,7 +167,7 @@ static void sealed_want_all(struct sealed *s, const struct summary_head *digest,
 				id = get_le64(ids[next_id++]);
 			sealed_want(s, &lines[i], &table[entry++], slot, id);
 		}
-	qsort(s->wanted, s->count, sizeof(*s->wanted), wanted_by_offset);
+	sealed_sort(s);
 }
 
 /* ---- reading ---- */
