@@ -347,10 +347,12 @@ fuzz: need-test
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(RUN) integration/test_fuzz
 # the tests with chance in them, for long: each so many seconds for each kind of marker
 SOAK_SECONDS ?= 200
+SOAK_TIMES ?= 100
 soak: need-test
 	+$(Q)$(AGAIN) all tests
 	$(Q)KILL_SECONDS=$(SOAK_SECONDS) KILLS=1000 STOP_SECONDS=$(SOAK_SECONDS) STRIDE=1 \
-		HANG_S=7200 $(RUN) "integration/test_processes*"
+		AGING_TIMES=$(SOAK_TIMES) HANG_S=7200 \
+		$(RUN) "integration/test_processes* integration/test_aging"
 coverage: need-coverage
 	$(Q)rm -rf $(BUILD)/coverage/tests
 	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
@@ -440,7 +442,8 @@ help:
 	@echo '  asan ubsan tsan valgrind'
 	@echo '             the tests under that tool, built apart in build/asan, ...'
 	@echo '  fuzz       each fuzz target for FUZZ_SECONDS=60, FUZZ_SEED=the clock'
-	@echo '  soak       processes killed and stopped at random, SOAK_SECONDS=200 of each (SEED=)'
+	@echo '  soak       processes killed and stopped at random, SOAK_SECONDS=200 of each (SEED=);'
+	@echo '             SOAK_TIMES=100 times its size through a log that is nine tenths full'
 	@echo '  coverage   what the tests reach, in build/coverage'
 	@echo '  install uninstall'
 	@echo '             under $$(DESTDIR)$$(PREFIX)'
