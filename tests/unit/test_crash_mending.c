@@ -13,67 +13,12 @@
 
 #include <cmocka.h>
 
-#include "format/marker.h"
 #include "format/stage.h"
-#include "lib/crash_place.h"
+#include "lib/mending.h"
+#include "lib/moves.h"
 #include "util/math.h"
 
 #define COUNT 8u
-#define SEEDS 6u
-
-/* of @map, to begin again from */
-struct image {
-	uint8_t *marker, *log;
-};
-
-static uint8_t *map_keep(const struct crash_map *map)
-{
-	uint8_t *copy = malloc(map->bytes);
-
-	assert_non_null(copy);
-	return memcpy(copy, map->durable, map->bytes);
-}
-
-static void map_restore(struct crash_map *map, const uint8_t *from)
-{
-	memcpy(map->durable, from, map->bytes);
-	memcpy(map->now, from, map->bytes);
-}
-
-static void image_restore(struct place *p, const struct image *image)
-{
-	map_restore(&p->world.marker, image->marker);
-	map_restore(&p->world.log, image->log);
-}
-
-static void geometry_of(struct place *p, struct marker_geometry *g)
-{
-	const char *why;
-
-	assert_int_equal(marker_super_decode((const void *)p->world.marker.durable,
-					     p->world.marker.bytes, false, g, &why), 0);
-}
-
-/* of each line that was ever used the first @bytes read @value */
-static void spoil_lines(struct place *p, int value, size_t bytes)
-{
-	struct marker_geometry g;
-	struct marker_line *line;
-	uint64_t epoch;
-	uint32_t i, spoilt = 0;
-
-	geometry_of(p, &g);
-	for (i = 0; i < g.lines; i++) {
-		line = (struct marker_line *)(void *)(p->world.marker.durable +
-						      marker_line_offset(&g, i));
-		if (marker_line_epoch(line, &epoch))
-			continue;
-		memset(line, value, bytes);
-		spoilt++;
-	}
-	assert_true(spoilt >= 1);
-	memcpy(p->world.marker.now, p->world.marker.durable, p->world.marker.bytes);
-}
 
 /* half of them staged, half direct; one of each is retired */
 static void scene(struct place *p, uint64_t ids[COUNT])
@@ -91,7 +36,7 @@ static void scene(struct place *p, uint64_t ids[COUNT])
 	place_crash(p);
 }
 
-static void all_live(struct place *p, const uint64_t ids[COUNT])
+static void all_live(struct place *p, const uint64_t *ids)
 {
 	uint32_t i;
 
@@ -102,8 +47,9 @@ static void all_live(struct place *p, const uint64_t ids[COUNT])
 }
 
 /* It is whole now: what is retired is, and damage is gone. */
-static void is_mended(struct place *p, const uint64_t ids[COUNT])
+static void is_mended(struct place *p, const void *context)
 {
+	const uint64_t *ids = context;
 	uint32_t i, times;
 
 	all_live(p, ids);
@@ -117,54 +63,19 @@ static void is_mended(struct place *p, const uint64_t ids[COUNT])
 			assert_int_equal(place_state(p, ids[i]), i < 4 ? 0 : JOURNAL_LIVE);
 		place_crash(p);
 		/* and now the epochs alone: the maps are good, whatever was the matter before */
-		spoil_lines(p, 0, 2 * sizeof(__le64));
+		mending_spoil_lines(p, 0, 2 * sizeof(__le64));
 	}
-}
-
-/* Return: false: the open ended before operation @nth */
-static bool dies_at(struct place *p, const struct image *image, const uint64_t ids[COUNT],
-		    uint64_t nth, enum crash_how how, uint64_t seed)
-{
-	bool died;
-
-	image_restore(p, image);
-	p->world.die_at = p->world.operations + nth;
-	died = place_open(p);
-	p->world.die_at = 0;
-	if (!died) {
-		is_mended(p, ids);
-		return false;
-	}
-	p->world.dead = true;
-	crash_throw_away(p->j);
-	p->j = NULL;
-	crash_world_cut(&p->world, how, seed);
-	assert_int_equal(place_open(p), 0);
-	is_mended(p, ids);
-	return true;
 }
 
 static void p1_lines_are_made_anew(int value)
 {
 	struct place *p = place_make(NULL);
-	uint64_t ids[COUNT], nth, seed;
-	struct image image;
-	bool going = true;
+	uint64_t ids[COUNT];
 
 	scene(p, ids);
-	spoil_lines(p, value, sizeof(struct marker_line));
-	image = (struct image){ map_keep(&p->world.marker), map_keep(&p->world.log) };
+	mending_spoil_lines(p, value, sizeof(struct marker_line));
 	assert_int_equal(place_check(p), -EUCLEAN);
-	for (nth = 1; going; nth++) {
-		going = dies_at(p, &image, ids, nth, CRASH_DROP, 0);
-		for (seed = 1; going && seed <= SEEDS; seed++)
-			(void)dies_at(p, &image, ids, nth, CRASH_MIXED, seed);
-		if (going)
-			(void)dies_at(p, &image, ids, nth, CRASH_KEEP, 0);
-	}
-	assert_true(nth > 4);
-	free(image.marker);
-	free(image.log);
+	mending_each_crash(p, is_mended, ids);
 	place_remove(p);
 }
 
@@ -193,7 +104,7 @@ static void direct_alone(bool closed)
 		place_close(p);
 	else
 		place_crash(p);
-	spoil_lines(p, 0xff, sizeof(struct marker_line));
+	mending_spoil_lines(p, 0xff, sizeof(struct marker_line));
 	assert_int_equal(place_open(p), closed ? 0 : -EUCLEAN);
 	for (i = 0; closed && i < 3; i++)
 		assert_int_equal(place_state(p, ids[i]), JOURNAL_LIVE);
@@ -208,6 +119,112 @@ static void p1_a_line_that_a_clean_close_names(void **state)
 	direct_alone(false);
 }
 
+/* Or what is in the stage: a record there has a higher number than the line. */
+static void direct_and_staged(bool direct_first)
+{
+	struct place *p = place_make(NULL);
+	uint64_t direct, staged;
+
+	if (direct_first)
+		assert_int_equal(place_put(p, JOURNAL_PATH_DIRECT, 1, &direct), 0);
+	assert_int_equal(place_put(p, JOURNAL_PATH_STAGED, 2, &staged), 0);
+	if (!direct_first)
+		assert_int_equal(place_put(p, JOURNAL_PATH_DIRECT, 1, &direct), 0);
+	assert_true(direct >> 9 != staged >> 9 && (direct < staged) == direct_first);
+	place_crash(p);
+	mending_spoil_lines(p, 0xff, sizeof(struct marker_line));
+	/* else it may be an image of before the line was opened */
+	assert_int_equal(place_open(p), direct_first ? 0 : -EUCLEAN);
+	if (direct_first) {
+		assert_int_equal(place_state(p, direct), JOURNAL_LIVE);
+		assert_int_equal(place_state(p, staged), JOURNAL_LIVE);
+	}
+	place_remove(p);
+}
+
+static void p1_a_line_that_the_stage_is_newer_than(void **state)
+{
+	(void)state;
+	direct_and_staged(true);
+	direct_and_staged(false);
+}
+
+/* Or another line. */
+static void one_of_two_lines(uint32_t which)
+{
+	struct place *p = place_make(NULL);
+	struct slot_place at[2];
+	uint64_t ids[2];
+	uint32_t i;
+
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(moves_put_alone(p, JOURNAL_PATH_DIRECT, i, &ids[i]), 0);
+		assert_true(moves_where(p->j, ids[i], &at[i]));
+	}
+	assert_true(at[0].line != at[1].line && at[0].number < at[1].number);
+	place_crash(p);
+	memset(mending_line(p, at[which].line), 0xff, sizeof(struct marker_line));
+	mending_show(p);
+	assert_int_equal(place_open(p), which ? -EUCLEAN : 0);
+	for (i = 0; i < 2 && !which; i++)
+		assert_int_equal(place_state(p, ids[i]), JOURNAL_LIVE);
+	place_remove(p);
+}
+
+static void p1_a_line_that_another_is_newer_than(void **state)
+{
+	(void)state;
+	one_of_two_lines(0);
+	one_of_two_lines(1);
+}
+
+/* ---- what was moved from such a line ------------------------------------------------ */
+
+/* Its old slot is found again, and retired: the next one does not find it. */
+static void is_retired_for_good(struct place *p, const void *context)
+{
+	const uint64_t *id = context;
+	int i;
+
+	assert_int_equal(place_state(p, *id), JOURNAL_LIVE);
+	assert_int_equal(place_live(p), 1);
+	assert_int_equal(journal_retire(p->j, *id), 0);
+	place_crash(p);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(place_check(p), 0);
+		assert_int_equal(place_open(p), 0);
+		assert_int_equal(place_live(p), 0);
+		place_crash(p);
+	}
+}
+
+static void moved_from_a_line_of_zeros(enum journal_path path)
+{
+	struct place *p = place_make(NULL);
+	struct slot_place before, after;
+	uint64_t id;
+
+	assert_int_equal(moves_put_alone(p, path, 5, &id), 0);
+	assert_true(moves_where(p->j, id, &before));
+	assert_int_equal(moves_all(p->j), 1);
+	assert_true(moves_where(p->j, id, &after));
+	assert_int_not_equal(before.line, after.line);
+	place_crash(p);
+	memset(mending_line(p, before.line), 0, sizeof(struct marker_line));
+	mending_show(p);
+	assert_int_equal(place_check(p), -EUCLEAN);
+	mending_each_crash(p, is_retired_for_good, &id);
+	place_remove(p);
+}
+
+static void p2_an_old_slot_is_retired_anew(void **state)
+{
+	(void)state;
+	/* its record certifies itself: nothing but the retire map says that it is retired */
+	moved_from_a_line_of_zeros(JOURNAL_PATH_SYNCED);
+	moved_from_a_line_of_zeros(JOURNAL_PATH_DIRECT);
+}
+
 /* ---- a number that was never issued ------------------------------------------------- */
 
 /* The header of the record whose payload is made from @seed names epoch @number. */
@@ -218,16 +235,18 @@ static void renumber(struct place *p, uint64_t seed, uint64_t number)
 	uint64_t at = (uint64_t)((uint8_t *)record - p->world.marker.durable);
 	struct marker_geometry g;
 	struct stage_meta meta;
+	const char *why;
 	uint32_t lane;
 
-	geometry_of(p, &g);
+	assert_int_equal(marker_super_decode((const void *)p->world.marker.durable,
+					     p->world.marker.bytes, false, &g, &why), 0);
 	lane = (uint32_t)((at - g.stage_offset) / g.ring_bytes);
 	assert_int_equal(stage_decode(record, stage_seed(g.nonce, lane),
 				      (at - g.stage_offset) % g.ring_bytes, g.ring_bytes, &meta),
 			 0);
 	meta.id = number << 9 | (meta.id & 511);
 	stage_encode(&meta, &(struct stage_last){ 0 }, stage_seed(g.nonce, lane), record);
-	memcpy(p->world.marker.now, p->world.marker.durable, p->world.marker.bytes);
+	mending_show(p);
 }
 
 /* Whoever believed it would have no number left to draw. */
@@ -262,6 +281,9 @@ int main(void)
 		cmocka_unit_test(p1_lines_of_zeros_are_made_anew),
 		cmocka_unit_test(p1_lines_of_ones_are_made_anew),
 		cmocka_unit_test(p1_a_line_that_a_clean_close_names),
+		cmocka_unit_test(p1_a_line_that_the_stage_is_newer_than),
+		cmocka_unit_test(p1_a_line_that_another_is_newer_than),
+		cmocka_unit_test(p2_an_old_slot_is_retired_anew),
 		cmocka_unit_test(p4_a_number_out_of_reach_is_ignored),
 	};
 
