@@ -82,10 +82,15 @@ struct marker_lane {
 	uint8_t reserved[16];
 };
 
+/* maps of a line that are gone */
+#define MARKER_MENDING_COMMIT 1u
+#define MARKER_MENDING_RETIRE 2u
+#define MARKER_MENDING_BOTH   (MARKER_MENDING_COMMIT | MARKER_MENDING_RETIRE)
+
 struct marker_line {
 	__le64 epoch; /* sealed: number << 1 | open; erased: never used */
 	__le64 epoch_copy; /* the same again */
-	__le64 mending;    /* sealed 1: the maps are gone, and being made anew; else erased */
+	__le64 mending;    /* sealed MARKER_MENDING_*: being made anew; else erased */
 	uint8_t reserved[40];
 	__le64 commit[MARKER_LINE_WORDS];
 	__le64 retire[MARKER_LINE_WORDS];

@@ -112,9 +112,10 @@ void recover_claim(struct recovery *r, uint32_t line);
 int recover_without_epoch(struct recovery *r, uint32_t line);
 /* its epoch is the highest that a record names */
 bool recover_is_by_records(const struct recovery *r, uint32_t line);
-/* Its epoch is whole, but its end reads zeros, as what is behind it: then it is by records,
- * too.  Return: 0 or -ENOMEM */
-int recover_line_in_doubt(struct recovery *r, uint32_t line, bool *in_doubt);
+/* Its epoch is whole, and stands, but its end reads zeros, as what is behind it, or somebody
+ * was killed while he made its maps anew: then it is by records, too, or nothing is decided
+ * by it (line_is_bad()).  Return: 0 or -ENOMEM */
+int recover_line_in_doubt(struct recovery *r, uint32_t line);
 /* Such a map reads zeros, or with the epoch ones: it says nothing.  What has a record is
  * committed then, and nothing is retired. */
 bool recover_commits_are_gone(const struct recovery *r, uint32_t line);

@@ -77,12 +77,12 @@ static bool map_is_gone(const struct marker_line *media, const __le64 map[MARKER
 	return !any || (!~all && line_is_erased(media));
 }
 
-/* somebody was killed while he made them anew */
-static bool line_is_being_mended(const struct marker_line *media)
+/* the maps that somebody made anew when he was killed: MARKER_MENDING_* */
+static uint64_t line_being_mended(const struct marker_line *media)
 {
-	uint64_t mending;
+	uint64_t maps;
 
-	return !word_unseal(media->mending, &mending) && mending == 1;
+	return word_unseal(media->mending, &maps) ? 0 : maps & MARKER_MENDING_BOTH;
 }
 
 bool recover_commits_are_gone(const struct recovery *r, uint32_t line)
@@ -90,7 +90,8 @@ bool recover_commits_are_gone(const struct recovery *r, uint32_t line)
 	const struct marker_line *media = line_media(r->j, line);
 
 	return recover_is_by_records(r, line) &&
-	       (map_is_gone(media, media->commit) || line_is_being_mended(media));
+	       (map_is_gone(media, media->commit) ||
+		line_being_mended(media) & MARKER_MENDING_COMMIT);
 }
 
 bool recover_retires_are_gone(const struct recovery *r, uint32_t line)
@@ -98,7 +99,8 @@ bool recover_retires_are_gone(const struct recovery *r, uint32_t line)
 	const struct marker_line *media = line_media(r->j, line);
 
 	return recover_is_by_records(r, line) &&
-	       (map_is_gone(media, media->retire) || line_is_being_mended(media));
+	       (map_is_gone(media, media->retire) ||
+		line_being_mended(media) & MARKER_MENDING_RETIRE);
 }
 
 bool recover_maps_are_gone(const struct recovery *r, uint32_t line)
@@ -109,6 +111,7 @@ bool recover_maps_are_gone(const struct recovery *r, uint32_t line)
 /*
  * A block of the medium that reads zeros may begin within a line, behind its epoch.  What
  * lies behind the line tells that from a line of which all is retired: no epoch is zero.
+ * Who makes both anew may have got to the line behind it first.
  */
 static bool line_ends_in_zeros(struct journal *j, uint32_t line)
 {
@@ -121,13 +124,16 @@ static bool line_ends_in_zeros(struct journal *j, uint32_t line)
 	if (any || line + 1 >= j->geometry.lines)
 		return false;
 	next = line_media(j, line + 1);
-	return !get_le64(next->epoch) && !get_le64(next->epoch_copy) && !get_le64(next->mending);
+	return !get_le64(next->epoch) && !get_le64(next->epoch_copy) &&
+	       (!get_le64(next->mending) || line_being_mended(next));
 }
 
-int recover_line_in_doubt(struct recovery *r, uint32_t line, bool *in_doubt)
+int recover_line_in_doubt(struct recovery *r, uint32_t line)
 {
-	*in_doubt = r->j->bits_durable && line_ends_in_zeros(r->j, line);
-	return *in_doubt ? recover_without_epoch(r, line) : 0;
+	bool in_doubt = line_being_mended(line_media(r->j, line)) ||
+			line_ends_in_zeros(r->j, line);
+
+	return r->j->bits_durable && in_doubt ? recover_without_epoch(r, line) : 0;
 }
 
 static int recover_adopt(struct recovery *r, uint32_t line, uint64_t number)
@@ -222,20 +228,18 @@ static void maps_mend(struct journal *j, uint32_t line)
 	nv_copy(j->marker, media->commit, maps, sizeof(maps));
 }
 
-/* With an epoch that is whole they would be believed.  One that is erased stays so: with it
- * the maps are known to be gone, should this word here not reach the medium. */
-static void line_give_up_maps(struct journal *j, struct marker_line *media)
+/* A map that is whole stays so: of it each word is true, the old one as the new one. */
+static void line_give_up_maps(struct recovery *r, uint32_t line)
 {
-	uint64_t epoch;
+	uint64_t maps = (recover_commits_are_gone(r, line) ? MARKER_MENDING_COMMIT : 0) |
+			(recover_retires_are_gone(r, line) ? MARKER_MENDING_RETIRE : 0);
 
-	nv_store8(j->marker, (uint64_t *)&media->mending, (uint64_t)word_seal(1));
-	if (marker_line_epoch(media, &epoch))
-		return;
-	nv_store8(j->marker, (uint64_t *)&media->epoch, 0);
-	nv_store8(j->marker, (uint64_t *)&media->epoch_copy, 0);
+	if (maps)
+		nv_store8(r->j->marker, (uint64_t *)&line_media(r->j, line)->mending,
+			  (uint64_t)word_seal(maps));
 }
 
-/* Where the maps went with the epoch.  Return: 0, or the sticky failure */
+/* Return: 0, or the sticky failure */
 static int recover_mend_maps(struct recovery *r)
 {
 	struct journal *j = r->j;
@@ -245,8 +249,7 @@ static int recover_mend_maps(struct recovery *r)
 	if (!r->by_records)
 		return 0;
 	for (line = 0; line < j->geometry.lines; line++)
-		if (recover_maps_are_gone(r, line))
-			line_give_up_maps(j, line_media(j, line));
+		line_give_up_maps(r, line);
 	/* before the maps: of what is half made the next recovery must not believe a word */
 	error = nv_fence(j->marker);
 	if (error)

@@ -29,14 +29,13 @@ static int recover_line(struct recovery *r, uint32_t line)
 	struct line *state = &j->lines[line];
 	uint64_t epoch = 0;
 	uint32_t word;
-	bool in_doubt = false;
 	int error = marker_line_epoch(line_media(j, line), &epoch);
 
 	if (error == -EUCLEAN)
 		return recover_without_epoch(r, line);
 	if (!error) {
-		error = recover_line_in_doubt(r, line, &in_doubt);
-		if (error || in_doubt)
+		error = recover_line_in_doubt(r, line);
+		if (error || line_is_bad(r->j, line))
 			return error;
 	}
 	if (line_media(j, line)->epoch != line_media(j, line)->epoch_copy &&
@@ -56,7 +55,8 @@ static int recover_line(struct recovery *r, uint32_t line)
 	if (error)
 		return error;
 	r->newest = max_u64(r->newest, epoch >> 1);
-	recover_claim(r, line);
+	if (!recover_retires_are_gone(r, line))
+		recover_claim(r, line);
 	/* closed: a crash while it was recycled, all of it is finished (P1) */
 	for (word = 0; word < MARKER_LINE_WORDS && !(epoch & 1); word++)
 		atomic_store(&state->claimed[word], ~0ull);
