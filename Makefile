@@ -352,7 +352,7 @@ soak: need-test
 	+$(Q)$(AGAIN) all tests
 	$(Q)KILL_SECONDS=$(SOAK_SECONDS) KILLS=1000 STOP_SECONDS=$(SOAK_SECONDS) STRIDE=1 \
 		AGING_TIMES=$(SOAK_TIMES) HANG_S=7200 \
-		$(RUN) "integration/test_processes* integration/test_aging"
+		$(RUN) "integration/test_processes*" integration/test_aging
 coverage: need-coverage
 	$(Q)rm -rf $(BUILD)/coverage/tests
 	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
