@@ -89,6 +89,9 @@ struct recovery {
 /* recover.c: the highest of all that is on the logs, once their segments were looked at */
 uint64_t recover_log_incarnation(const struct recovery *r);
 
+/* recover_older.c: as soon as the segments were looked at.  Return: 0, or -EUCLEAN */
+int recover_older(struct recovery *r);
+
 /* recover_lines.c */
 int recover_lines(struct recovery *r);
 /* the slot at @line, @slot of epoch @number could be live: not retired, not moved on */

@@ -401,29 +401,6 @@ static void segments_order(struct recovery *r)
 	qsort_r(r->order, r->order_count, sizeof(*r->order), order_by_seq, r);
 }
 
-/*
- * The incarnation is raised on the medium before anything of it is written elsewhere.  So a
- * log that has a higher one than NVRAM shows that an old image of that has come back.
- */
-static int segments_incarnation(struct recovery *r)
-{
-	struct journal *j = r->j;
-	uint64_t now;
-
-	/* a reader beside a writer: it may have been raised since it was looked at */
-	if (!j->bits_durable || !r->incarnation || j->writer_pid ||
-	    recover_log_incarnation(r) <= r->incarnation)
-		return 0;
-	/* also by one who came after the reader had looked for one */
-	if (j->read_only && !word_unseal(state_media(j)->incarnation, &now) &&
-	    recover_log_incarnation(r) <= now)
-		return 0;
-	return journal_say(j, -EUCLEAN, "%s: is older than the log: its incarnation is %llu, the "
-			   "log has %llu (if it stays so: jnl rescue)", j->conf.marker,
-			   (unsigned long long)r->incarnation,
-			   (unsigned long long)recover_log_incarnation(r));
-}
-
 /* Epochs that the log shows; with durable markers none may be news. */
 static int segments_epochs(struct recovery *r)
 {
@@ -475,7 +452,7 @@ int recover_segments(struct recovery *r)
 	if (!error)
 		error = segments_epochs(r);
 	if (!error)
-		error = segments_incarnation(r);
+		error = recover_older(r);
 	if (!error) {
 		recover_scan_finish(r);
 		count = segments_pick(r, picked, false);
