@@ -19,6 +19,16 @@ bool recover_is_by_records(const struct recovery *r, uint32_t line)
 	return r->by_records && r->by_records[line];
 }
 
+static bool recover_has_all_logs(const struct journal *j)
+{
+	uint32_t log;
+
+	for (log = 0; log < logs_end(j); log++)
+		if (logs_gone(j, log))
+			return false;
+	return true;
+}
+
 /* Return: 0 or -ENOMEM */
 static int recover_by_records(struct recovery *r, uint32_t line)
 {
@@ -32,17 +42,13 @@ static int recover_by_records(struct recovery *r, uint32_t line)
 	found_damage(j, 0, "%s: line %u: its epoch or its maps are damaged: the highest epoch of "
 		     "the records that name it stands in, and something that was retired may be "
 		     "back", j->conf.marker, line);
+	if (recover_has_all_logs(j) || !recover_maps_are_gone(r, line))
+		return 0;
+	/* a map that is made anew has no bit for it */
+	found_damage(j, 0, "%s: line %u: what it committed on a log that is not there is lost, "
+		     "without a name", j->conf.marker, line);
+	j->recovered.lost_unnamed++;
 	return 0;
-}
-
-static bool recover_has_all_logs(const struct journal *j)
-{
-	uint32_t log;
-
-	for (log = 0; log < logs_end(j); log++)
-		if (logs_gone(j, log))
-			return false;
-	return true;
 }
 
 int recover_without_epoch(struct recovery *r, uint32_t line)

@@ -245,6 +245,36 @@ epoch_while_a_log_is_away()
 	goes_on "$j"
 }
 
+# What is staged in such a line is served.  What a map said of the others, nobody knows when
+# the log is back: it is told before.
+a_line_of_ones_while_a_log_is_away()
+{
+	local j=$scratch/ones.away file
+	file=$(nvram ones.away)
+	goes "$file"
+	mkdir "$scratch/c" "$scratch/d"
+	expect 0 "$JNL" format "$j" --size 64M --require process --marker "pmem:$file" \
+		--log "$scratch/c" --log "$scratch/d"
+	seq 50 | taskset 1 "$JNL" put "$j" --as lines >"$scratch/staged"
+	# the next one goes on in that line
+	seq 50 | perl -ne "chomp; print \$_, 'x' x 20000, qq(\n)" |
+		taskset 1 "$JNL" put "$j" --as lines >"$scratch/direct"
+	ones "$file" "$(u64 "$file" 96)" 192
+	mv "$scratch/d" "$scratch/d.away"
+	expect 3 "$JNL" check "$j"
+	grep -q "^damage: .*line 0: what it committed on a log.*is lost, without a name" "$out" ||
+		wrong "$(cat "$out")"
+	ids_of "$j" | sort >"$scratch/now"
+	[ -z "$(comm -23 <(sort "$scratch/staged") "$scratch/now")" ] || wrong "not all are there"
+	echo one more | "$JNL" put "$j" >>"$scratch/staged"
+	mv "$scratch/d.away" "$scratch/d"
+	expect 0 "$JNL" check "$j"
+	ids_of "$j" | sort >"$scratch/now"
+	[ -z "$(comm -23 <(sort "$scratch/staged") "$scratch/now")" ] || wrong "not all are there"
+	[ -z "$(comm -13 <(sort "$scratch/staged" "$scratch/direct") "$scratch/now")" ] ||
+		wrong "some were never put"
+}
+
 # Nothing of it lives: there is no record to go by, and nothing to lose.
 epoch_without_a_record()
 {
@@ -440,6 +470,7 @@ if why=$(have_marker pmem); then
 	it "the word of where a line goes on" word_of_where_a_line_goes_on
 	it "the epoch of a line that was used again" epoch_of_a_line_used_again
 	it "an epoch while a log is away" epoch_while_a_log_is_away
+	it "a line of ones while a log is away" a_line_of_ones_while_a_log_is_away
 	it "the epoch of a line that no record names" epoch_without_a_record
 	it "old images are refused" old_images_are_refused
 	it "the last payload of a stage that was closed" last_payload_of_a_closed_stage

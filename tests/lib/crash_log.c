@@ -196,6 +196,8 @@ int __wrap_backend_open_log(const char *path, unsigned int flags, uint64_t bytes
 {
 	struct crash_world *world = crash_world_entered();
 
+	if (world && world->away >> index_of(world, path) & 1)
+		return message_set(message, -ENOENT, "%s: away", path);
 	return world ? crash_log_open(world, path, flags, bytes, store) :
 		       __real_backend_open_log(path, flags, bytes, progress, store, message);
 }

@@ -53,6 +53,7 @@ struct crash_world {
 	uint32_t log_count; /* 0: one */
 	bool mirrored;      /* of one log: they are its two legs */
 	uint32_t failing;   /* a bit for each log whose writes and flushes fail */
+	uint32_t away;      /* a bit for each log that is not there when it is opened */
 	struct crash_write *oldest, **youngest;
 	uint64_t *flushed;  /* thread << 32 | 64-byte line of the marker map, to be fenced */
 	uint32_t flushed_count, flushed_room;

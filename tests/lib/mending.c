@@ -11,7 +11,7 @@
 
 #include "util/math.h"
 
-#define SEEDS 6u
+#define SEEDS 4u
 
 static struct marker_geometry mending_geometry(struct place *p)
 {

@@ -178,6 +178,48 @@ static void p1_a_line_that_another_is_newer_than(void **state)
 	one_of_two_lines(1);
 }
 
+/* ---- while a log is away -------------------------------------------------------------- */
+
+/* Return: how many of those that were put are not there, while log @which is away */
+static uint32_t ones_while_away(uint32_t which)
+{
+	const struct crash_plan plan = { .logs = 2 };
+	struct place *p = place_make(&plan);
+	uint64_t ids[COUNT];
+	uint32_t i, missing = 0;
+
+	assert_int_equal(place_put(p, JOURNAL_PATH_STAGED, 0, &ids[0]), 0);
+	/* the others go on in its line */
+	place_close(p);
+	assert_int_equal(place_open(p), 0);
+	for (i = 1; i < COUNT; i++)
+		assert_int_equal(place_put(p, JOURNAL_PATH_SYNCED, i, &ids[i]), 0);
+	assert_int_equal(ids[COUNT - 1] >> 9, ids[0] >> 9);
+	/* nobody has written their names yet */
+	place_crash(p);
+	mending_spoil_lines(p, 0xff, sizeof(struct marker_line));
+	p->world.away = 1u << which;
+	assert_int_equal(place_open(p), 0);
+	assert_int_equal(place_state(p, ids[0]), JOURNAL_LIVE);
+	for (i = 1; i < COUNT; i++)
+		missing += place_state(p, ids[i]) != JOURNAL_LIVE;
+	assert_true(!missing || place_lost_unnamed(p) >= 2);
+	place_crash(p);
+	p->world.away = 0;
+	assert_int_equal(place_open(p), 0);
+	for (i = 0; i < COUNT; i++)
+		assert_int_equal(place_state(p, ids[i]), JOURNAL_LIVE);
+	place_remove(p);
+	return missing;
+}
+
+/* What is not found is not retired for that. */
+static void p1_a_line_of_ones_while_a_log_is_away(void **state)
+{
+	(void)state;
+	assert_true(ones_while_away(0) + ones_while_away(1) > 0);
+}
+
 /* ---- what was moved from such a line ------------------------------------------------ */
 
 /* Its old slot is found again, and retired: the next one does not find it. */
@@ -283,6 +325,7 @@ int main(void)
 		cmocka_unit_test(p1_a_line_that_a_clean_close_names),
 		cmocka_unit_test(p1_a_line_that_the_stage_is_newer_than),
 		cmocka_unit_test(p1_a_line_that_another_is_newer_than),
+		cmocka_unit_test(p1_a_line_of_ones_while_a_log_is_away),
 		cmocka_unit_test(p2_an_old_slot_is_retired_anew),
 		cmocka_unit_test(p4_a_number_out_of_reach_is_ignored),
 	};
