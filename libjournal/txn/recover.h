@@ -215,6 +215,8 @@ void recover_watermark(struct segment_scan *scan);
 uint64_t recover_gaps(struct recovery *r, uint32_t segment);
 /* there are such, and a digest's names do not account for all of them */
 void recover_gaps_tell(struct recovery *r, uint32_t segment);
+/* retire records that a digest has counted, and that are not there, nor named by another */
+uint64_t recover_gaps_retires(const struct recovery *r, uint32_t segment);
 /* recover_epoch() of what is named; Return: 0 or what that does */
 int recover_gaps_epochs(struct recovery *r, uint32_t segment);
 /* the names, for the digest; Return: 0 or -ENOMEM */

@@ -153,6 +153,20 @@ static void gaps_retires(struct recovery *r, uint32_t segment, uint64_t told)
 		retires_tell(r, segment, get_le32(scan->named->retires) - there, 0);
 }
 
+uint64_t recover_gaps_retires(const struct recovery *r, uint32_t segment)
+{
+	struct gaps g = gaps_begin(r, segment);
+	uint64_t there = 0, sealed = g.scan->digest ? get_le32(g.scan->digest->retires) : 0;
+	struct gap gap;
+	uint32_t i;
+
+	for (i = 0; i < g.scan->count; i++)
+		there += g.scan->records[i].meta.type == LOG_RETIRE;
+	while (gaps_next(&g, &gap))
+		there += gap.last && gap_was_acked(g.scan, &gap) && gap.last->type == LOG_RETIRE;
+	return sealed - min_u64(sealed, there);
+}
+
 uint64_t recover_gaps(struct recovery *r, uint32_t segment)
 {
 	struct gaps g = gaps_begin(r, segment);

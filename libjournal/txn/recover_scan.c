@@ -322,6 +322,21 @@ static void scan_enter(struct recovery *r, uint32_t segment, const struct scanne
 	recover_record(r, segment, record->offset, &record->meta, record->tail, record->valid);
 }
 
+/*
+ * Of @unnamed records in gaps of a sealed segment those that its digest has no name for, which
+ * brought @lost transactions to light: a group is one record with several, and a retire record
+ * is none of them.  What a clean close has named is not among them.
+ */
+static uint64_t scan_unnamed(const struct recovery *r, uint32_t number, uint64_t unnamed,
+			     uint64_t lost)
+{
+	uint64_t retires = min_u64(unnamed, recover_gaps_retires(r, number));
+
+	if (!r->scans[number].digest)
+		return unnamed;
+	return retires + (unnamed - retires) - min_u64(unnamed - retires, lost);
+}
+
 /* one segment that was read whole */
 static void scan_finish(struct recovery *r, uint32_t number)
 {
@@ -334,8 +349,7 @@ static void scan_finish(struct recovery *r, uint32_t number)
 	recover_copies_tell_records(r, number);
 	lost = r->lost;
 	recover_named(r, number);
-	/* gaps that a digest has a name for */
-	unnamed -= min_u64(unnamed, r->lost - lost);
+	unnamed = scan_unnamed(r, number, unnamed, r->lost - lost);
 	if (unnamed)
 		recover_gaps_tell(r, number);
 	r->j->recovered.lost_unnamed += unnamed;

@@ -134,6 +134,40 @@ static void all_of_a_group_have_names(void **state)
 	image_counts_are(IMAGE_PUTS + 1, GROUP, 0, 0);
 }
 
+static int three_more(void)
+{
+	struct journal *j;
+	uint32_t i;
+	int error = journal_open(image_dir, NULL, &j);
+
+	for (i = 0; i < 3 && !error; i++)
+		error = image_put(j, 9, &image_ids[IMAGE_PUTS + GROUP + 1 + i]);
+	return error;
+}
+
+/* A group that a close has named is several transactions, and one record: it stands in for
+ * none of those that came after. */
+static void a_group_hides_nothing(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	image_in_a_process(a_group_and_one_more);
+	image_open();
+	image_close();
+	image_in_a_process(three_more);
+	image_damage(image_ids[IMAGE_PUTS]);
+	for (i = 0; i < 3; i++)
+		image_damage(image_ids[IMAGE_PUTS + GROUP + i]);
+	assert_int_equal(image_check(), -EUCLEAN);
+	image_open();
+	for (i = 0; i < GROUP + 1; i++)
+		image_is_lost(IMAGE_PUTS + i);
+	/* of the two behind it one is named by the last */
+	image_is_lost(IMAGE_PUTS + GROUP + 2);
+	image_counts_are(IMAGE_PUTS + 1, GROUP + 2, 1, 0);
+}
+
 /* ---- what is retired ------------------------------------------------------------------ */
 
 static int retire_the_third_and_put(void)
@@ -244,6 +278,30 @@ static void retire_records_of_after_the_close(void **state)
 	retire_record(1)->time_ns ^= put_le64(1);
 	assert_int_equal(told_of_retires(), 2);
 	image_open();
+	assert_int_equal(info().lost_unnamed, 1);
+}
+
+static int a_group_behind_a_retire(void)
+{
+	struct journal *j;
+
+	if (journal_open(image_dir, NULL, &j) || journal_retire(j, image_ids[0]))
+		return 1;
+	return a_group_and_one_more();
+}
+
+/* Nor does a group in a sealed segment stand in for a retire record. */
+static void a_group_hides_no_retire_record(void **state)
+{
+	(void)state;
+	image_in_a_process(a_group_behind_a_retire);
+	image_in_a_process(image_fill_segments);
+	assert_int_equal(image_check(), 0);
+	retire_record(0)->time_ns ^= put_le64(1);
+	image_damage(image_ids[IMAGE_PUTS]);
+	image_damage(image_ids[IMAGE_PUTS + GROUP]);
+	image_open();
+	assert_int_equal(info().lost, GROUP + 1);
 	assert_int_equal(info().lost_unnamed, 1);
 }
 
@@ -425,12 +483,15 @@ int main(void)
 		TEST(the_last_header_after_a_close, image_synced),
 		TEST(the_last_header_after_a_close, image_synced_bits),
 		TEST(all_of_a_group_have_names, image_synced),
+		TEST(a_group_hides_nothing, image_synced),
+		TEST(a_group_hides_nothing, image_synced_bits),
 		TEST(what_is_retired_is_not_missed, image_synced),
 		TEST(what_is_retired_is_not_missed, image_synced_bits),
 		TEST(a_retire_record_is_told_of, image_synced),
 		TEST(the_last_retire_record_is_told_of, image_synced),
 		TEST(a_retire_record_is_told_of_once, image_synced),
 		TEST(retire_records_of_after_the_close, image_synced),
+		TEST(a_group_hides_no_retire_record, image_synced),
 		TEST(after_a_close_a_row_has_names, image_synced),
 		TEST(after_a_close_a_row_has_names, image_synced_bits),
 		TEST(one_that_was_moved_has_its_own_name, image_synced),
