@@ -240,6 +240,29 @@ int image_fill_segments(void)
 	return 0;
 }
 
+int image_group_and_one_more(void)
+{
+	const struct journal_txn_options options = { .path = JOURNAL_PATH_SYNCED };
+	struct journal_receipt receipt;
+	struct journal_txn *txn;
+	struct journal *j;
+	uint32_t i;
+	int error = journal_open(image_dir, NULL, &j);
+
+	if (!error)
+		error = journal_begin(j, &options, &txn);
+	for (i = 0; i < IMAGE_GROUP && !error; i++) {
+		error = i ? journal_group_next(txn) : 0;
+		if (!error)
+			error = journal_append(txn, "a message", 9);
+	}
+	if (!error)
+		error = journal_commit(txn, &receipt);
+	for (i = 0; i < IMAGE_GROUP; i++)
+		image_ids[IMAGE_PUTS + i] = receipt.id + i;
+	return error ? error : image_put(j, 9, &image_ids[IMAGE_PUTS + IMAGE_GROUP]);
+}
+
 uint8_t *image_segment_of(uint32_t which)
 {
 	uint64_t offset = (uint64_t)((uint8_t *)image_record_of(image_ids[which]) - image_map) -

@@ -14,6 +14,7 @@
 
 #define IMAGE_PUTS      6u
 #define IMAGE_BYTES     1000u
+#define IMAGE_GROUP     JOURNAL_GROUP_MAX
 #define IMAGE_LOG_BYTES (16u << 20)
 
 extern char image_dir[160];
@@ -34,6 +35,8 @@ int image_drop(void **state);
 void image_in_a_process(int (*work)(void)); /* that dies */
 /* some segments full */
 int image_fill_segments(void);
+/* ids from image_ids[IMAGE_PUTS] on */
+int image_group_and_one_more(void);
 void image_payload(uint8_t *to, uint32_t which);
 /* @which makes the payload */
 int image_put(struct journal *j, uint32_t which, uint64_t *id);

@@ -20,7 +20,6 @@
 #include "image_record.h"
 
 #define TEST(test, setup) cmocka_unit_test_setup_teardown(test, setup, image_drop)
-#define GROUP JOURNAL_GROUP_MAX
 
 static struct journal_info info(void)
 {
@@ -95,43 +94,20 @@ static void the_last_header_after_a_close(void **state)
 	it_stays_lost(IMAGE_PUTS - 1, IMAGE_PUTS);
 }
 
-static int a_group_and_one_more(void)
-{
-	const struct journal_txn_options options = { .path = JOURNAL_PATH_SYNCED };
-	struct journal_receipt receipt;
-	struct journal_txn *txn;
-	struct journal *j;
-	uint32_t i;
-	int error = journal_open(image_dir, NULL, &j);
-
-	if (!error)
-		error = journal_begin(j, &options, &txn);
-	for (i = 0; i < GROUP && !error; i++) {
-		error = i ? journal_group_next(txn) : 0;
-		if (!error)
-			error = journal_append(txn, "a message", 9);
-	}
-	if (!error)
-		error = journal_commit(txn, &receipt);
-	for (i = 0; i < GROUP; i++)
-		image_ids[IMAGE_PUTS + i] = receipt.id + i;
-	return error ? error : image_put(j, 9, &image_ids[IMAGE_PUTS + GROUP]);
-}
-
 static void all_of_a_group_have_names(void **state)
 {
 	uint32_t i;
 
 	(void)state;
-	image_in_a_process(a_group_and_one_more);
+	image_in_a_process(image_group_and_one_more);
 	image_damage(image_ids[IMAGE_PUTS]);
 	assert_int_equal(image_check(), -EUCLEAN);
 	image_in_a_process(open_and_die);
 	image_open();
-	for (i = 0; i < GROUP; i++)
+	for (i = 0; i < IMAGE_GROUP; i++)
 		image_is_lost(IMAGE_PUTS + i);
 	image_all_but(IMAGE_PUTS);
-	image_counts_are(IMAGE_PUTS + 1, GROUP, 0, 0);
+	image_counts_are(IMAGE_PUTS + 1, IMAGE_GROUP, 0, 0);
 }
 
 static int three_more(void)
@@ -141,7 +117,7 @@ static int three_more(void)
 	int error = journal_open(image_dir, NULL, &j);
 
 	for (i = 0; i < 3 && !error; i++)
-		error = image_put(j, 9, &image_ids[IMAGE_PUTS + GROUP + 1 + i]);
+		error = image_put(j, 9, &image_ids[IMAGE_PUTS + IMAGE_GROUP + 1 + i]);
 	return error;
 }
 
@@ -152,20 +128,20 @@ static void a_group_hides_nothing(void **state)
 	uint32_t i;
 
 	(void)state;
-	image_in_a_process(a_group_and_one_more);
+	image_in_a_process(image_group_and_one_more);
 	image_open();
 	image_close();
 	image_in_a_process(three_more);
 	image_damage(image_ids[IMAGE_PUTS]);
 	for (i = 0; i < 3; i++)
-		image_damage(image_ids[IMAGE_PUTS + GROUP + i]);
+		image_damage(image_ids[IMAGE_PUTS + IMAGE_GROUP + i]);
 	assert_int_equal(image_check(), -EUCLEAN);
 	image_open();
-	for (i = 0; i < GROUP + 1; i++)
+	for (i = 0; i < IMAGE_GROUP + 1; i++)
 		image_is_lost(IMAGE_PUTS + i);
 	/* of the two behind it one is named by the last */
-	image_is_lost(IMAGE_PUTS + GROUP + 2);
-	image_counts_are(IMAGE_PUTS + 1, GROUP + 2, 1, 0);
+	image_is_lost(IMAGE_PUTS + IMAGE_GROUP + 2);
+	image_counts_are(IMAGE_PUTS + 1, IMAGE_GROUP + 2, 1, 0);
 }
 
 /* ---- what is retired ------------------------------------------------------------------ */
@@ -287,7 +263,7 @@ static int a_group_behind_a_retire(void)
 
 	if (journal_open(image_dir, NULL, &j) || journal_retire(j, image_ids[0]))
 		return 1;
-	return a_group_and_one_more();
+	return image_group_and_one_more();
 }
 
 /* Nor does a group in a sealed segment stand in for a retire record. */
@@ -299,9 +275,9 @@ static void a_group_hides_no_retire_record(void **state)
 	assert_int_equal(image_check(), 0);
 	retire_record(0)->time_ns ^= put_le64(1);
 	image_damage(image_ids[IMAGE_PUTS]);
-	image_damage(image_ids[IMAGE_PUTS + GROUP]);
+	image_damage(image_ids[IMAGE_PUTS + IMAGE_GROUP]);
 	image_open();
-	assert_int_equal(info().lost, GROUP + 1);
+	assert_int_equal(info().lost, IMAGE_GROUP + 1);
 	assert_int_equal(info().lost_unnamed, 1);
 }
 

@@ -41,45 +41,20 @@ static void p10_a_failing_payload_below_the_watermark_is_lost_by_id(void **state
 	image_is_gone(2);
 }
 
-#define GROUP 3u
-
-static int a_group_and_one_more(void)
-{
-	const struct journal_txn_options options = { .path = JOURNAL_PATH_SYNCED };
-	struct journal_receipt receipt;
-	struct journal_txn *txn;
-	struct journal *j;
-	uint32_t i;
-	int error = journal_open(image_dir, NULL, &j);
-
-	if (!error)
-		error = journal_begin(j, &options, &txn);
-	for (i = 0; i < GROUP && !error; i++) {
-		error = i ? journal_group_next(txn) : 0;
-		if (!error)
-			error = journal_append(txn, "a message", 9);
-	}
-	if (!error)
-		error = journal_commit(txn, &receipt);
-	for (i = 0; i < GROUP; i++)
-		image_ids[IMAGE_PUTS + i] = receipt.id + i;
-	return error ? error : image_put(j, 9, &image_ids[IMAGE_PUTS + GROUP]);
-}
-
 /* all its members; how long each was stands in the payload, and is not known any more */
 static void p10_a_failing_group_below_the_watermark_is_lost_by_id(void **state)
 {
 	uint32_t i;
 
 	(void)state;
-	image_in_a_process(a_group_and_one_more);
+	image_in_a_process(image_group_and_one_more);
 	image_payload_of(image_ids[IMAGE_PUTS])[7] ^= 1;
 	assert_int_equal(image_check(), -EUCLEAN);
 	image_open();
-	for (i = 0; i < GROUP; i++)
+	for (i = 0; i < IMAGE_GROUP; i++)
 		image_is_lost(IMAGE_PUTS + i);
 	image_all_but(IMAGE_PUTS);
-	image_counts_are(IMAGE_PUTS + 1, GROUP, 0, 0);
+	image_counts_are(IMAGE_PUTS + 1, IMAGE_GROUP, 0, 0);
 }
 
 /* of two in a row the second has a name, of the record behind it */
