@@ -27,7 +27,8 @@ static void compare_ids(struct crowd_shared *shared)
 	count = count < CROWD_IDS ? count : CROWD_IDS;
 	qsort(shared->ids, count, sizeof(shared->ids[0]), id_order);
 	for (i = 1; i < count; i++)
-		if (shared->ids[i] == shared->ids[i - 1])
+		/* 0: of one that was killed before it noted which */
+		if (shared->ids[i] && shared->ids[i] == shared->ids[i - 1])
 			fail_msg("id %" PRIx64 " was given to two", shared->ids[i]);
 	/* later ones are compared with these no more */
 	if (count == CROWD_IDS)
