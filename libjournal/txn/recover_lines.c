@@ -125,6 +125,12 @@ int recover_epoch(struct recovery *r, uint32_t line, uint64_t number)
 		return 0; /* nothing is decided by its records */
 	if (recover_is_by_records(r, line) || recover_was_erased(r, line, number))
 		return recover_erased_epoch(r, line, number);
+	/* an old image has an incarnation of its own */
+	if (j->bits_durable && r->incarnation_damaged)
+		return journal_say(j, -EUCLEAN, "%s: is damaged: its incarnation is, and line %u "
+				   "has epoch %llu, the log has %llu (if it stays so: jnl rescue)",
+				   j->conf.marker, line, (unsigned long long)known,
+				   (unsigned long long)number);
 	if (j->bits_durable)
 		return journal_say(j, -EUCLEAN, "%s: is older than the log: line %u has epoch "
 				   "%llu, the log has %llu (if it stays so: jnl rescue)",

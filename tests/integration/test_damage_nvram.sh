@@ -321,19 +321,39 @@ old_images_are_refused()
 	done
 }
 
+# From the state line to the first lines: of an old image the incarnation would be there.
+ones_are_no_old_image()
+{
+	local j=$scratch/page file from
+	file=$(nvram page)
+	goes "$file"
+	journal "$j" --marker "pmem:$file"
+	head -c 50000 /dev/zero | "$JNL" put "$j" >"$scratch/ids"
+	from=$(u64 "$file" 80)
+	ones "$file" "$from" $(($(u64 "$file" 96) + 4096 - from))
+	expect 1 "$JNL" ls "$j"
+	says "is damaged: its incarnation is, and line 0 "
+	! grep -q "older" "$err" || wrong "$(cat "$err")"
+}
+
+staged_at() # staged_at NAME N: where the payload of message N of five is
+{
+	grep -abo -- "message-$2-of-five" "$(nvram "$1")" | tail -n 1 | cut -d : -f 1
+}
+
 last_staged() # last_staged NAME; puts five, sets $ids, $at: where the fifth's payload is
 {
 	goes "$(nvram "$1")"
 	journal "$scratch/$1" --marker "pmem:$(nvram "$1")"
 	mapfile -t ids < <(seq -f 'message-%.0f-of-five' 5 | "$JNL" put "$scratch/$1" --as lines)
-	at=$(grep -abo -- message-5-of-five "$(nvram "$1")" | tail -n 1 | cut -d : -f 1)
+	at=$(staged_at "$1" 5)
 	[ -n "$at" ] || wrong "it is not in the stage"
 }
 
-four_are_there()
+are_there() # are_there DIR N...: of the five
 {
 	local n
-	for n in 1 2 3 4; do
+	for n in "${@:2}"; do
 		expect 0 "$JNL" cat "$1" "${ids[$((n - 1))]}"
 		printed "message-$n-of-five"
 	done
@@ -348,12 +368,12 @@ last_payload_of_a_closed_stage()
 	expect 3 "$JNL" check "$j"
 	grep -q "^damage: .*${ids[4]}: COMMITTED_BUT_LOST" "$out" || wrong "$(cat "$out")"
 	expect 3 "$JNL" cat "$j" "${ids[4]}"
-	four_are_there "$j"
+	are_there "$j" 1 2 3 4
 	# nor does the next writer forget it
 	echo one more | "$JNL" put "$j" >"$scratch/more"
 	expect 3 "$JNL" check "$j"
 	expect 0 "$JNL" retire "$j" "${ids[4]}"
-	four_are_there "$j"
+	are_there "$j" 1 2 3 4
 }
 
 # lost_is ID: it alone is; who writes next does not forget it, and it goes when it is retired
@@ -380,21 +400,18 @@ last_header_of_a_closed_stage()
 	last_staged header
 	zeros "$(nvram header)" $((at - 64)) 64
 	lost_is "$j" "${ids[4]}"
-	four_are_there "$j"
+	are_there "$j" 1 2 3 4
 }
 
 # the one that follows has it
 header_of_another_one()
 {
-	local j=$scratch/another n
+	local j=$scratch/another
 	last_staged another
-	at=$(grep -abo -- message-2-of-five "$(nvram another)" | tail -n 1 | cut -d : -f 1)
+	at=$(staged_at another 2)
 	zeros "$(nvram another)" $((at - 64)) 64
 	lost_is "$j" "${ids[1]}"
-	for n in 1 3 4 5; do
-		expect 0 "$JNL" cat "$j" "${ids[$((n - 1))]}"
-		printed "message-$n-of-five"
-	done
+	are_there "$j" 1 3 4 5
 }
 
 header_of_a_retired_one()
@@ -402,7 +419,7 @@ header_of_a_retired_one()
 	local j=$scratch/gone
 	last_staged gone
 	expect 0 "$JNL" retire "$j" "${ids[1]}"
-	at=$(grep -abo -- message-2-of-five "$(nvram gone)" | tail -n 1 | cut -d : -f 1)
+	at=$(staged_at gone 2)
 	zeros "$(nvram gone)" $((at - 64)) 64
 	expect 0 "$JNL" check "$j"
 	grep -q "do not verify: nothing that lives was in them" "$out" || wrong "$(cat "$out")"
@@ -415,7 +432,7 @@ two_headers_in_a_row()
 	local j=$scratch/two n
 	last_staged two
 	for n in 2 3; do
-		at=$(grep -abo -- message-$n-of-five "$(nvram two)" | tail -n 1 | cut -d : -f 1)
+		at=$(staged_at two $n)
 		zeros "$(nvram two)" $((at - 64)) 64
 	done
 	expect 3 "$JNL" check "$j"
@@ -442,7 +459,7 @@ last_record_that_was_recovered()
 	zeros "$(nvram recovered)" "$at" 4
 	expect 3 "$JNL" check "$j"
 	grep -q "^damage: .*${ids[4]}: COMMITTED_BUT_LOST" "$out" || wrong "$(cat "$out")"
-	four_are_there "$j"
+	are_there "$j" 1 2 3 4
 }
 
 # who has it open has recovered: before that there is no index to share
@@ -473,6 +490,7 @@ if why=$(have_marker pmem); then
 	it "a line of ones while a log is away" a_line_of_ones_while_a_log_is_away
 	it "the epoch of a line that no record names" epoch_without_a_record
 	it "old images are refused" old_images_are_refused
+	it "a page of ones is no old image" ones_are_no_old_image
 	it "the last payload of a stage that was closed" last_payload_of_a_closed_stage
 	it "the last header of a stage that was closed" last_header_of_a_closed_stage
 	it "the header of one that others follow" header_of_another_one
