@@ -139,7 +139,7 @@ static int open_new(struct request *request, int *fd)
 {
 	*fd = open(request->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (*fd < 0)
-		return message_errno(request->message, -errno, "%s", request->path);
+		return message_errno(request->message, -errno, "%s: cannot be made", request->path);
 	request->made = true;
 	if (fchmod(*fd, 0600)) /* whatever the umask says */
 		return message_errno(request->message, -errno, "%s", request->path);
@@ -345,6 +345,13 @@ int log_file_open(const char *path, unsigned int flags, uint64_t bytes,
 static int join(struct log_file *log, const char *path, unsigned int flags,
 		struct log_share *share, struct message *message)
 {
+	struct stat status;
+
+	/* something else may be there by now, and a fifo would not be opened before somebody
+	 * writes to it */
+	if (!stat(path, &status) && !S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode))
+		return message_set(message, -EINVAL, "%s: neither a file nor a block device",
+				   path);
 	log->store.read_only = flags & LOG_RDONLY;
 	log->fd = open(path, (flags & LOG_RDONLY ? O_RDONLY : O_RDWR) | O_CLOEXEC |
 			     (share->direct ? O_DIRECT : 0));

@@ -76,15 +76,38 @@ const struct argp_child arguments_common[] = {
 	{ 0 },
 };
 
+/* a command's own parser, and what that is to get */
+struct arguments_guarded {
+	argp_parser_t parser;
+	void *input;
+};
+
+/* The first argument is DIR everywhere: an empty one has no name to be told of by. */
+static error_t arguments_guard(int key, char *value, struct argp_state *state)
+{
+	struct arguments_guarded *guarded = state->input;
+	error_t err;
+
+	if (key == ARGP_KEY_ARG && !state->arg_num && !value[0])
+		arguments_refuse(state, "DIR is empty");
+	state->input = guarded->input;
+	err = guarded->parser(key, value, state);
+	state->input = guarded;
+	return err;
+}
+
 void arguments_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
+	struct arguments_guarded guarded = { argp->parser, input };
+	struct argp with_guard = *argp;
 	char *command = argv[0];
 	char name[ARGUMENTS_NAME_CHARS];
 	error_t err;
 
 	(void)snprintf(name, sizeof(name), ARGUMENTS_PREFIX "%s", command);
 	argv[0] = name;
-	err = argp_parse(argp, argc, argv, ARGP_NO_HELP, NULL, input);
+	with_guard.parser = arguments_guard;
+	err = argp_parse(&with_guard, argc, argv, ARGP_NO_HELP, NULL, &guarded);
 	argv[0] = command;
 	if (err)
 		arguments_usage(command);

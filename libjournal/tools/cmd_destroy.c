@@ -83,11 +83,11 @@ static void destroy_left(void *context, const char *path, enum journal_destroyed
 static int destroy_call(const char *dir, const struct journal_destroy_options *options)
 {
 	char message[512] = "";
+	int err = journal_destroy(dir, options, message, sizeof(message));
 
-	if (!journal_destroy(dir, options, message, sizeof(message)))
-		return JNL_DONE;
-	jnl_error("%s", message);
-	return JNL_REFUSED;
+	if (err || message[0])
+		jnl_error("%s", message);
+	return err ? JNL_REFUSED : JNL_DONE;
 }
 
 /* what would be done, a line each */

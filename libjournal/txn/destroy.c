@@ -138,6 +138,9 @@ static int destroy_files(struct destroy *d)
 	/* what others have put there keeps it */
 	if (!error && !rmdir(d->dir))
 		(void)remove_sync_above(d->dir);
+	else if (!error && errno != ENOTEMPTY && errno != EEXIST)
+		(void)message_errno(d->message, -errno, "%s: what was in it is gone, and it cannot "
+				    "be removed itself", d->dir);
 	return error;
 }
 
@@ -212,6 +215,6 @@ int journal_destroy(const char *dir, const struct journal_destroy_options *optio
 	error = destroy_journal(d, dir);
 	free(d);
 	if (message && message_bytes)
-		(void)snprintf(message, message_bytes, "%s", error ? text.text : "");
+		(void)snprintf(message, message_bytes, "%s", text.text);
 	return error;
 }

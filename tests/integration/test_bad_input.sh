@@ -64,7 +64,12 @@ no_journal_there()
 		# shellcheck disable=SC2086
 		expect 1 "$JNL" $c "$scratch/not there" $id
 		says "$scratch/not there: no journal there \(no journal.conf\)"
+		# shellcheck disable=SC2086
+		expect 2 "$JNL" $c "" $id
+		says "$c: DIR is empty"
 	done
+	expect 1 "$JNL" format "$scratch/made" --size 16M --require process --log /proc
+	says "/proc/journal-.*: cannot be made: No such file"
 }
 
 # overwrite AT BYTES FILE

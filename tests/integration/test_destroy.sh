@@ -192,6 +192,27 @@ shared_memory_of_the_killed_goes()
 	[ ! -e "$shared" ] || wrong "$shared is there"
 }
 
+# by who may not write where it is, or as here
+a_directory_that_cannot_go()
+{
+	local d=$scratch/mounted
+	mkdir "$d"
+	mount -t tmpfs none "$d"
+	trap 'umount "$scratch/mounted"' EXIT
+	journal "$d"
+	expect 0 "$JNL" destroy "$d" --yes
+	says "$d: what was in it is gone, and it cannot be removed itself: "
+	empty "$d"
+	umount "$d"
+	trap - EXIT
+}
+
+mounts()
+{
+	[ "$(id -u)" = 0 ] && mkdir "$scratch/try" && mount -t tmpfs none "$scratch/try" 2>/dev/null &&
+		umount "$scratch/try"
+}
+
 what_is_no_journal_is_refused()
 {
 	mkdir "$scratch/none"
@@ -306,6 +327,11 @@ else
 fi
 it "refused while in use, with the pid" refused_while_in_use
 it "shared memory of the killed goes" shared_memory_of_the_killed_goes
+if mounts; then
+	it "a directory that cannot go is told of" a_directory_that_cannot_go
+else
+	skip "a directory that cannot go is told of" "a tmpfs cannot be mounted here"
+fi
 it "what is no journal is refused" what_is_no_journal_is_refused
 it "media of other journals stay" media_of_other_journals_stay
 it "what is missing is named" what_is_missing_is_named

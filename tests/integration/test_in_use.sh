@@ -54,6 +54,27 @@ a_second_writer_joins() # a_second_writer_joins KIND
 	expect 0 "$JNL" check "$j"
 }
 
+# Whoever comes does not wait for somebody to write to it.
+a_log_that_is_a_fifo_by_now()
+{
+	local j=$scratch/fifos
+	journal "$j"
+	writer_starts "$j"
+	told 1 first
+	mv "$j/log" "$j/away"
+	mkfifo "$j/log"
+	for command in "ls $j" "put $j $scratch/ids"; do
+		# shellcheck disable=SC2086
+		expect 1 timeout 20 "$JNL" $command
+		says "log: neither a file nor a block device"
+	done
+	rm "$j/log"
+	mv "$j/away" "$j/log"
+	told 2 second
+	writer_ends
+	expect 0 "$JNL" check "$j"
+}
+
 # another journal is not made of what one has in use, whatever is forced
 nobody_elses() # nobody_elses PATH OPTION...
 {
@@ -203,5 +224,6 @@ if device=$(losetup -f --show "$scratch/disk" 2>"$err"); then
 else
 	skip "its log device is its own" "no loop device: $(cat "$err")"
 fi
+it "a log that is a fifo by now" a_log_that_is_a_fifo_by_now
 it "a killed writer leaves no lock" a_killed_writer_leaves_no_lock
 done_testing
