@@ -57,10 +57,10 @@ static uint32_t grow_in_place(const struct resize *r, struct log_runs *next, uin
 
 static int grow_too_much(const struct resize *r)
 {
-	return journal_say(r->j, -E2BIG, "%s: too much at a time: as it is open now it has room "
-			   "for %u segments, or %u runs of them: less, and the next time more, each "
-			   "time with nobody else there", r->j->dir, r->j->segments.room,
-			   LOG_RUNS_MAX);
+	return journal_say(r->j, -E2BIG, "%s: too much at a time: as it is open now it has "
+			   "room for %u segments, or %u runs of them: less, and the next time "
+			   "more, each time with nobody else there", r->j->dir,
+			   r->j->segments.room, LOG_RUNS_MAX);
 }
 
 /* Behind the end.  Numbers of several logs by turns. */
