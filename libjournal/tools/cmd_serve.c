@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,12 +175,29 @@ static void serve_tell_round(struct serve *s, const struct journal_maintained *d
 			  "oldest transaction is damaged", s->dir, done->lanes_stuck);
 }
 
+static void serve_tell_metrics(const struct serve *s, int error)
+{
+	jnl_error("%s: %s", s->metrics, error == -EEXIST ?
+		  "is there, and is no file: it is not replaced" : strerror(-error));
+}
+
+/* Before anything is done: by root it could be a device of the system. */
+static bool serve_metrics_may(const struct serve *s)
+{
+	char real[PATH_MAX];
+	int error = s->metrics ? serve_metrics_path(s->metrics, real) : 0;
+
+	if (error)
+		serve_tell_metrics(s, error);
+	return !error && (!s->metrics || jnl_may_write(s->dir, s->metrics));
+}
+
 static int serve_metrics(struct serve *s, const struct journal_info *info)
 {
 	int error = s->metrics ? serve_metrics_write(s->metrics, s->dir, s->journal, info) : 0;
 
 	if (error && !s->metrics_bad)
-		jnl_error("%s: %s", s->metrics, strerror(-error));
+		serve_tell_metrics(s, error);
 	s->metrics_bad = error != 0;
 	return error;
 }
@@ -256,7 +274,7 @@ int cmd_serve(int argc, char **argv)
 
 	arguments_parse(&serve_argp, argc, argv, &s);
 	serve_signals(&s);
-	if (s.metrics && !jnl_may_write(s.dir, s.metrics))
+	if (!serve_metrics_may(&s))
 		return JNL_REFUSED;
 	s.journal = jnl_open(s.dir, 0);
 	if (!s.journal)

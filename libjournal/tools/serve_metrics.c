@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,26 +263,38 @@ static int metrics_fill(int fd, const char *dir, struct journal *journal,
 	return error;
 }
 
+int serve_metrics_path(const char *path, char real[PATH_MAX])
+{
+	struct stat about;
+
+	if (stat(path, &about))
+		return snprintf(real, PATH_MAX, "%s", path) < PATH_MAX ? 0 : -ENAMETOOLONG;
+	if (!S_ISREG(about.st_mode))
+		return -EEXIST;
+	return realpath(path, real) ? 0 : -errno;
+}
+
 int serve_metrics_write(const char *path, const char *dir, struct journal *journal,
 			const struct journal_info *info)
 {
-	char *temporary;
-	int fd, error;
+	char real[PATH_MAX], temporary[PATH_MAX + sizeof(".XXXXXX")];
+	int error = serve_metrics_path(path, real);
+	int fd;
 
-	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
-		return -ENOMEM;
-	fd = mkstemp(temporary);
-	if (fd < 0) {
-		error = -errno;
-		free(temporary);
+	if (error)
 		return error;
-	}
+	(void)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", real);
+	fd = mkstemp(temporary);
+	if (fd < 0)
+		return -errno;
 	error = metrics_fill(fd, dir, journal, info);
+	/* what was put there meanwhile, too, is no file of ours to replace */
+	if (!error)
+		error = serve_metrics_path(path, real);
 	/* no sync: after a crash there are new numbers */
-	if (!error && rename(temporary, path))
+	if (!error && rename(temporary, real))
 		error = -errno;
 	if (error)
 		(void)unlink(temporary);
-	free(temporary);
 	return error;
 }

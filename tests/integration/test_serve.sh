@@ -130,6 +130,47 @@ it_refuses()
 	says "No such file"
 }
 
+still_as_it_was() # still_as_it_was TEST FILE
+{
+	[ "$1" "$2" ] || wrong "$2 is replaced: $(stat -c %F "$2")"
+	[ -z "$(ls "$scratch" | grep '\.......$')" ] || wrong "a temporary file is left"
+}
+
+# not a link is replaced, but what it leads to; and no device, no pipe, no folder
+metrics_replace_a_file_alone()
+{
+	local dir=$scratch/alone path=$scratch/m
+	journal "$dir"
+	mkdir "$path.d"
+	mkfifo "$path.fifo"
+	ln -s "$path.fifo" "$path.fifolink"
+	for what in d fifo fifolink; do
+		expect 1 "$JNL" serve "$dir" --metrics "$path.$what"
+		says "m.$what: is there, and is no file: it is not replaced"
+		# first of all: there need not even be a journal
+		expect 1 "$JNL" serve "$scratch/nothing" --metrics "$path.$what"
+		says "m.$what: is there, and is no file"
+	done
+	still_as_it_was -p "$path.fifo"
+	still_as_it_was -h "$path.fifolink"
+	if mknod "$path.null" c 1 3 2>/dev/null; then
+		expect 1 "$JNL" serve "$dir" --metrics "$path.null"
+		says "m.null: is there, and is no file"
+		still_as_it_was -c "$path.null"
+	fi
+	: >"$path.file"
+	ln -s "$path.file" "$path.link"
+	serve "$dir" --metrics "$path.link"
+	await [ -s "$path.file" ]
+	still_as_it_was -h "$path.link"
+	# nor one that is put there later
+	mkfifo "$path.later"
+	mv -f "$path.later" "$path.file"
+	await grep -q 'm.link: is there, and is no file' "$err"
+	stops TERM
+	still_as_it_was -p "$path.file"
+}
+
 labels_are_escaped()
 {
 	local dir="$scratch/a\"b\\c"
@@ -195,6 +236,7 @@ else
 	skip "killed ones are taken over" "$why"
 fi
 it "it refuses" it_refuses
+it "metrics replace a file alone" metrics_replace_a_file_alone
 it "labels are escaped" labels_are_escaped
 if grep -q 'libsystemd\.so\.0' "${JNL_BINARY:-$JNL}"; then
 	it "the service manager is told" the_manager_is_told
