@@ -71,15 +71,19 @@ static int entry_busy(const char *dir, int fd, const char *why, struct message *
 	return message_set(message, -EBUSY, "%s: in use by pid %d%s", dir, pid, why);
 }
 
+/* Written before it is cut: on a disk that is full by now, it needs no block that it has
+ * just given back. */
 static int entry_write(int fd, const char *why)
 {
 	char text[LOCK_CHARS];
 	int length = snprintf(text, sizeof(text), "%d\n%.*s%s", (int)getpid(),
 			      (int)sizeof(text) - 32, why, *why ? "\n" : "");
+	ssize_t wrote = pwrite(fd, text, (size_t)length, 0);
 
-	if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)length, 0) != length)
-		return -errno;
-	return 0;
+	/* a short one has no reason: the rest of it has */
+	if (wrote >= 0 && wrote < length)
+		wrote = pwrite(fd, text + wrote, (size_t)(length - wrote), wrote) < 0 ? -1 : wrote;
+	return wrote < 0 || ftruncate(fd, length) ? -errno : 0;
 }
 
 /* ---- coming ---------------------------------------------------------------- */
@@ -172,8 +176,8 @@ int entry_come(const char *dir, unsigned int mode, int *out, enum entry_role *ro
 	else if (entry_is_removed(fd))
 		error = message_set(message, -ESTALE, "%s: destroyed while it was being opened",
 				    dir);
-	else if (*role == ENTRY_FIRST && entry_write(fd, ""))
-		error = message_errno(message, -EIO, "%s/%s", dir, LOCK_NAME);
+	else if (*role == ENTRY_FIRST && (error = entry_write(fd, "")))
+		error = message_errno(message, error, "%s/%s", dir, LOCK_NAME);
 	if (error) {
 		entry_end(fd);
 		return error;
@@ -276,8 +280,8 @@ static int entry_exclusive_try(const char *dir, unsigned int mode, int *out,
 		error = message_errno(message, error, "%s/%s: lock", dir, LOCK_NAME);
 	else if (entry_is_removed(fd))
 		error = -ESTALE;
-	else if (entry_alone(fd, "format or destroy"))
-		error = message_errno(message, -EIO, "%s/%s", dir, LOCK_NAME);
+	else if ((error = entry_alone(fd, "format or destroy")))
+		error = message_errno(message, error, "%s/%s", dir, LOCK_NAME);
 	if (error) {
 		entry_end(fd);
 		return error;

@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A disk that is full: what it is that has no room is said, and what was made can be used.
+. "$(dirname "$0")/../lib/common.sh"
+
+t=$scratch/t
+
+small() # small BYTES: a file system of so many at $t, for the test that calls it
+{
+	mkdir -p "$t"
+	mount -t tmpfs -o "size=$1" none "$t"
+	trap 'umount "$t"' EXIT
+}
+
+fill()
+{
+	dd if=/dev/zero of="$t/fill" bs=4k 2>/dev/null || true
+	! echo more 2>/dev/null >"$t/more" || wrong "there is room in $(df "$t")"
+	rm "$t/more"
+}
+
+no_room_for_the_lock()
+{
+	small 20M
+	mkdir "$t/x"
+	journal "$t/j" --size 9M
+	: >"$t/j/lock"
+	fill
+	expect 1 "$JNL" format "$t/x" --size 9M --require process
+	says "^jnl: $t/x/lock: No space left on device\$"
+	[ -z "$(ls "$t/x")" ] || wrong "$(ls "$t/x")"
+	expect 1 "$JNL" put "$t/j" </dev/null
+	says "^jnl: $t/j/lock: No space left on device\$"
+	expect 0 "$JNL" ls "$t/j"
+}
+
+mounts()
+{
+	[ "$(id -u)" = 0 ] && mkdir "$scratch/try" && mount -t tmpfs none "$scratch/try" 2>/dev/null &&
+		umount "$scratch/try"
+}
+
+if ! mounts; then
+	echo "skip: a small file system cannot be mounted here"
+	exit 77
+fi
+it "no room for the lock" no_room_for_the_lock
+done_testing
