@@ -273,6 +273,8 @@ $(BUILD)/tests/unit/test_evidence_nvme: TEST_LDFLAGS = -Wl,--wrap=nvme_device_op
 # each operation of the stores, and each allocation, may fail once
 $(addprefix $(BUILD)/tests/unit/,test_io_errors test_async_errors test_logs): \
 	TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log)
+# how long writers are slowed
+$(BUILD)/tests/unit/test_slow_down: TEST_LDFLAGS = -Wl,--wrap=nanosleep
 # writes of several logs meet
 $(BUILD)/tests/unit/test_streams: TEST_LDFLAGS = -Wl,--wrap=logs_write
 $(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait
