@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 /* One write, so that lines of several processes on one stderr stay whole. */
 void jnl_error(const char *format, ...)
 {
-	char text[1024] = "jnl: ";
+	char text[4 * PATH_MAX] = "jnl: "; /* with paths, and the reason behind them */
 	size_t used = strlen(text);
 	size_t room = sizeof(text) - used - 1;
 	va_list args;

@@ -2,17 +2,16 @@
 #include "txn/found.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 static void found_tell(struct journal *j, int damage, uint64_t id, const char *format,
 		       va_list args)
 {
-	char text[512];
-	struct journal_finding finding = { .damage = damage, .id = id, .text = text };
+	struct message message;
+	struct journal_finding finding = { .damage = damage, .id = id, .text = message.text };
 
 	if (!j->found)
 		return;
-	(void)vsnprintf(text, sizeof(text), format, args);
+	message_set_args(&message, format, args);
 	/* recovery's threads find things too */
 	pthread_mutex_lock(&j->found_lock);
 	j->found(j->found_context, &finding);

@@ -92,12 +92,12 @@ static int media_open_no_marker(struct journal *j, struct message *message)
 /* The medium is not there, or not the one it was: what to do if it stays so. */
 static int media_marker_gone(int error, struct message *message)
 {
-	size_t used = strlen(message->text);
+	const struct message why = *message;
 
 	if (error == -ENOENT || error == -ENXIO || error == -ENODEV || error == -EUCLEAN ||
 	    error == -EXDEV || error == -EIO)
-		(void)snprintf(message->text + used, sizeof(message->text) - used,
-			       " (if the markers are gone for good: jnl rescue)");
+		return message_set(message, error, "%s (if the markers are gone for good: jnl "
+				   "rescue)", why.text);
 	return error;
 }
 

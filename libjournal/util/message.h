@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The text of an error: names the thing and the reason. */
+/*
+ * The text of an error: names the thing and the reason.  What is too long is shortened in the
+ * middle of its longest path ("/a/b...c/log"), so that both ends of the text are whole.
+ */
 #ifndef UTIL_MESSAGE_H
 #define UTIL_MESSAGE_H
 
@@ -16,6 +19,10 @@ struct message {
  */
 __attribute__((format(printf, 3, 4)))
 int message_set(struct message *m, int error, const char *format, ...);
+
+/* the same of a list; @m is not NULL */
+__attribute__((format(printf, 2, 0)))
+void message_set_args(struct message *m, const char *format, va_list args);
 
 /**
  * message_errno() - "<text>: <strerror(-error)>"; returns @error (negative)

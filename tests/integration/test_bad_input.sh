@@ -72,6 +72,29 @@ no_journal_there()
 	says "/proc/journal-.*: cannot be made: No such file"
 }
 
+# A path may be as long as the system takes it: what is said ends with the reason.
+long_paths()
+{
+	local deep=$scratch/long name c
+	name=$(printf 'd%.0s' {1..200})
+	for c in ls put info check dump; do
+		expect 1 "$JNL" $c "$deep/$name/$name/$name" </dev/null
+		says "^jnl: $deep/[d/.]+: no journal there \\(no journal.conf\\)\$"
+	done
+	expect 1 "$JNL" format "$deep/$name/$name/$name" --require process
+	says "^jnl: $deep/[d/.]+: No such file or directory\$"
+	mkdir -p "$deep/$name/$name/$name/$name/$name"
+	journal "$deep/$name/$name/$name/$name/$name"
+	: >"$deep/$name/$name/$name/$name/$name/markers"
+	for c in ls put info; do
+		expect 1 "$JNL" $c "$deep/$name/$name/$name/$name/$name" </dev/null
+		says "^jnl: $deep/[d/]+\.\.\.[d/]+/markers: truncated.*: jnl rescue\)\$"
+	done
+	journal "$j.long"
+	expect 1 "$JNL" put "$j.long" "$deep/$(printf "$name/%.0s" {1..18})none"
+	says "^jnl: $deep/.*/none: No such file or directory\$"
+}
+
 # overwrite AT BYTES FILE
 overwrite() { head -c "$2" /dev/urandom | dd of="$3" bs=1 seek="$1" conv=notrunc status=none; }
 
@@ -571,6 +594,7 @@ permissions_for_others()
 
 it "no journal there" no_journal_there
 it "refused by force, and all is as it was" refused_by_force
+it "a long path does not hide the reason" long_paths
 it "superblocks are there twice" superblocks_are_there_twice
 it "wrong superblocks of the log" wrong_superblocks_of_the_log
 it "wrong superblocks of the markers" wrong_superblocks_of_the_markers
