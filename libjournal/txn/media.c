@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends.h"
 #include "format/features.h"
@@ -89,10 +90,14 @@ static int media_open_no_marker(struct journal *j, struct message *message)
 	return 0;
 }
 
-/* The medium is not there, or not the one it was: what to do if it stays so. */
-static int media_marker_gone(int error, struct message *message)
+/* The medium is not there, or not the one it was: what to do if it stays so.  One that is
+ * there has held markers, since journal.conf names it: that it holds none is damage. */
+static int media_marker_gone(const char *uri, int error, struct message *message)
 {
 	const struct message why = *message;
+
+	if (error == -ENOENT && !access(strchr(uri, ':') + 1, F_OK))
+		error = -EUCLEAN;
 
 	if (error == -ENOENT || error == -ENXIO || error == -ENODEV || error == -EUCLEAN ||
 	    error == -EXDEV || error == -EIO)
@@ -108,7 +113,7 @@ static int media_open_marker(struct journal *j, struct message *message)
 					&store, message);
 
 	if (error)
-		return media_marker_gone(error, message);
+		return media_marker_gone(j->conf.marker, error, message);
 	j->marker = store;
 	j->bits_durable = j->marker->byte_persistent;
 	if (j->marker->head_damaged)
@@ -128,7 +133,7 @@ static int media_open_marker(struct journal *j, struct message *message)
 		error = message_set(message, -EXDEV, "%s: belongs to another journal (uuid)",
 				    j->conf.marker);
 	if (error)
-		return media_marker_gone(error, message);
+		return media_marker_gone(j->conf.marker, error, message);
 	return media_class(j->conf.marker, j->marker->class, j->marker->evidence,
 			   j->conf.assume_marker, j->require, &j->class_marker, message);
 }

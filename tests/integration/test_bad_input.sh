@@ -150,6 +150,28 @@ wrong_checkpoints()
 	done
 }
 
+# Markers that are there and hold none are damaged; only what is not there is not found.
+markers_that_hold_nothing()
+{
+	journal "$j.none"
+	cp "$j.none/markers" "$scratch/markers"
+	for bytes in 0 1 4096 5000; do
+		head -c $bytes "$scratch/markers" >"$j.none/markers"
+		expect 3 "$JNL" check "$j.none"
+		says "^jnl: $j.none/markers: .*\(if the markers are gone for good: jnl rescue\)"
+	done
+	# as long as it was, with a head but no checkpoint
+	{ head -c 4096 "$scratch/markers"; head -c 1M /dev/zero; } |
+		head -c "$(stat -c %s "$scratch/markers")" >"$j.none/markers"
+	expect 3 "$JNL" check "$j.none"
+	says "$j.none/markers: holds no checkpoint"
+	rm "$j.none/markers"
+	expect 1 "$JNL" check "$j.none"
+	says "$j.none/markers: .*No such file"
+	cp "$scratch/markers" "$j.none/markers"
+	expect 0 "$JNL" check "$j.none"
+}
+
 truncated_media()
 {
 	local log
@@ -599,6 +621,7 @@ it "superblocks are there twice" superblocks_are_there_twice
 it "wrong superblocks of the log" wrong_superblocks_of_the_log
 it "wrong superblocks of the markers" wrong_superblocks_of_the_markers
 it "wrong checkpoints" wrong_checkpoints
+it "markers that hold nothing" markers_that_hold_nothing
 it "truncated or missing media" truncated_media
 it "other version" other_version
 it "other uuid of log and markers" other_uuid
