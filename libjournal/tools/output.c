@@ -102,5 +102,7 @@ void output_guard(void)
 	output_occupy(STDOUT_FILENO, O_RDONLY);
 	output_occupy(STDERR_FILENO, O_RDONLY);
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* a limit of the size of files is an error that is told and cleaned up after */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)atexit(output_at_exit);
 }

@@ -34,15 +34,26 @@ no_room_for_the_lock()
 	expect 0 "$JNL" ls "$t/j"
 }
 
+# A limit of the size of files, by whoever started it: no death, and nothing is left.
+a_limit_for_files()
+{
+	local d=$scratch/limit
+	expect 1 bash -c 'ulimit -c 0; ulimit -f 1000; exec "$@"' - "$JNL" format "$d" --size 9M \
+		--require process
+	says "^jnl: $d/log: .*File too large"
+	[ ! -e "$d" ] || wrong "$(ls -l "$d")"
+}
+
 mounts()
 {
 	[ "$(id -u)" = 0 ] && mkdir "$scratch/try" && mount -t tmpfs none "$scratch/try" 2>/dev/null &&
 		umount "$scratch/try"
 }
 
-if ! mounts; then
-	echo "skip: a small file system cannot be mounted here"
-	exit 77
+it "a limit for files" a_limit_for_files
+if mounts; then
+	it "no room for the lock" no_room_for_the_lock
+else
+	skip "no room for the lock" "a small file system cannot be mounted here"
 fi
-it "no room for the lock" no_room_for_the_lock
 done_testing
