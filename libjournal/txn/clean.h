@@ -17,6 +17,9 @@
 #define CLEAN_MOSTLY_DEAD 32u  /* ahead of need: an eighth; more of what is old (clean.c) */
 #define CLEAN_NEED        224u /* rather than being full: it must still gain an eighth */
 
+/* in a log of so many segments what was moved again has segments of its own */
+#define CLEAN_AGES_FROM 64u
+
 /**
  * clean_step() - clean one segment, if one is worth it
  * @most:   of what is in it that is alive, in 256ths: CLEAN_MOSTLY_DEAD or CLEAN_NEED

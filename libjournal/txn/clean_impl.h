@@ -40,7 +40,8 @@ struct clean {
 	bool no_memory;
 	uint8_t *window;
 	uint64_t window_from, window_to;
-	uint64_t first_ticket, last_ticket; /* of the copies; 0: none */
+	struct stream *to;                  /* of the copies; NULL: none yet */
+	uint64_t first_ticket, last_ticket; /* 0: none */
 };
 
 /* ---- clean_collect.c ---- */

@@ -170,10 +170,30 @@ static void clean_lose(struct clean *c, uint32_t first, uint32_t end)
 	c->pinned = true;
 }
 
+/*
+ * Survivors by age: what was moved before and survived there, too, goes to segments of its
+ * own, where nothing is left that dies soon.  They are open beside the one that is set
+ * aside for the cleaner (reserve.h): so not in a small log, and not when few are free; then
+ * all goes to that one.
+ */
+static struct stream *clean_stream(struct journal *j, uint32_t moves)
+{
+	uint32_t free_count = atomic_load(&j->shared->segments_free);
+
+	if (moves > 1 && segments_usable(j) >= CLEAN_AGES_FROM &&
+	    free_count > segments_reserve(j) + 1 && !stream_buffers(&j->old))
+		return &j->old;
+	return &j->moved;
+}
+
 int clean_append(struct clean *c, const struct stream_record *record, struct stream_place *place)
 {
-	int error = stream_append(&c->j->moved, record, true, place);
+	int error;
 
+	/* all that survives in one victim: a segment is enough for it */
+	if (!c->to)
+		c->to = clean_stream(c->j, record->meta.moves);
+	error = stream_append(c->to, record, true, place);
 	clean_job_beat(c->job);
 	if (!error)
 		c->last_ticket = place->ticket;
@@ -195,7 +215,7 @@ static int clean_append_copy(struct clean *c, const struct log_meta *meta,
 int clean_wait(struct clean *c)
 {
 	int error = c->first_ticket ?
-			    stream_wait(&c->j->moved, c->first_ticket, c->last_ticket) : 0;
+			    stream_wait(c->to, c->first_ticket, c->last_ticket) : 0;
 
 	clean_job_beat(c->job);
 	return error;

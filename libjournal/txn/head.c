@@ -121,8 +121,8 @@ int head_lease_on(struct journal *j, enum head_kind kind, uint32_t log, struct h
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
 	uint64_t since = 0;
-	/* the cleaner's is one for all, and nobody waits for it */
-	bool more = kind == HEAD_MOVED;
+	/* the cleaner's are for all, and nobody waits for them */
+	bool more = head_is_cleaners(kind);
 
 	for (;;) {
 		*head = head_find_on(j, kind, log, more ? HEADS : heads_wanted(j));
@@ -294,7 +294,8 @@ static bool head_is_dear(const struct journal *j, uint32_t number)
 	const struct segment *segment = head_segment(j, &j->heads[number]);
 
 	return segment && (!segment_live_of(atomic_load(&segment->use)) ||
-			   (number >= heads_wanted(j) && j->heads[number].s->kind != HEAD_MOVED));
+			   (number >= heads_wanted(j) &&
+			    !head_is_cleaners(j->heads[number].s->kind)));
 }
 
 bool heads_shed(struct journal *j)

@@ -165,6 +165,8 @@ static int journal_parts(struct journal *j)
 	if (!error)
 		error = stream_make(&j->moved, j, HEAD_MOVED);
 	if (!error)
+		error = stream_make(&j->old, j, HEAD_OLD);
+	if (!error)
 		error = background_make(j);
 	if (!error && !j->read_only)
 		error = stream_make_ready(&j->streams[0]);
@@ -425,6 +427,7 @@ static void journal_free(struct journal *j)
 {
 	streams_free(j);
 	stream_free(&j->moved);
+	stream_free(&j->old);
 	background_free(j);
 	txn_pool_free(j);
 	lanes_free(j);

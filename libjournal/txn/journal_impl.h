@@ -288,7 +288,7 @@ struct journal {
 	uint64_t *pending_uses; /* of a checkpoint, under lines_lock */
 	struct stream streams[JOURNAL_LOGS_MAX]; /* of what is committed: streams.c */
 	_Atomic uint32_t stream_turn;
-	struct stream moved; /* the cleaner's */
+	struct stream moved, old; /* the cleaner's: HEAD_MOVED, HEAD_OLD */
 	struct extents extents[JOURNAL_LOGS_MAX];
 	_Atomic uint32_t extents_turn;
 	_Atomic uint64_t ahead_seq; /* use of a segment before which it was cleaned ahead */

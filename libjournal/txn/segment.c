@@ -354,7 +354,8 @@ static int segment_take_free(struct journal *j, struct head *head, bool reserved
  * not while that is waiting for the segment. */
 static bool segment_take_cleans(const struct journal *j, enum head_kind kind, bool reserved)
 {
-	return !reserved && kind != HEAD_MOVED && (!health_is_file(j) || kind == HEAD_EXTENTS);
+	return !reserved && !head_is_cleaners(kind) &&
+	       (!health_is_file(j) || kind == HEAD_EXTENTS);
 }
 
 int segment_take(struct journal *j, struct head *head, enum head_kind kind, bool reserved,

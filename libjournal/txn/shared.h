@@ -180,12 +180,18 @@ static inline uint64_t segment_live_of(uint64_t use)
 
 #define HEADS 128u
 
-/* what a head is for; on media HEAD_MOVED is a stream like any other */
+/* what a head is for; on media the cleaner's are streams like any other */
 enum head_kind {
 	HEAD_STREAM = 1, /* what is committed or destaged, and retire records */
 	HEAD_EXTENTS,
 	HEAD_MOVED, /* what the cleaner moved: clean.c */
+	HEAD_OLD,   /* what it moved again */
 };
+
+static inline bool head_is_cleaners(uint32_t kind)
+{
+	return kind == HEAD_MOVED || kind == HEAD_OLD;
+}
 
 /* the summary of an open segment, as it grows: segment_notes.c */
 struct segment_note {

@@ -339,7 +339,7 @@ static bool stream_is_full(const struct stream *s, int error, bool reserved)
 /* The cleaner does not clean to have room to clean. */
 static int stream_admit(const struct stream *s)
 {
-	if (s->kind != HEAD_MOVED)
+	if (!head_is_cleaners(s->kind))
 		return segments_admit(s->j);
 	return reserve_broken(s->j) ? segments_full(s->j) : 0;
 }
@@ -389,7 +389,8 @@ static int stream_add(struct stream *s, const struct stream_record *record,
 		(void)stream_busy(s);
 	holds_begin(s->j, place->segment, transactions);
 	if (transactions)
-		count(s->j->counters, s->kind == HEAD_MOVED ? COUNT_MOVED_BYTES : COUNT_LOG_BYTES,
+		count(s->j->counters,
+		      head_is_cleaners(s->kind) ? COUNT_MOVED_BYTES : COUNT_LOG_BYTES,
 		      record->meta.bytes);
 	return 0;
 }
