@@ -83,7 +83,7 @@ int journal_legs(struct journal *journal, uint32_t log, struct journal_leg legs[
  * @found:    called for each finding, in the calling thread: what was damaged and is
  *            repaired, what was copied, is no damage; NULL: nobody wants to know
  * @context:  passed to @found
- * @progress: told about copying
+ * @progress: told about recovery, about copying, then about reading both copies
  */
 struct journal_mirror_options {
 	const char *keep;

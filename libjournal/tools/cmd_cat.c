@@ -8,12 +8,14 @@
 #include "ids.h"
 #include "jnl.h"
 #include "output.h"
+#include "progress.h"
 
 /**
  * struct cat - reading in the order of the command line
  * @again: the journal opened anew, to look for what could not be read; or NULL
  * @next:  the next word to ask for
  * @turn:  the word whose turn it is to be written
+ * @worst: exit status so far
  */
 struct cat {
 	const struct ids *ids;
@@ -23,6 +25,7 @@ struct cat {
 	size_t room;
 	int next, turn;
 	int worst;
+	struct progress progress;
 };
 
 /* ---- again -------------------------------------------------------------------- */
@@ -69,6 +72,7 @@ static int cat_read_again(struct cat *cat, struct fetched *fetched)
 
 	if (!cat->again || cat_stale(cat->again, err)) {
 		(void)journal_close(cat->again);
+		progress_end(&cat->progress);
 		cat->again = jnl_open(cat->ids->dir, JOURNAL_RDONLY);
 		if (!cat->again)
 			return fetched->error;
@@ -85,6 +89,7 @@ static void cat_refuse(struct cat *cat, const char *word, const struct fetched *
 {
 	int status = JNL_REFUSED;
 
+	progress_end(&cat->progress);
 	if (fetched->error == -EBADMSG) {
 		/* it starts with the id, and says COMMITTED_BUT_LOST */
 		jnl_error("%s", fetched->text);
@@ -119,6 +124,7 @@ static void cat_skip(struct cat *cat)
 		word = cat->ids->words[cat->turn];
 		if (!journal_id_parse(word, &id))
 			return;
+		progress_end(&cat->progress);
 		jnl_error("%s: not an id", *word ? word : "''");
 		if (cat->worst < JNL_REFUSED)
 			cat->worst = JNL_REFUSED;
@@ -157,6 +163,8 @@ static int cat_all(struct cat *cat)
 			return cat->worst;
 		if (cat_write(cat, cat->ids->words[cat->turn++], &fetched))
 			return JNL_REFUSED;
+		progress_count(&cat->progress, (uint64_t)cat->turn, (uint64_t)cat->turn,
+			       (uint64_t)cat->ids->count);
 	}
 }
 
@@ -172,7 +180,9 @@ int cmd_cat(int argc, char **argv)
 	cat.journal = jnl_open(ids.dir, JOURNAL_RDONLY);
 	if (!cat.journal)
 		return JNL_REFUSED;
+	progress_start_beside_output(&cat.progress, "reading");
 	status = cat_all(&cat);
+	progress_end(&cat.progress);
 	fetch_close(cat.fetch);
 	(void)journal_close(cat.again);
 	free(cat.data);

@@ -12,6 +12,7 @@
 
 struct check {
 	struct json_object *findings; /* NULL: text */
+	struct progress progress;
 };
 
 static void check_text(const struct journal_finding *finding, const char *id)
@@ -31,6 +32,7 @@ static void check_found(void *context, const struct journal_finding *finding)
 
 	journal_id_print(finding->id, id);
 	if (!check->findings) {
+		progress_end(&check->progress);
 		check_text(finding, id);
 		return;
 	}
@@ -63,7 +65,6 @@ int cmd_check(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
 	struct check check = { 0 };
-	struct progress progress;
 	struct journal_open_options options = { .flags = JOURNAL_RDONLY };
 	char message[512] = "";
 	int err, status;
@@ -75,11 +76,11 @@ int cmd_check(int argc, char **argv)
 		      true, &arguments);
 	if (arguments.json)
 		check.findings = json_object_new_array();
-	progress_start(&progress, "checking");
-	options.progress = progress_callback(&progress);
+	progress_start(&check.progress, "checking");
+	options.progress = progress_callback(&check.progress);
 	err = journal_check(arguments.dir, &options, check_found, &check, message,
 			    sizeof(message));
-	progress_end(&progress);
+	progress_end(&check.progress);
 	status = check_status(err);
 	/* damaged so that it does not open: there is nothing else to be found */
 	if (arguments.json && status == JNL_DAMAGE && message[0])

@@ -73,7 +73,7 @@ static void destroy_list(void *context, const char *path, enum journal_destroyed
 
 static void destroy_left(void *context, const char *path, enum journal_destroyed what)
 {
-	(void)context;
+	progress_end(context);
 	if (what == JOURNAL_LEFT)
 		jnl_error("%s: left as it is: it is not of this journal", path);
 	else if (what == JOURNAL_MISSING)
@@ -85,6 +85,8 @@ static int destroy_call(const char *dir, const struct journal_destroy_options *o
 	char message[512] = "";
 	int err = journal_destroy(dir, options, message, sizeof(message));
 
+	if (options->progress.context)
+		progress_end(options->progress.context);
 	if (err || message[0])
 		jnl_error("%s", message);
 	return err ? JNL_REFUSED : JNL_DONE;
@@ -169,14 +171,11 @@ static int destroy_ask(const char *dir)
 static int destroy_it(const char *dir)
 {
 	struct progress progress;
-	struct journal_destroy_options options = { .part = destroy_left };
-	int status;
+	struct journal_destroy_options options = { .part = destroy_left, .context = &progress };
 
 	progress_start(&progress, "wiping");
 	options.progress = progress_callback(&progress);
-	status = destroy_call(dir, &options);
-	progress_end(&progress);
-	return status;
+	return destroy_call(dir, &options);
 }
 
 int cmd_destroy(int argc, char **argv)

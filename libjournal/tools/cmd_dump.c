@@ -14,15 +14,18 @@
 #include "format/run.h"
 #include "jnl.h"
 #include "output.h"
+#include "progress.h"
 
 struct dump {
 	const char *dir;
 	struct log_runs runs;
 	int status;
+	struct progress progress;
 };
 
 static void dump_failed(struct dump *dump, const char *what, int err)
 {
+	progress_end(&dump->progress);
 	jnl_error("%s: %s", what, err == -ENODATA ? "ends before it should" : strerror(-err));
 	dump->status = JNL_REFUSED;
 }
@@ -31,6 +34,7 @@ static void dump_failed(struct dump *dump, const char *what, int err)
 static void dump_medium(struct dump *dump, const char *name, const char *what,
 			int (*show)(const struct dump_source *))
 {
+	struct dump_progress progress = { .shown = &dump->progress };
 	char path[PATH_MAX];
 	struct dump_source source;
 	int err;
@@ -43,6 +47,8 @@ static void dump_medium(struct dump *dump, const char *name, const char *what,
 	err = dump_open(path, &source);
 	if (!err) {
 		source.runs = &dump->runs;
+		source.progress = &progress;
+		progress.total = source.bytes;
 		printf("\n%s %s, %llu bytes\n", what, path, (unsigned long long)source.bytes);
 		err = show(&source);
 		dump_close(&source);
@@ -134,7 +140,9 @@ int cmd_dump(int argc, char **argv)
 	arguments_dir(argc, argv, "Show the on-media structures of the journal in DIR, for people.",
 		      false, &arguments);
 	dump.dir = arguments.dir;
+	progress_start_beside_output(&dump.progress, "reading");
 	dump_conf(&dump);
+	progress_end(&dump.progress);
 	if (output_flush())
 		dump.status = JNL_REFUSED;
 	return dump.status;

@@ -8,6 +8,7 @@
 #include "arguments.h"
 #include "jnl.h"
 #include "output.h"
+#include "progress.h"
 #include "words.h"
 
 static void ls_text(const struct journal_entry *entry, const char *id, const char *time)
@@ -36,13 +37,15 @@ static int ls_json(const struct journal_entry *entry, const char *id, const char
 }
 
 /* The array is written entry by entry: a journal may hold millions. */
-static int ls_entries(struct journal *journal, bool json)
+static int ls_entries(struct journal *journal, bool json, struct progress *progress)
 {
+	struct journal_info info = { 0 };
 	struct journal_entry entry = { 0 };
 	const char *separator = "[";
-	uint64_t after = 0;
+	uint64_t after = 0, count = 0;
 	int err;
 
+	(void)journal_info(journal, &info);
 	while (!(err = journal_next(journal, after, &entry)) && !ferror(stdout)) {
 		char id[JOURNAL_ID_CHARS], time[WORDS_TIME_CHARS];
 
@@ -58,6 +61,8 @@ static int ls_entries(struct journal *journal, bool json)
 			return err;
 		separator = ",\n";
 		after = entry.id;
+		count++;
+		progress_count(progress, count, count, info.live + info.lost);
 	}
 	if (json)
 		fputs(after ? "]\n" : "[]\n", stdout);
@@ -77,7 +82,8 @@ int cmd_ls(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
 	struct journal *journal;
-	int status = JNL_DONE;
+	struct progress progress;
+	int status = JNL_DONE, err;
 
 	arguments_dir(argc, argv,
 		      "List the live transactions of the journal in DIR: id, bytes, time, state "
@@ -87,7 +93,10 @@ int cmd_ls(int argc, char **argv)
 	journal = jnl_open(arguments.dir, JOURNAL_RDONLY);
 	if (!journal)
 		return JNL_REFUSED;
-	if (ls_entries(journal, arguments.json)) {
+	progress_start_beside_output(&progress, "listing");
+	err = ls_entries(journal, arguments.json, &progress);
+	progress_end(&progress);
+	if (err) {
 		jnl_error("%s", journal_error(journal));
 		status = JNL_REFUSED;
 	}

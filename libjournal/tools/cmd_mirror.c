@@ -57,7 +57,7 @@ static const struct argp mirror_argp = {
 
 static void mirror_print(void *context, const struct journal_finding *finding)
 {
-	(void)context;
+	progress_end(context);
 	printf("%s: %s\n", finding->damage ? "damage" : "mirror", finding->text);
 }
 
@@ -71,8 +71,9 @@ int cmd_mirror(int argc, char **argv)
 
 	arguments_parse(&mirror_argp, argc, argv, &command);
 	options.keep = command.keep;
-	progress_start(&progress, "copying");
+	progress_start(&progress, "mirroring");
 	options.progress = progress_callback(&progress);
+	options.context = &progress;
 	err = journal_mirror(command.dir, &options, message, sizeof(message));
 	progress_end(&progress);
 	if (output_flush())

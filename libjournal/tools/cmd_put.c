@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* jnl put: one transaction per message, its id told once it is durable. */
 #include <string.h>
-#include <unistd.h>
 
 #include "arguments.h"
 #include "jnl.h"
@@ -97,10 +96,7 @@ static int put_messages(struct journal *journal, struct reader *reader, reader_n
 	int status = JNL_DONE;
 	int got = 0;
 
-	progress_start(&progress, "putting");
-	/* ids on the same terminal show how far it is */
-	if (isatty(STDOUT_FILENO))
-		progress.terminal = false;
+	progress_start_beside_output(&progress, "putting");
 	while (status == JNL_DONE && (got = next(reader)) > 0) {
 		status = put_message(journal, reader);
 		progress_report(&progress, reader->input->offset, reader->input->total);

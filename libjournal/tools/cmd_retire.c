@@ -12,6 +12,7 @@
 #include "input.h"
 #include "jnl.h"
 #include "output.h"
+#include "progress.h"
 
 #define RETIRE_BATCH 64
 
@@ -22,6 +23,9 @@ struct retire {
 	char word[JOURNAL_ID_CHARS + 1]; /* of an id that has begun; one more than any id has */
 	size_t word_bytes;
 	int status; /* the worst so far */
+	struct progress progress;
+	uint64_t told;       /* ids */
+	uint64_t done, total; /* of what was given; total 0: not known */
 };
 
 static void retire_name(uint64_t id, const char *why)
@@ -37,6 +41,7 @@ static int retire_tell(struct retire *retire, const int *results)
 {
 	for (size_t i = 0; i < retire->count; i++) {
 		if (results[i]) {
+			progress_end(&retire->progress);
 			retire_name(retire->ids[i], "no such transaction, or already retired");
 			retire->status = JNL_REFUSED;
 			continue;
@@ -57,7 +62,10 @@ static int retire_batch(struct retire *retire)
 	if (!retire->count)
 		return 0;
 	err = journal_retire_many(retire->journal, retire->ids, retire->count, results);
+	retire->told += retire->count;
+	progress_count(&retire->progress, retire->told, retire->done, retire->total);
 	if (err && err != -ENOENT) {
+		progress_end(&retire->progress);
 		jnl_error("%s", journal_error(retire->journal));
 		retire->status = JNL_REFUSED;
 		return err;
@@ -70,6 +78,7 @@ static int retire_batch(struct retire *retire)
 static int retire_word(struct retire *retire, const char *word)
 {
 	if (journal_id_parse(word, &retire->ids[retire->count])) {
+		progress_end(&retire->progress);
 		jnl_error("%s: not an id", *word ? word : "''");
 		retire->status = JNL_REFUSED;
 		return 0;
@@ -81,8 +90,11 @@ static int retire_words(struct retire *retire, const struct ids *ids)
 {
 	int err = 0;
 
-	for (int i = 0; i < ids->count && !err; i++)
+	retire->total = (uint64_t)ids->count;
+	for (int i = 0; i < ids->count && !err; i++) {
+		retire->done++;
 		err = retire_word(retire, ids->words[i]);
+	}
 	return err ? err : retire_batch(retire);
 }
 
@@ -120,11 +132,15 @@ static int retire_input(struct retire *retire, struct input *input)
 	struct input_piece piece;
 	int got, err = 0;
 
-	while (!err && (got = input_some(input, &piece)) > 0)
+	retire->total = input->total;
+	while (!err && (got = input_some(input, &piece)) > 0) {
+		retire->done = piece.offset;
 		err = retire_piece(retire, &piece);
+	}
 	if (err)
 		return err;
 	if (got < 0) {
+		progress_end(&retire->progress);
 		jnl_error("%s: byte %llu: %s", input->name,
 			  (unsigned long long)input->offset, strerror(-got));
 		retire->status = JNL_REFUSED;
@@ -161,9 +177,11 @@ int cmd_retire(int argc, char **argv)
 	retire.journal = jnl_open(ids.dir, 0);
 	if (!retire.journal)
 		return JNL_REFUSED;
+	progress_start_beside_output(&retire.progress, "retiring");
 	if (ids.count == 1 && !strcmp(ids.words[0], "-"))
 		(void)retire_stdin(&retire);
 	else
 		(void)retire_words(&retire, &ids);
+	progress_end(&retire.progress);
 	return jnl_close(retire.journal, retire.status);
 }

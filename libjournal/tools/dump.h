@@ -8,6 +8,13 @@
 #include <stdint.h>
 
 struct log_runs;
+struct progress;
+
+/* how far it is: what has been read, whatever its order */
+struct dump_progress {
+	struct progress *shown;
+	uint64_t done, total; /* bytes */
+};
 
 /**
  * struct dump_source - a medium, or the part of one that holds it
@@ -16,6 +23,7 @@ struct log_runs;
  * @bytes: of it
  * @there: so much of it is there; the rest is erased, all ones
  * @runs:  of a log: those of journal.conf; none: the superblock says which segments
+ * @progress: is told what is read
  */
 struct dump_source {
 	int fd;
@@ -23,6 +31,7 @@ struct dump_source {
 	uint64_t bytes;
 	uint64_t there;
 	const struct log_runs *runs;
+	struct dump_progress *progress;
 };
 
 /* Open @path.  Return: 0 or negative errno. */

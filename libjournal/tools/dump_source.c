@@ -9,6 +9,7 @@
 
 #include "dump.h"
 #include "format/summary.h"
+#include "progress.h"
 
 int dump_open(const char *path, struct dump_source *source)
 {
@@ -55,6 +56,8 @@ int dump_read(const struct dump_source *source, uint64_t offset, void *data, siz
 	if (offset > source->bytes || bytes > source->bytes - offset)
 		return -ENODATA;
 	memset((char *)data + part, 0xff, bytes - part);
+	source->progress->done += part;
+	progress_report(source->progress->shown, source->progress->done, source->progress->total);
 	return dump_pread(source, offset, data, part);
 }
 

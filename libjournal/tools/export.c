@@ -25,6 +25,7 @@ void export_free(struct export *export)
 
 static int export_give_up(struct export *export, const char *why)
 {
+	progress_end(&export->progress);
 	jnl_error("%s: %s", export->dir, why);
 	export->status = JNL_REFUSED;
 	return -EIO;
@@ -66,6 +67,7 @@ static int export_write(struct export *export, const struct fetched *fetched)
 		return export_give_up(export, strerror(ENOMEM));
 	if (err != -EINVAL)
 		return err;
+	progress_end(&export->progress);
 	jnl_error("%s: %s", id, why);
 	return 0;
 }
@@ -140,8 +142,10 @@ static int export_fetch(struct export *export)
 
 static int export_reopen(struct export *export)
 {
-	struct journal *again = jnl_open(export->dir, JOURNAL_RDONLY);
+	struct journal *again;
 
+	progress_end(&export->progress);
+	again = jnl_open(export->dir, JOURNAL_RDONLY);
 	if (!again) {
 		export->status = JNL_REFUSED;
 		return -EIO;
@@ -240,7 +244,10 @@ int export_messages(struct export *export, void *state)
 	export->state = state;
 	if (!journal_info(export->journal, &info))
 		export->total = info.live_bytes;
-	progress_start(&export->progress, "exporting");
+	if (export->output && strcmp(export->output, "-"))
+		progress_start(&export->progress, "exporting");
+	else
+		progress_start_beside_output(&export->progress, "exporting");
 	if (export_looks(export)) {
 		progress_end(&export->progress);
 		return JNL_REFUSED;

@@ -11,15 +11,22 @@
 
 static int input_open_file(struct input *input, const char *path)
 {
-	struct stat about;
-
 	input->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (input->fd < 0)
 		return -errno;
-	if (!fstat(input->fd, &about) && S_ISREG(about.st_mode))
-		input->total = (uint64_t)about.st_size;
 	input->name = path;
 	return 0;
+}
+
+/* Standard input may have been read in part by others before. */
+static uint64_t input_size(int fd)
+{
+	struct stat about;
+	off_t at = lseek(fd, 0, SEEK_CUR);
+
+	if (at < 0 || fstat(fd, &about) || !S_ISREG(about.st_mode) || at >= about.st_size)
+		return 0;
+	return (uint64_t)(about.st_size - at);
 }
 
 int input_open(struct input *input, const char *path)
@@ -32,6 +39,7 @@ int input_open(struct input *input, const char *path)
 		err = input_open_file(input, path);
 	if (err)
 		return err;
+	input->total = input_size(input->fd);
 	input->buffer = malloc(input->room);
 	if (input->buffer)
 		return 0;

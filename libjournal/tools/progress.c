@@ -6,14 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND_NS UINT64_C(1000000000)
-
 static uint64_t progress_now_ns(void)
 {
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 void progress_start(struct progress *progress, const char *doing)
@@ -21,27 +19,67 @@ void progress_start(struct progress *progress, const char *doing)
 	progress->doing = doing;
 	progress->terminal = isatty(STDERR_FILENO);
 	progress->shown = false;
-	progress->next_ns = progress_now_ns() + SECOND_NS;
+	progress->next_ns = progress_now_ns() + progress_second_ns();
+}
+
+void progress_start_beside_output(struct progress *progress, const char *doing)
+{
+	progress_start(progress, doing);
+	if (isatty(STDOUT_FILENO))
+		progress->terminal = false;
+}
+
+/* Return: whether it is to be shown now */
+static bool progress_due(struct progress *progress)
+{
+	uint64_t now;
+
+	if (!progress->terminal)
+		return false;
+	now = progress_now_ns();
+	if (now < progress->next_ns)
+		return false;
+	progress->next_ns = now + progress_second_ns() / 10;
+	progress->shown = true;
+	return true;
+}
+
+/* In one write each: what others write to the terminal stands before or behind it. */
+static void progress_show(const struct progress *progress, const char *what, uint64_t done,
+			  uint64_t total)
+{
+	/* of a journal in use there may be more than there were */
+	double share = done < total ? (double)done * 100 / (double)total : 100.0;
+
+	if (total)
+		fprintf(stderr, "\rjnl: %s: %3.0f %%, %s ", progress->doing, share, what);
+	else
+		fprintf(stderr, "\rjnl: %s: %s ", progress->doing, what);
 }
 
 void progress_report(void *context, uint64_t done, uint64_t total)
 {
 	struct progress *progress = context;
-	uint64_t now;
+	char what[64];
 
-	if (!progress->terminal)
+	if (!progress_due(progress))
 		return;
-	now = progress_now_ns();
-	if (now < progress->next_ns)
-		return;
-	progress->next_ns = now + SECOND_NS / 10;
-	progress->shown = true;
 	if (total)
-		fprintf(stderr, "\rjnl: %s: %3.0f %%, %" PRIu64 " of %" PRIu64 " MiB ",
-			progress->doing, (double)done * 100 / (double)total, done >> 20,
-			total >> 20);
+		(void)snprintf(what, sizeof(what), "%" PRIu64 " of %" PRIu64 " MiB", done >> 20,
+			       total >> 20);
 	else
-		fprintf(stderr, "\rjnl: %s: %" PRIu64 " MiB ", progress->doing, done >> 20);
+		(void)snprintf(what, sizeof(what), "%" PRIu64 " MiB", done >> 20);
+	progress_show(progress, what, done, total);
+}
+
+void progress_count(struct progress *progress, uint64_t count, uint64_t done, uint64_t total)
+{
+	char what[64];
+
+	if (!progress_due(progress))
+		return;
+	(void)snprintf(what, sizeof(what), "%" PRIu64 " transactions", count);
+	progress_show(progress, what, done, total);
 }
 
 void progress_end(struct progress *progress)

@@ -16,10 +16,18 @@ struct progress {
 };
 
 void progress_start(struct progress *progress, const char *doing);
+/* the same where standard output is written meanwhile: what comes out on the terminal shows
+ * how far it is, and is not to be mixed with anything */
+void progress_start_beside_output(struct progress *progress, const char *doing);
 /* @total 0: not known */
 void progress_report(void *progress, uint64_t done, uint64_t total);
-/* clears the line */
+/* the same of @count transactions, @done of @total of whatever that is told by */
+void progress_count(struct progress *progress, uint64_t count, uint64_t done, uint64_t total);
+/* clears the line, also before something else is told there; it may go on then */
 void progress_end(struct progress *progress);
+
+/* from when on it is shown */
+uint64_t progress_second_ns(void);
 
 struct journal_progress progress_callback(struct progress *progress);
 

@@ -175,7 +175,7 @@ static int mirroring_logs(struct mirroring *m, struct journal *j, const char *di
 	if (!error && !mirrored)
 		error = message_set(m->message, -EINVAL, "%s: no log is mirrored", dir);
 	/* what lies on one disk only is in more danger than what may be damaged: after it */
-	return error || !both ? error : mirror_look(j, both, m->message);
+	return error || !both ? error : mirror_look(j, both, &m->options->progress, m->message);
 }
 
 /* In DIR as in the heads.  The new one first: both count for none, and the heads decide. */
@@ -228,7 +228,7 @@ static void mirroring_prepare(struct journal *j, void *context)
 /* As any writer: others come, go and write meanwhile. */
 static int mirroring_open(struct mirroring *m, const char *dir)
 {
-	const struct journal_open_options o = { 0 };
+	const struct journal_open_options o = { .progress = m->options->progress };
 	struct journal *j;
 	int error = journal_open_prepared(dir, &o, mirroring_prepare, m, &j), closed;
 

@@ -12,6 +12,7 @@
 #include "txn/read.h"
 #include "txn/runs.h"
 #include "txn/segment.h"
+#include "util/math.h"
 
 /* one time it may have been moved, retired, or a leg left, while it was read */
 #define LOOK_TRIES 3
@@ -77,15 +78,23 @@ static int look(struct journal *j, uint32_t logs, uint64_t id)
 	return 0;
 }
 
-int mirror_look(struct journal *j, uint32_t logs, struct message *message)
+int mirror_look(struct journal *j, uint32_t logs, const struct journal_progress *progress,
+		struct message *message)
 {
 	struct journal_entry entry = { .id = 0 };
+	struct journal_info info = { .live_bytes = 0 };
+	uint64_t done = 0;
 	int error = 0;
 
+	(void)journal_info(j, &info);
 	while (!error) {
 		error = journal_next(j, entry.id, &entry);
 		if (!error)
 			error = look(j, logs, entry.id);
+		done += error ? 0 : entry.bytes;
+		/* others put and retire meanwhile */
+		if (progress->report)
+			progress->report(progress->context, done, max_u64(done, info.live_bytes));
 	}
 	return error == -ENOENT ? 0 : message_errno(message, error, "%s", j->dir);
 }
