@@ -17,6 +17,7 @@
 #include "txn/index.h"
 
 #define BYTES 30000u
+#define LARGE 300000u /* what goes through, in a few */
 
 struct old {
 	struct bed bed;
@@ -25,13 +26,18 @@ struct old {
 	uint32_t young_count;
 };
 
-static uint64_t put(struct old *o)
+static uint64_t put_bytes(struct old *o, uint64_t bytes)
 {
 	struct journal_receipt receipt;
 
-	assert_int_equal(bed_put(&o->bed, &o->model, BYTES, o->model.count,
+	assert_int_equal(bed_put(&o->bed, &o->model, bytes, o->model.count,
 				 JOURNAL_PATH_SYNCED, &receipt), 0);
 	return receipt.id;
+}
+
+static uint64_t put(struct old *o)
+{
+	return put_bytes(o, BYTES);
 }
 
 static void retire(struct old *o, uint64_t id)
@@ -56,7 +62,7 @@ static void fill_until_due(struct old *o)
 	while (!clean_is_due(o->bed.j, CLEAN_BACKGROUND)) {
 		o->young = realloc(o->young, (o->young_count + 1) * sizeof(*o->young));
 		assert_non_null(o->young);
-		o->young[o->young_count++] = put(o);
+		o->young[o->young_count++] = put_bytes(o, LARGE);
 	}
 }
 
@@ -66,13 +72,15 @@ static void retire_young(struct old *o)
 		retire(o, o->young[--o->young_count]);
 }
 
-/* so many segments are taken, and free again */
-static void churn(struct old *o, uint32_t segments)
+/* what is open is sealed, and then it is as if so many segments had been taken, and were
+ * free again */
+static void grow_older(struct old *o, uint32_t segments)
 {
-	uint64_t end = atomic_load(&o->bed.j->shared->next_seq) + segments;
+	uint64_t end = atomic_load(&o->bed.j->shared->next_seq) + 2;
 
 	while (atomic_load(&o->bed.j->shared->next_seq) < end)
-		retire(o, put(o));
+		retire(o, put_bytes(o, LARGE));
+	atomic_fetch_add(&o->bed.j->shared->next_seq, segments);
 }
 
 static struct journal_info maintained(struct old *o)
@@ -125,7 +133,7 @@ static void those_that_outlived_a_turn_are_packed(void **state)
 	(void)state;
 	old_make(&o);
 	turn = segments_usable(o.bed.j);
-	churn(&o, 4 * turn); /* then up to six tenths may live */
+	grow_older(&o, 4 * turn); /* then up to six tenths may live */
 	/* nobody needs their room */
 	assert_int_equal(maintained(&o).moved, 0);
 	fill_until_due(&o);
@@ -221,10 +229,10 @@ static void those_moved_again_lie_apart(void **state)
 	(void)state;
 	old_make_of(&o, 128, 22);
 	assert_true(segments_usable(o.bed.j) >= CLEAN_AGES_FROM);
-	churn(&o, 4 * segments_usable(o.bed.j));
+	grow_older(&o, 4 * segments_usable(o.bed.j));
 	assert_true(clean_all(&o) > 0);
 	retire_every_second(&o);
-	churn(&o, 4 * segments_usable(o.bed.j));
+	grow_older(&o, 4 * segments_usable(o.bed.j));
 	count = living(&o, 0, old);
 	for (i = 0; i < count; i++)
 		before[i] = segment_of(o.bed.j, old[i]);
