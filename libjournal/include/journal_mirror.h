@@ -83,13 +83,14 @@ int journal_legs(struct journal *journal, uint32_t log, struct journal_leg legs[
  * @found:    called for each finding, in the calling thread: what was damaged and is
  *            repaired, what was copied, is no damage; NULL: nobody wants to know
  * @context:  passed to @found
- * @progress: told about recovery, about copying, then about reading both copies
+ * @progress: told about copying, then about reading both copies; others go on meanwhile
+ * @recovery: told about recovery, if nobody has it open; others wait until that is done
  */
 struct journal_mirror_options {
 	const char *keep;
 	void (*found)(void *context, const struct journal_finding *finding);
 	void *context;
-	struct journal_progress progress;
+	struct journal_progress progress, recovery;
 };
 
 /**

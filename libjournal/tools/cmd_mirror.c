@@ -55,9 +55,16 @@ static const struct argp mirror_argp = {
 	       "there is damage that no copy can repair.",
 };
 
+struct mirror_progress {
+	struct progress recovering, mirroring;
+};
+
 static void mirror_print(void *context, const struct journal_finding *finding)
 {
-	progress_end(context);
+	struct mirror_progress *progress = context;
+
+	progress_end(&progress->recovering);
+	progress_end(&progress->mirroring);
 	printf("%s: %s\n", finding->damage ? "damage" : "mirror", finding->text);
 }
 
@@ -65,17 +72,20 @@ int cmd_mirror(int argc, char **argv)
 {
 	struct mirror_command command = { 0 };
 	struct journal_mirror_options options = { .found = mirror_print };
-	struct progress progress;
+	struct mirror_progress progress;
 	char message[512];
 	int err;
 
 	arguments_parse(&mirror_argp, argc, argv, &command);
 	options.keep = command.keep;
-	progress_start(&progress, "mirroring");
-	options.progress = progress_callback(&progress);
+	progress_start(&progress.recovering, "recovering");
+	progress_start(&progress.mirroring, "mirroring");
+	options.recovery = progress_callback(&progress.recovering);
+	options.progress = progress_callback(&progress.mirroring);
 	options.context = &progress;
 	err = journal_mirror(command.dir, &options, message, sizeof(message));
-	progress_end(&progress);
+	progress_end(&progress.recovering);
+	progress_end(&progress.mirroring);
 	if (output_flush())
 		return JNL_REFUSED;
 	if (!err)

@@ -228,7 +228,7 @@ static void mirroring_prepare(struct journal *j, void *context)
 /* As any writer: others come, go and write meanwhile. */
 static int mirroring_open(struct mirroring *m, const char *dir)
 {
-	const struct journal_open_options o = { .progress = m->options->progress };
+	const struct journal_open_options o = { .progress = m->options->recovery };
 	struct journal *j;
 	int error = journal_open_prepared(dir, &o, mirroring_prepare, m, &j), closed;
 

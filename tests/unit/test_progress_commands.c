@@ -256,6 +256,7 @@ static void mirror_tells(void **state)
 	       "--mirror", run->scratch.directory);
 	put_all(run);
 	run_it(run, cmd_mirror, "mirror");
+	is_told(run, "recovering");
 	is_told(run, "mirroring");
 }
 
