@@ -43,6 +43,28 @@ static void pmem_share(struct marker_store *store, struct marker_share *share, v
 	share->kind = ((struct marker_pmem *)store)->kind;
 }
 
+/* What was cut off kills who touches it (SIGBUS). */
+static bool pmem_is_short(const struct marker_pmem *pmem, const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && (uint64_t)st->st_size < pmem->store.bytes;
+}
+
+static void pmem_plug(struct marker_store *store)
+{
+	struct marker_pmem *pmem = (struct marker_pmem *)store;
+	int protection = store->read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+	struct stat st;
+	uint64_t from;
+
+	if (pmem->medium.fd < 0 || fstat(pmem->medium.fd, &st) || !pmem_is_short(pmem, &st))
+		return;
+	from = round_up((uint64_t)st.st_size, MEDIUM_PAGE_BYTES);
+	/* if it cannot be had, it is as it was */
+	if (from < store->bytes)
+		(void)mmap(store->map + from, store->bytes - from, protection,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+}
+
 /* As at open: what its class rests on; and that it is there for the next open. */
 static int pmem_health(struct marker_store *store, struct message *why)
 {
@@ -56,6 +78,8 @@ static int pmem_health(struct marker_store *store, struct message *why)
 		return message_errno(why, -errno, "the medium");
 	if (!st.st_nlink)
 		return message_set(why, -ENODEV, "the medium was removed");
+	if (pmem_is_short(pmem, &st))
+		return message_set(why, -EUCLEAN, "the medium was truncated");
 	if (pmem->kind != PMEM_DAX)
 		return 0;
 	pmem_evidence_read("/sys", S_ISCHR(st.st_mode),
@@ -66,6 +90,7 @@ static int pmem_health(struct marker_store *store, struct message *why)
 static const struct marker_store_ops pmem_ops = {
 	.backend = "pmem",
 	.health = pmem_health,
+	.plug = pmem_plug,
 	.share = pmem_share,
 	.replace = pmem_replace,
 	.show = pmem_show,

@@ -95,6 +95,12 @@ int marker_store_health(struct marker_store *store, struct message *why)
 	return error;
 }
 
+void marker_store_plug(struct marker_store *store)
+{
+	if (store->ops->plug)
+		store->ops->plug(store);
+}
+
 int marker_store_replace(struct marker_store *store, const char *path, uint64_t device,
 			 uint64_t inode, struct message *message)
 {

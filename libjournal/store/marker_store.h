@@ -106,6 +106,9 @@ struct marker_store_ops {
 	/* NULL: nothing can be known.  Whether what the medium's class rests on still holds.
 	 * Return: 0, or negative errno with the reason in @why.  Any thread, any time. */
 	int (*health)(struct marker_store *store, struct message *why);
+	/* NULL: nothing to be done.  It is given up, and read once more: in this process, what
+	 * the medium does not have any more is memory of nobody, and reads zeros. */
+	void (*plug)(struct marker_store *store);
 	/*
 	 * NULL: it cannot.  Another medium of this kind takes this one's place: what is
 	 * at @path, and is file @inode of @device (0: whatever is there).  The map stays
@@ -196,6 +199,8 @@ void marker_store_share(struct marker_store *store, struct marker_share *share, 
 void marker_store_describe(const struct marker_store *store, struct marker_share *share);
 /* whether the medium is to be trusted; Return: 0 or negative errno with the reason */
 int marker_store_health(struct marker_store *store, struct message *why);
+/* one that was given up can be read to its end, whatever became of it */
+void marker_store_plug(struct marker_store *store);
 /* another medium in its place, as the operations say.  Return: -ENOTSUP: it cannot */
 int marker_store_replace(struct marker_store *store, const char *path, uint64_t device,
 			 uint64_t inode, struct message *message);

@@ -2,7 +2,8 @@
 /*
  * What stays staged for long is destaged, however little it is: what is at risk when NVRAM
  * dies is then what is young.  One thread of each process that has staged something; of
- * all of them one looks, once in a while.
+ * all of them one looks, once in a while.  It also asks the medium whether it is still
+ * what we think it is.
  */
 #include "txn/background.h"
 
@@ -10,6 +11,7 @@
 #include <time.h>
 
 #include "txn/clock.h"
+#include "txn/health.h"
 #include "txn/unstage.h"
 
 #define LOOK_NS 1000000000ull
@@ -55,8 +57,10 @@ static void *age_run(void *context)
 	while (!atomic_load(&b->stopping)) {
 		age_sleep(b);
 		pthread_mutex_unlock(&b->lock);
-		if (!atomic_load(&b->stopping) && age_is_mine(j))
+		if (!atomic_load(&b->stopping) && age_is_mine(j)) {
+			(void)health_ask(j); /* if it fails, that is sticky */
 			age_look(j);
+		}
 		pthread_mutex_lock(&b->lock);
 	}
 	pthread_mutex_unlock(&b->lock);

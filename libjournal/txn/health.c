@@ -168,6 +168,10 @@ static int health_switch_all(struct journal *j, uint64_t word)
 	if (error)
 		return error;
 	health_barrier();
+	/* here, not where it was asked: what was stored there meanwhile sees health */
+	pthread_mutex_lock(&j->view_lock);
+	marker_store_plug(j->marker);
+	pthread_mutex_unlock(&j->view_lock);
 	error = health_evacuate(j, &lost);
 	/* then the list: what is not in the log is lost by it, by its id */
 	if (!error)
@@ -297,8 +301,6 @@ int health_distrust(struct journal *j, const char *why)
 
 int health_watch(struct journal *j, uint64_t steady_ns)
 {
-	struct message why = { "" };
-
 	if (!j->bits_durable)
 		return 0;
 	switch (health_now(j)) {
@@ -310,9 +312,7 @@ int health_watch(struct journal *j, uint64_t steady_ns)
 	case HEALTH_TRUSTED:
 		break;
 	}
-	if (!health_bits_durable(j))
-		return 0; /* it cannot be seen from here */
-	return marker_store_health(j->marker, &why) ? health_distrust(j, why.text) : 0;
+	return health_ask(j);
 }
 
 int health_list(struct journal *j)

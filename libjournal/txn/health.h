@@ -173,6 +173,10 @@ bool health_raise(struct journal *j, uint64_t from, uint64_t to, const char *why
  * Return: 0: the stand-in is in force; or the sticky failure */
 int health_distrust(struct journal *j, const char *why);
 
+/* ask the medium, while it is trusted; all zeros, say, are not ours.  Return: 0 or the
+ * sticky failure */
+int health_ask(struct journal *j);
+
 /* ask the medium, and go on accordingly: @steady_ns: so long it has to be sound before it
  * is gone back to.  Return: 0 or the sticky failure */
 int health_watch(struct journal *j, uint64_t steady_ns);

@@ -291,7 +291,11 @@ static int journal_join(struct journal *j, const struct journal_open_options *o)
 	journal_policy(j, o);
 	health_begin(j);
 	j->recovered = j->shared->common.recovered;
-	return j->read_only ? 0 : entry_ready(j->lock_fd);
+	if (j->read_only)
+		return 0;
+	/* those before us may all be asleep; if it fails, that is sticky */
+	(void)health_ask(j);
+	return entry_ready(j->lock_fd);
 }
 
 /* The writer is one that shares with nobody: it has said why. */
