@@ -276,7 +276,8 @@ $(addprefix $(BUILD)/tests/unit/,test_io_errors test_async_errors test_logs): \
 # how long writers are slowed
 $(BUILD)/tests/unit/test_slow_down: TEST_LDFLAGS = -Wl,--wrap=nanosleep
 # writes of several logs meet
-$(BUILD)/tests/unit/test_streams: TEST_LDFLAGS = -Wl,--wrap=logs_write
+$(addprefix $(BUILD)/tests/unit/,test_streams test_destage_writes): \
+	TEST_LDFLAGS = -Wl,--wrap=logs_write
 $(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait
 $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pthread_cond_timedwait
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup
