@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Who is a member, and who is taken for a dead one: docs/decisions/0006. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -104,6 +105,53 @@ static void a_members_word_never_comes_again(enum bed_medium medium)
 			assert_true(words[k] != words[i]);
 		assert_int_equal(journal_close(other), 0);
 	}
+	bed_remove(&bed);
+}
+
+/* All numbers but ours are of living ones: those of our own process are. */
+static void all_are_taken(struct bed *bed, bool taken)
+{
+	const uint32_t own = bed->j->member - 1;
+
+	for (uint32_t i = 0; i < MEMBERS; i++) {
+		struct member *m = &bed->j->members[i];
+
+		if (i == own)
+			continue;
+		atomic_store(&m->identity, taken ? bed->j->identity : 0);
+		atomic_store(&m->state, member_word(atomic_load(&m->state) + (1ull << 32),
+						    taken ? MEMBER_ALIVE : MEMBER_FREE, 0));
+	}
+}
+
+static void one_more_than_there_are_numbers_is_told(enum bed_medium medium)
+{
+	const struct journal_open_options look = { .flags = JOURNAL_RDONLY };
+	struct model model;
+	struct journal *other;
+	struct bed bed;
+	char text[PATH_MAX + 100];
+
+	model_make(&model);
+	bed_make(&bed, medium, 0, 0);
+	(void)snprintf(text, sizeof(text), "%s: 1024 processes have it open: no more can", bed.dir);
+	all_are_taken(&bed, true);
+	assert_int_equal(bed_info(&bed).members, 1024);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(journal_open(bed.dir, NULL, &other), -EUSERS);
+		assert_string_equal(journal_error(other), text);
+		assert_int_equal(journal_close(other), 0);
+	}
+	/* to read needs no number, and who is in goes on */
+	assert_int_equal(journal_open(bed.dir, &look, &other), 0);
+	assert_int_equal(journal_close(other), 0);
+	assert_int_equal(bed_put(&bed, &model, 100, 1, JOURNAL_PATH_AUTO, NULL), 0);
+	all_are_taken(&bed, false);
+	assert_int_equal(journal_open(bed.dir, NULL, &other), 0);
+	assert_int_equal(bed_info(&bed).members, 2);
+	assert_int_equal(journal_close(other), 0);
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
 	bed_remove(&bed);
 }
 
@@ -308,6 +356,8 @@ int main(void)
 		  one_who_dies_while_it_joins_takes_nothing_along, SHARED_MEDIA },
 		{ "a member's word never comes again", a_members_word_never_comes_again,
 		  SHARED_MEDIA },
+		{ "one more than there are numbers is told",
+		  one_more_than_there_are_numbers_is_told, SHARED_MEDIA },
 		{ "P7: a dead taker's dead are taken over", a_dead_takers_dead_are_taken_over,
 		  SHARED_MEDIA },
 		{ "P7: a line that moved on is not taken", a_line_that_moved_on_is_not_taken,
