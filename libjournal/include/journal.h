@@ -122,7 +122,7 @@ struct journal_progress {
  *                 with a second copy of it, on another disk; NULL: it has none
  * @mirror_count:  entries in @mirrors; logs beyond it have none
  * @log_bytes:     size of all logs together; default 1 GiB, or a tenth of the
- *                 free space if that is less
+ *                 free space, or all of a block device, if that is less
  * @require:       class below which format and every open refuse; default power
  * @assume_marker: class asserted by the user, overrides the evidence; stored
  * @assume_log:    the same for the logs

@@ -45,8 +45,8 @@ static const struct argp_option format_options[] = {
 	  "where a second copy is of all that is on the --log before it (or, without one, on "
 	  "the log in DIR): directory or block device on another disk", 0 },
 	{ "size", FORMAT_SIZE, "BYTES", 0,
-	  "of the log; takes K, M, G, T (default: 1G, or a tenth of the free space if that "
-	  "is less)", 0 },
+	  "of the log; takes K, M, G, T (default: 1G, or a tenth of the free space, or all of "
+	  "a block device, if that is less)", 0 },
 	{ "require", FORMAT_REQUIRE, "CLASS", 0,
 	  "refuse media that survive less: process, os or power (default: power)", 0 },
 	{ "assume-marker", FORMAT_ASSUME_MARKER, "CLASS", 0,

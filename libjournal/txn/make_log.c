@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include "backends.h"
 #include "format/features.h"
@@ -14,7 +13,6 @@
 #include "txn/make_impl.h"
 #include "txn/media.h"
 
-#define LOG_BYTES_DEFAULT (1ull << 30)
 #define LOG_BYTES_LEAST (9ull << 20) /* of one log; a little less would do */
 #define LOG_BYTES_MOST (1ull << 50)
 
@@ -96,29 +94,24 @@ static struct make_size make_size_like(uint64_t bytes, uint64_t like)
 	return size;
 }
 
-static int make_log_size_refuse(struct make *m, uint64_t total)
+static int make_log_size_refuse(struct make *m, uint64_t total, const char *whence)
 {
 	uint64_t least = LOG_BYTES_LEAST * m->conf.log_count;
 	uint64_t most = LOG_BYTES_MOST * m->conf.log_count;
 
 	return message_set(m->message, -EINVAL, "a log of %s%s makes no sense: at least %s and "
-			   "at most %s", make_size_like(total, total).text,
-			   m->options->log_bytes ? "" : ", a tenth of the free space,",
+			   "at most %s", make_size_like(total, total).text, whence,
 			   make_size_like(least, total).text, make_size_like(most, most).text);
 }
 
 static int make_log_size(struct make *m)
 {
 	uint64_t total = m->options->log_bytes;
-	struct statvfs fs;
+	const char *whence = "";
+	int error = total ? 0 : make_log_default(m, &total, &whence);
 
-	if (!total) {
-		const char *where = m->options->log_count ? m->options->logs[0] : m->dir;
-
-		if (statvfs(where, &fs))
-			return message_errno(m->message, -errno, "%s", where);
-		total = min_u64(LOG_BYTES_DEFAULT, (uint64_t)fs.f_bavail * fs.f_frsize / 10);
-	}
+	if (error)
+		return error;
 	m->log_bytes = round_down(total / m->conf.log_count, 4096);
 	m->log.segment_bytes = LOG_SEGMENT_MIN;
 	while (m->log.segment_bytes < LOG_SEGMENT_MAX && m->log.segment_bytes * 256 < total)
@@ -127,7 +120,7 @@ static int make_log_size(struct make *m)
 	m->log.bytes = m->log_bytes;
 	m->log.block_bytes = 4096;
 	if (m->log_bytes > LOG_BYTES_MOST || log_geometry_make(&m->log))
-		return make_log_size_refuse(m, total);
+		return make_log_size_refuse(m, total, whence);
 	return 0;
 }
 
