@@ -45,7 +45,8 @@ uint64_t make_marker_bytes(struct make *m, bool *there);
 /* whether @m->marker will do, with @bytes; Return: 0 or negative errno with the text */
 int make_marker_judge(struct make *m, uint64_t bytes);
 /* @m->options->marker, resolved, into @m->conf.marker.  Refused: another file of the
- * journal in @m->dir with @m->conf, and a log of any journal */
+ * journal in @m->dir with @m->conf, a log of any journal, and
+ * the configuration, lock and so on of another */
 int make_marker_uri(struct make *m);
 /* lines for so many bytes of log */
 uint32_t make_lines_for(uint64_t log_bytes);

@@ -12,6 +12,7 @@
 #include "format/features.h"
 #include "txn/make_impl.h"
 #include "txn/media.h"
+#include "txn/others_files.h"
 #include "txn/others_log.h"
 #include "txn/own_files.h"
 #include "txn/remark.h"
@@ -159,7 +160,9 @@ int make_marker_uri(struct make *m)
 		return make_too_few(m, m->options->marker_bytes);
 	/* force is for what others have left */
 	error = own_files_guard(m->dir, &m->conf, path, OWN_BUT_MARKERS, m->message);
-	return error ? error : others_log_guard(path, m->message);
+	if (!error)
+		error = others_log_guard(path, m->message);
+	return error ? error : others_files_guard(m->dir, path, m->message);
 }
 
 /* file: gets the size that the geometry needs, the others what they have. */

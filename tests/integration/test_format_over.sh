@@ -147,6 +147,38 @@ somebody_elses_name()
 	expect 0 "$JNL" check "$d"
 }
 
+# What another journal knows by its name is no place for markers, there or not.
+another_journals_files()
+{
+	local o=$scratch/other d=$scratch/mine f
+	with_one "$o"
+	for f in journal.conf journal.conf.new lock index peers peers/0 peers/7 log; do
+		ln -sfn "$o/$f" "$scratch/link"
+		for path in "$o/$f" "$scratch/link"; do
+			expect 1 "$JNL" format "$d" --size 9M --require process --force \
+				--marker "file:$path"
+			says "($path|$o/$f): (belongs to the journal in $o, as its|is a log of the journal) .*"
+			[ ! -e "$d" ] || wrong "$path: $(ls "$d")"
+			[ -e "$o/$f" ] || break # a link to nothing is refused as that
+		done
+		rm "$scratch/link"
+	done
+	is_whole "$o"
+	# whatever has become of its configuration
+	echo garbage >"$o/journal.conf"
+	for f in journal.conf lock peers/0; do
+		expect 1 "$JNL" format "$d" --size 9M --require process --force --marker "file:$o/$f"
+		says "$o/$f: belongs to the journal in $o, as its"
+	done
+	[ "$(cat "$o/journal.conf")" = garbage ] || wrong "it was written over"
+	journal "$d"
+	expect 1 "$JNL" set-marker "$d" "sim:$o/lock" --force
+	says "$o/lock: belongs to the journal in $o, as its lock"
+	# markers are what force is for
+	expect 0 "$JNL" format "$d" --size 9M --require process --force --marker "file:$o/markers"
+	is_another "$d"
+}
+
 no_room_for_both()
 {
 	local d=$scratch/small/j
@@ -177,6 +209,7 @@ it "killed in the middle" killed_in_the_middle
 it "what the killed one left goes" left_by_the_killed
 it "other things of that name stay" other_things_of_that_name
 it "somebody else's name" somebody_elses_name
+it "another journal's files" another_journals_files
 if mounts; then
 	it "no room for both" no_room_for_both
 else
