@@ -24,6 +24,7 @@
 #include "txn/entry.h"
 #include "txn/make_impl.h"
 #include "txn/media.h"
+#include "txn/member.h"
 #include "txn/unfinished.h"
 
 static int make_options_sane(const struct journal_format_options *o, struct message *message)
@@ -183,11 +184,36 @@ static int make_all_permissions(struct make *m)
 	return error ? error : make_permissions(m, path);
 }
 
+/* For the first member: by then the disk may be full. */
+static int make_peers(struct make *m)
+{
+	char path[PATH_MAX];
+	int error = conf_path(m->dir, PEERS_DIR, path, m->message);
+
+	if (error)
+		return error;
+	m->made_peers = access(path, F_OK);
+	error = member_make(m->dir, m->lock_fd);
+	return error ? message_errno(m->message, error, "%s", path) : 0;
+}
+
+static void make_undo_peers(const struct make *m)
+{
+	char path[PATH_MAX];
+
+	if (m->made_peers && !conf_path(m->dir, PEERS_DIR "/0", path, NULL)) {
+		(void)unlink(path);
+		(void)rmdir(dirname(path));
+	}
+}
+
 static int make_conf(struct make *m)
 {
 	char path[PATH_MAX];
 	int error = make_all_permissions(m);
 
+	if (!error)
+		error = make_peers(m);
 	if (!error)
 		error = conf_write(m->dir, &m->conf, m->mode, m->message);
 	if (!error)
@@ -208,6 +234,7 @@ static void make_undo(struct make *m)
 	}
 	if (m->marker_made)
 		unlink(strchr(m->conf.marker, ':') + 1);
+	make_undo_peers(m);
 	if (m->made_lock && !conf_path(m->dir, "lock", path, NULL))
 		unlink(path);
 	if (m->made_dir)
@@ -251,13 +278,13 @@ static int make_locked(struct make *m)
 
 static int make_journal(struct make *m, const char *dir)
 {
-	int lock = -1, error = make_directory(m, dir);
+	int error = make_directory(m, dir);
 	char path[PATH_MAX];
 
 	if (error)
 		return error;
 	m->made_lock = !conf_path(m->dir, "lock", path, NULL) && access(path, F_OK);
-	error = entry_exclusive(m->dir, m->mode, &lock, m->message);
+	error = entry_exclusive(m->dir, m->mode, &m->lock_fd, m->message);
 	if (!error)
 		error = make_locked(m);
 	if (error) {
@@ -267,8 +294,8 @@ static int make_journal(struct make *m, const char *dir)
 		unfinished_remove(m->dir, &m->conf);
 	}
 	make_close(m);
-	if (lock >= 0)
-		entry_end(lock);
+	if (m->lock_fd >= 0)
+		entry_end(m->lock_fd);
 	return error;
 }
 
@@ -286,6 +313,7 @@ int journal_format(const char *dir, const struct journal_format_options *options
 		return -ENOMEM;
 	m->options = options ? options : &defaults;
 	m->message = &text;
+	m->lock_fd = -1;
 	m->mode = m->options->mode      ? m->options->mode & 0660 :
 		  m->options->group_set ? 0660 :
 					  0600;

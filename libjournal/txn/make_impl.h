@@ -19,7 +19,8 @@ struct make {
 	bool hits; /* media of it are */
 	bool old_gone; /* its journal.conf is */
 	uint64_t beside; /* media that are made under another name: make_beside.c */
-	bool made_dir, made_lock, marker_made;
+	bool made_dir, made_lock, made_peers, marker_made;
+	int lock_fd;
 	bool log_is_file[JOURNAL_LOGS_MAX], mirror_is_file[JOURNAL_LOGS_MAX];
 	uint32_t logs_made;
 	uint64_t log_bytes; /* of one log */

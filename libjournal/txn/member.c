@@ -62,20 +62,20 @@ static uint64_t member_identity(void)
 		began * 0x9e3779b97f4a7c15ull ^ member_exec() * 0xff51afd7ed558ccdull) | 1;
 }
 
-static void member_path(const struct journal *j, uint32_t number, char path[PATH_MAX])
+static void member_path(const char *dir, uint32_t number, char path[PATH_MAX])
 {
-	(void)snprintf(path, PATH_MAX, "%.*s/" PEERS_DIR "/%u", PATH_MAX - 32, j->dir, number);
+	(void)snprintf(path, PATH_MAX, "%.*s/" PEERS_DIR "/%u", PATH_MAX - 32, dir, number);
 }
 
 /* The directory of the files; who may write the journal may write in it. */
-static int member_directory(const struct journal *j)
+static int member_directory(const char *dir, int lock_fd)
 {
 	char path[PATH_MAX];
 	struct stat lock;
 	mode_t mode;
 
-	(void)snprintf(path, sizeof(path), "%.*s/" PEERS_DIR, PATH_MAX - 32, j->dir);
-	if (fstat(j->lock_fd, &lock))
+	(void)snprintf(path, sizeof(path), "%.*s/" PEERS_DIR, PATH_MAX - 32, dir);
+	if (fstat(lock_fd, &lock))
 		return -errno;
 	if (mkdir(path, 0700))
 		return errno == EEXIST ? 0 : -errno;
@@ -85,25 +85,34 @@ static int member_directory(const struct journal *j)
 	return 0;
 }
 
-static int member_open(const struct journal *j, uint32_t number, int *fd)
+static int member_open(const char *dir, int lock_fd, uint32_t number, int *fd)
 {
 	char path[PATH_MAX];
 	struct stat lock;
 	int error = 0;
 
-	member_path(j, number, path);
+	member_path(dir, number, path);
 	*fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (*fd >= 0)
 		return 0;
-	if (errno == ENOENT && (error = member_directory(j)))
+	if (errno == ENOENT && (error = member_directory(dir, lock_fd)))
 		return error;
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (*fd < 0 || fstat(j->lock_fd, &lock))
+	if (*fd < 0 || fstat(lock_fd, &lock))
 		return -errno;
 	/* of two who make it at once, its owner may not be us: then it is done already */
 	(void)!fchown(*fd, (uid_t)-1, lock.st_gid);
 	(void)!fchmod(*fd, lock.st_mode & 0660);
 	return 0;
+}
+
+int member_make(const char *dir, int lock_fd)
+{
+	int fd = -1, error = member_open(dir, lock_fd, 0, &fd);
+
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
 /* The lock of the process; whoever has the number has the file to itself. */
@@ -127,7 +136,7 @@ static int member_try(struct journal *j, uint32_t number)
 		return -EAGAIN;
 	atomic_store(&m->identity, j->identity);
 	atomic_store(&m->pid, j->opener_pid);
-	error = member_open(j, number, &fd);
+	error = member_open(j->dir, j->lock_fd, number, &fd);
 	if (!error)
 		error = member_lock(fd);
 	word = starting;
@@ -210,7 +219,7 @@ bool member_is_dead(const struct journal *j, uint32_t number)
 	/* one of our own process: alive, and its file must not be opened here */
 	if (!identity || identity == j->identity)
 		return false;
-	member_path(j, number, path);
+	member_path(j->dir, number, path);
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) /* it died before it had made its file; else it cannot be told */
 		return errno == ENOENT && member_state_of(j, number) == MEMBER_STARTING;

@@ -19,6 +19,10 @@ enum member_state {
 	MEMBER_TAKEN,    /* dead: member.taker takes over what it had */
 };
 
+/* The directory, and the file of the first one, of a journal that is being made: who comes
+ * may find the disk full.  @lock_fd: its permissions are theirs; nobody has it open. */
+int member_make(const char *dir, int lock_fd);
+
 /**
  * member_join() - become a member: j->member and j->own
  * Return: 0, -EUSERS there are too many, or what the system said.
