@@ -7,6 +7,9 @@
 unit=$lib/../../libjournal/tools/libjournal-serve-hardened@.service.in
 user=65534 group=65534
 said=$scratch/said
+# TMPDIR may be a folder that no other user reaches
+work=$(mktemp -d /tmp/jnl.XXXXXX)
+goes "$work"
 
 # what of the unit is imposed here, and what is for the service manager alone
 imposed="User Group UMask RuntimeDirectory ProtectSystem ReadWritePaths PrivateNetwork
@@ -67,11 +70,13 @@ possible() # else says why not
 		command -v $tool >/dev/null || { echo "there is no $tool"; return 1; }
 	done
 	[ "$(id -u)" = 0 ] || { echo "only root can become another user"; return 1; }
-	chmod 711 "$scratch"
-	mkdir -p "$scratch/try"
-	(confined "$scratch/try" -- true) 2>/dev/null ||
+	chmod 711 "$work"
+	mkdir -p "$work/try"
+	(confined "$work/try" -- true) 2>/dev/null ||
 		{ echo "no mount namespace, or not all can be made read-only"; return 1; }
-	(confined "$scratch/try" -- "$JNL" --version) >/dev/null 2>&1 ||
+	(confined "$work/try" -- test -x "$work/try") ||
+		{ echo "another user does not reach /tmp"; return 1; }
+	(confined "$work/try" -- "$JNL" --version) >/dev/null 2>&1 ||
 		{ echo "another user cannot run $JNL"; return 1; }
 }
 
@@ -124,19 +129,19 @@ put_some() # put_some DIR FIRST
 
 it_is_confined()
 {
-	(confined "$scratch/try" -- sh -c ": >$scratch/try/x") 2>/dev/null &&
+	(confined "$work/try" -- sh -c ": >$work/try/x") 2>/dev/null &&
 		wrong "another user's folder can be written"
-	chown $user "$scratch/try"
-	mkdir -m 777 "$scratch/other"
-	(confined "$scratch/try" -- sh -c ": >$scratch/try/x") || wrong "its own cannot"
-	(confined "$scratch/try" -- sh -c ": >$scratch/other/x") 2>/dev/null &&
+	chown $user "$work/try"
+	mkdir -m 777 "$work/other"
+	(confined "$work/try" -- sh -c ": >$work/try/x") || wrong "its own cannot"
+	(confined "$work/try" -- sh -c ": >$work/other/x") 2>/dev/null &&
 		wrong "what is not named can be written"
 	return 0
 }
 
 through_another_marker_and_back()
 {
-	local dir=$scratch/journal run=$scratch/run
+	local dir=$work/journal run=$work/run
 	local metrics=$run/metrics.prom marker=/dev/shm/jnl.$$.confined
 	make "$dir" "$run"
 	goes "$marker"
