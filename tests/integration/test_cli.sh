@@ -186,6 +186,14 @@ sizes_and_logs()
 }
 
 # What a group may do is not left to the umask; nobody else may do anything.
+# modes_are WANTED FORMAT DIR: of all files in it; the directory in it is open to the same
+modes_are()
+{
+	[ "$(find "$3" -type f -exec stat -c "$2" {} + | sort -u)" = "$1" ] &&
+		[ "$(stat -c "$2" "$3/peers")" = "$(stat -c "$2" "$3")" ] ||
+		wrong "$3: $(find "$3" -exec stat -c '%n %a %G' {} +)"
+}
+
 group_and_mode()
 {
 	local group=daemon dir
@@ -196,19 +204,16 @@ group_and_mode()
 		(umask $mask && "$JNL" format "$dir" --size 16M --require process --group "$group" \
 			--mode 0660)
 		[ "$(stat -c '%a %G' "$dir")" = "770 $group" ] || wrong "$(stat -c '%n %a %G' "$dir")"
-		[ "$(stat -c '%a %G' "$dir"/* | sort -u)" = "660 $group" ] ||
-			wrong "$(stat -c '%n %a %G' "$dir"/*)"
+		modes_are "660 $group" '%a %G' "$dir"
 		(umask $mask && "$JNL" format "$dir.only" --size 16M --require process \
 			--group "$group")
-		[ "$(stat -c '%a %G' "$dir.only"/* | sort -u)" = "660 $group" ] ||
-			wrong "without --mode: $(stat -c '%n %a %G' "$dir.only"/*)"
+		modes_are "660 $group" '%a %G' "$dir.only"
 		(umask $mask && "$JNL" format "$j.own.$mask" --size 16M --require process)
 		[ "$(stat -c %a "$j.own.$mask")" = 700 ] || wrong "$(stat -c '%n %a' "$j.own.$mask")"
-		[ "$(stat -c %a "$j.own.$mask"/* | sort -u)" = 600 ] ||
-			wrong "$(stat -c '%n %a' "$j.own.$mask"/*)"
+		modes_are 600 %a "$j.own.$mask"
 	done
 	"$JNL" format "$j.group.alone" --size 16M --require process --group "$group"
-	[ "$(stat -c %a "$j.group.alone"/* | sort -u)" = 660 ] || wrong "a group that may do nothing"
+	modes_are 660 %a "$j.group.alone"
 	[ "$(id -u)" = 0 ] || return 0
 	# a script would lead to a folder that not everybody may enter
 	[ "$(head -c 4 "$JNL" | tail -c 3)" = ELF ] || return 0
@@ -234,7 +239,7 @@ the_default_is_embedded()
 	jq -e --argjson free "$free" '.logs[0].bytes <= 1073741824 and
 		(.logs[0].bytes == 1073741824 or .logs[0].bytes < $free / 9)' "$out"
 	jq -e '.marker.backend == "file" and (.logs | length) == 1' "$out"
-	[ "$(cd "$j.plain" && echo *)" = "journal.conf lock log markers" ]
+	[ "$(cd "$j.plain" && echo *)" = "journal.conf lock log markers peers" ]
 	# it holds no path of its own, and can be moved
 	mv "$j.plain" "$j.moved"
 	expect 0 "$JNL" put "$j.moved" </dev/null
