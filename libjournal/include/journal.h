@@ -23,8 +23,8 @@
  * Functions return 0 or a negative errno, unless they say otherwise; results
  * go through out-parameters.  journal_error() has the text for the last error
  * of the calling thread's handle.  The library never prints and never exits.
- * An assertion that fails is an error of the calling program; assertions stay
- * on in release builds.
+ * An assertion that fails is an error of the calling program; assertions stay on in
+ * release builds.  SIGBUS: see journal_health.h.
  *
  * Context: every function may be called from any number of threads at a time
  * on one handle; a struct journal_txn belongs to one thread at a time.  None
@@ -374,8 +374,8 @@ struct journal_receipt {
  * @options: NULL for all defaults
  * @txn:     receives it; ends with journal_commit() or journal_abort()
  *
- * Durable: nothing.  Context: no system call when staged; does not block, but a stage
- * that is nearly full slows it, by 2 ms at most and the more the fuller it is.
+ * Durable: nothing.  Context: no system call when staged.  A log that is nearly full: some
+ * tenths of a second, for room; such a stage: 2 ms at most, the more the fuller it is.
  *
  * Return: 0, or (nothing happened)
  * -ENOSPC   the journal is full

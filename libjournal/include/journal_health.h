@@ -6,10 +6,14 @@
  * When the marker medium says that it is not to be trusted any more (its battery is not
  * armed, a module is gone), what is staged is brought to the log at once, and commits go
  * on through the log: durable, slower, and as "synced" in their receipts.  No process has
- * to do anything for that; journal_maintain() asks the medium.  When it is healthy again
+ * to do anything for that; journal_maintain() asks the medium, and who joins, and, where the
+ * stage has 8 MiB or more, once a second a thread beside those who stage.  When it is healthy again
  * for some time, it is used again, under a new incarnation; no process has to do anything
  * for that either.  (Where it cannot be while it is open, because it is a device, by the
  * first who opens the journal.)
+ *
+ * The library installs no signal handlers: of NVRAM that is poisoned, or a file in its place
+ * that is made shorter while it is in use, who touches what is gone dies by SIGBUS.
  */
 #ifndef JOURNAL_HEALTH_H
 #define JOURNAL_HEALTH_H
