@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* jnl check: verify everything, change nothing. */
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "arguments.h"
 #include "jnl.h"
+#include "json.h"
 #include "output.h"
 #include "progress.h"
 
@@ -49,9 +49,8 @@ static void check_json(struct json_object *findings, bool clean)
 
 	json_object_object_add(object, "clean", json_object_new_boolean(clean));
 	json_object_object_add(object, "findings", findings);
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-						    JSON_C_TO_STRING_SPACED));
-	json_object_put(object);
+	json_write(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+	putchar('\n');
 }
 
 static int check_status(int err)

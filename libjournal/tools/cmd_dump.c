@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "arguments.h"
 #include "dump.h"
@@ -26,7 +27,9 @@ struct dump {
 static void dump_failed(struct dump *dump, const char *what, int err)
 {
 	progress_end(&dump->progress);
-	jnl_error("%s: %s", what, err == -ENODATA ? "ends before it should" : strerror(-err));
+	jnl_error("%s: %s", what, err == -ENODATA     ? "ends before it should" :
+				  err == -EMEDIUMTYPE ? "neither a file nor a device" :
+							strerror(-err));
 	dump->status = JNL_REFUSED;
 }
 
@@ -111,23 +114,28 @@ static void dump_journal(struct dump *dump, FILE *conf, const char *path)
 
 static void dump_conf(struct dump *dump)
 {
-	FILE *conf;
+	FILE *conf = NULL;
 	char *path;
+	int err, fd;
 
 	if (asprintf(&path, "%s/journal.conf", dump->dir) < 0) {
 		dump_failed(dump, dump->dir, -ENOMEM);
 		return;
 	}
-	conf = fopen(path, "re");
+	err = dump_open_fd(path, &fd);
+	if (!err && !(conf = fdopen(fd, "r"))) {
+		err = -errno;
+		(void)close(fd);
+	}
 	if (conf) {
 		dump_journal(dump, conf, path);
 		(void)fclose(conf);
-	} else if (errno == ENOENT) {
+	} else if (err == -ENOENT) {
 		/* as the library says it to the other commands */
 		jnl_error("%s: no journal there (no journal.conf)", dump->dir);
 		dump->status = JNL_REFUSED;
 	} else {
-		dump_failed(dump, path, -errno);
+		dump_failed(dump, path, err);
 	}
 	free(path);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* jnl info: geometry, media, health, counters. */
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "arguments.h"
 #include "jnl.h"
+#include "json.h"
 #include "output.h"
 #include "words.h"
 
@@ -318,12 +318,9 @@ static struct json_object *info_json(struct journal *journal, const struct journ
 
 static void info_print_json(struct journal *journal, const struct journal_info *info)
 {
-	struct json_object *object = info_json(journal, info);
-
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
-						    JSON_C_TO_STRING_SPACED |
-						    JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	json_write(info_json(journal, info), JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+						     JSON_C_TO_STRING_NOSLASHESCAPE);
+	putchar('\n');
 }
 
 /* Return: whether some are lost with a log: then by id */

@@ -2,11 +2,11 @@
 /* jnl ls: the live transactions. */
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
 
 #include "arguments.h"
 #include "jnl.h"
+#include "json.h"
 #include "output.h"
 #include "progress.h"
 #include "words.h"
@@ -31,8 +31,7 @@ static int ls_json(const struct journal_entry *entry, const char *id, const char
 			       json_object_new_string(words_state_name(entry->state)));
 	json_object_object_add(object, "path",
 			       json_object_new_string(words_path_name(entry->path)));
-	fputs(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN), stdout);
-	json_object_put(object);
+	json_write(object, JSON_C_TO_STRING_PLAIN);
 	return 0;
 }
 

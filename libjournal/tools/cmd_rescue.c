@@ -2,7 +2,6 @@
 /* jnl rescue: a journal of what the log alone has. */
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "arguments.h"
 #include "jnl.h"
+#include "json.h"
 #include "output.h"
 #include "progress.h"
 #include "words.h"
@@ -186,11 +186,12 @@ static int rescue_call(struct rescue *rescue)
 	rescue->options.progress = progress_callback(&rescue->progress);
 	err = journal_rescue(rescue->dir, &rescue->options, message, sizeof(message));
 	progress_end(&rescue->progress);
-	if (rescue->list && !err)
-		puts(json_object_to_json_string_ext(rescue->list, JSON_C_TO_STRING_PRETTY |
-								  JSON_C_TO_STRING_SPACED));
-	if (rescue->list)
+	if (rescue->list && !err) {
+		json_write(rescue->list, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+		putchar('\n');
+	} else if (rescue->list) {
 		json_object_put(rescue->list);
+	}
 	if (message[0])
 		jnl_error("%s", message);
 	if (!err) {

@@ -34,7 +34,9 @@ struct dump_source {
 	struct dump_progress *progress;
 };
 
-/* Open @path.  Return: 0 or negative errno. */
+/* Open @path, of what can be a medium.  Return: 0 or negative errno; -EMEDIUMTYPE: it is a
+ * FIFO, a socket. */
+int dump_open_fd(const char *path, int *fd);
 int dump_open(const char *path, struct dump_source *source);
 void dump_close(struct dump_source *source);
 

@@ -11,14 +11,32 @@
 #include "format/summary.h"
 #include "progress.h"
 
+int dump_open_fd(const char *path, int *fd)
+{
+	struct stat about;
+	int err = 0;
+
+	/* whoever opens a FIFO waits for a writer: not with O_NONBLOCK */
+	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (*fd < 0)
+		return -errno;
+	if (fstat(*fd, &about))
+		err = -errno;
+	else if (!S_ISREG(about.st_mode) && !S_ISBLK(about.st_mode) && !S_ISCHR(about.st_mode))
+		err = S_ISDIR(about.st_mode) ? -EISDIR : -EMEDIUMTYPE;
+	if (err)
+		(void)close(*fd);
+	return err;
+}
+
 int dump_open(const char *path, struct dump_source *source)
 {
 	off_t end;
+	int err = dump_open_fd(path, &source->fd);
 
+	if (err)
+		return err;
 	source->base = 0;
-	source->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (source->fd < 0)
-		return -errno;
 	end = lseek(source->fd, 0, SEEK_END); /* works on block devices too */
 	source->bytes = source->there = end > 0 ? (uint64_t)end : 0;
 	return 0;

@@ -75,7 +75,8 @@ static int main_help_command(int argc, char **argv)
 
 	if (argc > 2)
 		return main_usage("help", "one argument too many");
-	if (argc == 2)
+	if (argc == 2 && strcmp(argv[1], "help") && strcmp(argv[1], "--help") &&
+	    strcmp(argv[1], "-h"))
 		return main_run(argv[1], 2, line);
 	main_help();
 	return JNL_DONE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A report is an object, in one line. */
-#include <json-c/json.h>
 #include <stdio.h>
 
+#include "json.h"
 #include "stat.h"
 #include "words.h"
 
@@ -33,9 +33,8 @@ static struct json_object *stat_object(uint64_t time_ns, int in_use)
 
 static void stat_print(struct json_object *object)
 {
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-						    JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	json_write(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	putchar('\n');
 }
 
 static struct json_object *calls_json(const struct stat_report *report)
