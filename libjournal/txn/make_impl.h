@@ -35,7 +35,8 @@ struct make {
  * Return: 0 or negative errno with the text */
 int make_logs_plan(struct make *m);
 int make_logs(struct make *m);
-/* make_room.c: all logs together, when nobody says how much; @whence: ", why so much," */
+/* make_room.c: all logs together, when nobody says how much; @whence: ", why so much,";
+ * NULL: it is a tenth of what is free */
 int make_log_default(struct make *m, uint64_t *total, const char **whence);
 /* Before anything is made: all of the logs' places are there, and differ.
  * Return: 0 or negative errno with the text */

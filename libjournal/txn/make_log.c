@@ -99,6 +99,11 @@ static int make_log_size_refuse(struct make *m, uint64_t total, const char *when
 	uint64_t least = LOG_BYTES_LEAST * m->conf.log_count;
 	uint64_t most = LOG_BYTES_MOST * m->conf.log_count;
 
+	if (!whence)
+		return message_set(m->message, -ENOSPC, "%s: too little space is free: a tenth of "
+				   "it, the log's size where none is given, is %llu bytes, and "
+				   "the least is %s", m->conf.logs[0], (unsigned long long)total,
+				   make_size_like(least, least).text);
 	return message_set(m->message, -EINVAL, "a log of %s%s makes no sense: at least %s and "
 			   "at most %s", make_size_like(total, total).text, whence,
 			   make_size_like(least, total).text, make_size_like(most, most).text);

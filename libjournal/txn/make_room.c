@@ -68,7 +68,7 @@ int make_log_default(struct make *m, uint64_t *total, const char **whence)
 	*whence = ", which is what the device has,";
 	if (tenth < *total) {
 		*total = tenth;
-		*whence = ", a tenth of the free space,";
+		*whence = NULL;
 	}
 	return error;
 }

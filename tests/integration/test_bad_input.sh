@@ -331,6 +331,9 @@ disk_full_while_formatting()
 	trap 'umount "$scratch/small"' EXIT
 	expect 1 "$JNL" format "$scratch/small/j" --size 64M --require process
 	says "$scratch/small/.*(No space left|does not fit|free)"
+	# of no size that was given: a tenth of less than 90M is too little
+	refused "$scratch/small" 'too little space is free: a tenth of it.* and the least is 9M$' \
+		"$JNL" format "$scratch/small/d" --require process
 	[ -z "$(find "$scratch/small" -mindepth 1)" ] || wrong "leaves behind $(find "$scratch/small")"
 	have_marker pmem || return 0
 	# nor where the markers have no room
