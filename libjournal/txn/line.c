@@ -172,7 +172,9 @@ static int line_ready(struct journal *j, uint32_t line)
  */
 static bool line_quiet(struct journal *j, uint32_t line)
 {
-	if (line_being_retired(j, line))
+	/* Who died between claiming a slot and taking what it had in the log has his cell
+	 * here until that is given up; and who does that knows the line by its number. */
+	if (line_being_retired(j, line) || cell_any(j, line))
 		return false;
 	/* seq_cst, as in cell_take(): of number and cell, one of us sees the other's */
 	atomic_store(&j->lines[line].number, 0);

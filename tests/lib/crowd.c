@@ -95,6 +95,17 @@ static void crowd_gone(struct crowd *crowd, uint32_t who, int wanted)
 		fail_msg("process %u ended with status %#x", who, (unsigned int)status);
 }
 
+/* by itself: nobody is killed here */
+static void crowd_lives(struct crowd *crowd, uint32_t who)
+{
+	siginfo_t gone = { 0 };
+
+	if (!waitid(P_PID, (id_t)crowd->pid[who], &gone, WEXITED | WNOHANG | WNOWAIT) &&
+	    gone.si_pid)
+		crowd_gone(crowd, who, -1);
+	crowd_fine(crowd);
+}
+
 /* wait until each who runs, but @but, has it open */
 static void crowd_await_open(struct crowd *crowd, uint32_t but)
 {
@@ -104,7 +115,7 @@ static void crowd_await_open(struct crowd *crowd, uint32_t but)
 	for (i = 0; i < crowd->count; i++)
 		while (crowd->pid[i] && i != but &&
 		       !atomic_load(&crowd->shared->worker[i].open)) {
-			crowd_fine(crowd);
+			crowd_lives(crowd, i);
 			if (crowd_now_ns() > end)
 				fail_msg("process %u does not come to open the journal", i);
 			crowd_sleep_us(200);
@@ -168,7 +179,7 @@ void crowd_goes_on(struct crowd *crowd, uint32_t but)
 	for (i = 0; i < crowd->count; i++)
 		while (crowd->pid[i] && i != but &&
 		       atomic_load(&crowd->shared->worker[i].done) == before[i]) {
-			crowd_fine(crowd);
+			crowd_lives(crowd, i);
 			if (crowd_now_ns() > end)
 				fail_msg("process %u waits for ever", i);
 			crowd_sleep_us(100);
