@@ -210,9 +210,9 @@ struct journal_destroy_options {
  * journal_destroy() - remove the journal in @dir, and what is in it, for good
  * @dir:           the journal's directory; removed too if it is empty then
  * @options:       NULL for all defaults
- * @message:       receives the text of an error, NUL-terminated, and on 0 why @dir, though it
- *                 is empty, could not be removed; may be NULL
+ * @message:       receives the text of an error, or on 0 why an empty @dir stayed; or NULL
  * @message_bytes: size of @message
+ *
  * NVRAM is overwritten, all of it, whether it is a device or a file; so is a log
  * on a block device.  Log files are removed, as a mail server removes its own:
  * the disk's blocks are not overwritten.  A medium that journal.conf names, but
