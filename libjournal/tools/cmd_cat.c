@@ -72,7 +72,6 @@ static int cat_read_again(struct cat *cat, struct fetched *fetched)
 
 	if (!cat->again || cat_stale(cat->again, err)) {
 		(void)journal_close(cat->again);
-		progress_end(&cat->progress);
 		cat->again = jnl_open(cat->ids->dir, JOURNAL_RDONLY);
 		if (!cat->again)
 			return fetched->error;
@@ -89,7 +88,6 @@ static void cat_refuse(struct cat *cat, const char *word, const struct fetched *
 {
 	int status = JNL_REFUSED;
 
-	progress_end(&cat->progress);
 	if (fetched->error == -EBADMSG) {
 		/* it starts with the id, and says COMMITTED_BUT_LOST */
 		jnl_error("%s", fetched->text);
@@ -124,7 +122,6 @@ static void cat_skip(struct cat *cat)
 		word = cat->ids->words[cat->turn];
 		if (!journal_id_parse(word, &id))
 			return;
-		progress_end(&cat->progress);
 		jnl_error("%s: not an id", *word ? word : "''");
 		if (cat->worst < JNL_REFUSED)
 			cat->worst = JNL_REFUSED;
@@ -182,7 +179,7 @@ int cmd_cat(int argc, char **argv)
 		return JNL_REFUSED;
 	progress_start_beside_output(&cat.progress, "reading");
 	status = cat_all(&cat);
-	progress_end(&cat.progress);
+	progress_end();
 	fetch_close(cat.fetch);
 	(void)journal_close(cat.again);
 	free(cat.data);

@@ -12,7 +12,6 @@
 
 struct check {
 	struct json_object *findings; /* NULL: text */
-	struct progress progress;
 };
 
 static void check_text(const struct journal_finding *finding, const char *id)
@@ -32,7 +31,7 @@ static void check_found(void *context, const struct journal_finding *finding)
 
 	journal_id_print(finding->id, id);
 	if (!check->findings) {
-		progress_end(&check->progress);
+		progress_end();
 		check_text(finding, id);
 		return;
 	}
@@ -64,6 +63,7 @@ int cmd_check(int argc, char **argv)
 {
 	struct arguments arguments = { 0 };
 	struct check check = { 0 };
+	struct progress progress;
 	struct journal_open_options options = { .flags = JOURNAL_RDONLY };
 	char message[512] = "";
 	int err, status;
@@ -75,11 +75,11 @@ int cmd_check(int argc, char **argv)
 		      true, &arguments);
 	if (arguments.json)
 		check.findings = json_object_new_array();
-	progress_start(&check.progress, "checking");
-	options.progress = progress_callback(&check.progress);
+	progress_start(&progress, "checking");
+	options.progress = progress_callback(&progress);
 	err = journal_check(arguments.dir, &options, check_found, &check, message,
 			    sizeof(message));
-	progress_end(&check.progress);
+	progress_end();
 	status = check_status(err);
 	/* damaged so that it does not open: there is nothing else to be found */
 	if (arguments.json && status == JNL_DAMAGE && message[0])

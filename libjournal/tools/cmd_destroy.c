@@ -73,7 +73,7 @@ static void destroy_list(void *context, const char *path, enum journal_destroyed
 
 static void destroy_left(void *context, const char *path, enum journal_destroyed what)
 {
-	progress_end(context);
+	(void)context;
 	if (what == JOURNAL_LEFT)
 		jnl_error("%s: left as it is: it is not of this journal", path);
 	else if (what == JOURNAL_MISSING)
@@ -85,8 +85,7 @@ static int destroy_call(const char *dir, const struct journal_destroy_options *o
 	char message[512] = "";
 	int err = journal_destroy(dir, options, message, sizeof(message));
 
-	if (options->progress.context)
-		progress_end(options->progress.context);
+	progress_end();
 	if (err || message[0])
 		jnl_error("%s", message);
 	return err ? JNL_REFUSED : JNL_DONE;
@@ -119,7 +118,7 @@ static void destroy_tell_live(const char *dir)
 	progress_start(&progress, "recovering");
 	options.progress = progress_callback(&progress);
 	error = journal_open(dir, &options, &journal);
-	progress_end(&progress);
+	progress_end();
 	if (!error && !journal_info(journal, &info))
 		fprintf(stderr, "%" PRIu64 " live transactions of %" PRIu64 " bytes are in it.\n",
 			info.live, info.live_bytes);
@@ -171,7 +170,7 @@ static int destroy_ask(const char *dir)
 static int destroy_it(const char *dir)
 {
 	struct progress progress;
-	struct journal_destroy_options options = { .part = destroy_left, .context = &progress };
+	struct journal_destroy_options options = { .part = destroy_left };
 
 	progress_start(&progress, "wiping");
 	options.progress = progress_callback(&progress);

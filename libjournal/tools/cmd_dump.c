@@ -26,7 +26,6 @@ struct dump {
 
 static void dump_failed(struct dump *dump, const char *what, int err)
 {
-	progress_end(&dump->progress);
 	jnl_error("%s: %s", what, err == -ENODATA     ? "ends before it should" :
 				  err == -EMEDIUMTYPE ? "neither a file nor a device" :
 							strerror(-err));
@@ -150,7 +149,7 @@ int cmd_dump(int argc, char **argv)
 	dump.dir = arguments.dir;
 	progress_start_beside_output(&dump.progress, "reading");
 	dump_conf(&dump);
-	progress_end(&dump.progress);
+	progress_end();
 	if (output_flush())
 		dump.status = JNL_REFUSED;
 	return dump.status;

@@ -249,7 +249,7 @@ int cmd_format(int argc, char **argv)
 	progress_start(&progress, "zero-filling");
 	format.options.progress = progress_callback(&progress);
 	err = journal_format(format.dir, &format.options, message, sizeof(message));
-	progress_end(&progress);
+	progress_end();
 	if (!err && format.options.mirror_count)
 		format_note(format.dir);
 	if (!err)

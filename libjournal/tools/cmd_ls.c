@@ -94,7 +94,7 @@ int cmd_ls(int argc, char **argv)
 		return JNL_REFUSED;
 	progress_start_beside_output(&progress, "listing");
 	err = ls_entries(journal, arguments.json, &progress);
-	progress_end(&progress);
+	progress_end();
 	if (err) {
 		jnl_error("%s", journal_error(journal));
 		status = JNL_REFUSED;

@@ -55,16 +55,10 @@ static const struct argp mirror_argp = {
 	       "there is damage that no copy can repair.",
 };
 
-struct mirror_progress {
-	struct progress recovering, mirroring;
-};
-
 static void mirror_print(void *context, const struct journal_finding *finding)
 {
-	struct mirror_progress *progress = context;
-
-	progress_end(&progress->recovering);
-	progress_end(&progress->mirroring);
+	(void)context;
+	progress_end();
 	printf("%s: %s\n", finding->damage ? "damage" : "mirror", finding->text);
 }
 
@@ -72,20 +66,18 @@ int cmd_mirror(int argc, char **argv)
 {
 	struct mirror_command command = { 0 };
 	struct journal_mirror_options options = { .found = mirror_print };
-	struct mirror_progress progress;
+	struct progress recovering, mirroring;
 	char message[512];
 	int err;
 
 	arguments_parse(&mirror_argp, argc, argv, &command);
 	options.keep = command.keep;
-	progress_start(&progress.recovering, "recovering");
-	progress_start(&progress.mirroring, "mirroring");
-	options.recovery = progress_callback(&progress.recovering);
-	options.progress = progress_callback(&progress.mirroring);
-	options.context = &progress;
+	progress_start(&recovering, "recovering");
+	progress_start(&mirroring, "mirroring");
+	options.recovery = progress_callback(&recovering);
+	options.progress = progress_callback(&mirroring);
 	err = journal_mirror(command.dir, &options, message, sizeof(message));
-	progress_end(&progress.recovering);
-	progress_end(&progress.mirroring);
+	progress_end();
 	if (output_flush())
 		return JNL_REFUSED;
 	if (!err)

@@ -101,7 +101,7 @@ static int put_messages(struct journal *journal, struct reader *reader, reader_n
 		status = put_message(journal, reader);
 		progress_report(&progress, reader->input->offset, reader->input->total);
 	}
-	progress_end(&progress);
+	progress_end();
 	if (got < 0) {
 		jnl_error("%s: %s", reader->input->name, reader->error);
 		status = JNL_REFUSED;

@@ -20,7 +20,6 @@ struct rescue {
 	bool yes, json, refused;
 	struct journal_marker_options options;
 	struct json_object *list; /* NULL: text */
-	struct progress progress;
 	uint64_t count[JOURNAL_DOUBT_LOST + 1];
 };
 
@@ -153,7 +152,7 @@ static void rescue_undecided(void *context, const struct journal_entry *entry,
 		return; /* told when it was asked */
 	journal_id_print(entry->id, id);
 	words_time(entry->time_ns, time);
-	progress_end(&rescue->progress);
+	progress_end();
 	if (rescue->list)
 		rescue_object(rescue, entry, id, time, doubt);
 	else
@@ -175,6 +174,7 @@ static void rescue_empty(const struct rescue *rescue)
 
 static int rescue_call(struct rescue *rescue)
 {
+	struct progress progress;
 	char message[512] = "";
 	int err;
 
@@ -182,10 +182,10 @@ static int rescue_call(struct rescue *rescue)
 	rescue->list = rescue->json ? json_object_new_array() : NULL;
 	rescue->options.undecided = rescue_undecided;
 	rescue->options.context = rescue;
-	progress_start(&rescue->progress, "reading the log");
-	rescue->options.progress = progress_callback(&rescue->progress);
+	progress_start(&progress, "reading the log");
+	rescue->options.progress = progress_callback(&progress);
 	err = journal_rescue(rescue->dir, &rescue->options, message, sizeof(message));
-	progress_end(&rescue->progress);
+	progress_end();
 	if (rescue->list && !err) {
 		json_write(rescue->list, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
 		putchar('\n');

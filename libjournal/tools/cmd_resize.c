@@ -146,7 +146,7 @@ static int resize_run(struct journal *journal, struct resize_command *command)
 	progress_start(&progress, "resizing");
 	command->options.progress = progress_callback(&progress);
 	err = journal_resize(journal, &command->options, &resized);
-	progress_end(&progress);
+	progress_end();
 	if (err)
 		jnl_error("%s", journal_error(journal));
 	if (err == -EEXIST)

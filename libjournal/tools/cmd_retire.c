@@ -41,7 +41,6 @@ static int retire_tell(struct retire *retire, const int *results)
 {
 	for (size_t i = 0; i < retire->count; i++) {
 		if (results[i]) {
-			progress_end(&retire->progress);
 			retire_name(retire->ids[i], "no such transaction, or already retired");
 			retire->status = JNL_REFUSED;
 			continue;
@@ -65,7 +64,6 @@ static int retire_batch(struct retire *retire)
 	retire->told += retire->count;
 	progress_count(&retire->progress, retire->told, retire->done, retire->total);
 	if (err && err != -ENOENT) {
-		progress_end(&retire->progress);
 		jnl_error("%s", journal_error(retire->journal));
 		retire->status = JNL_REFUSED;
 		return err;
@@ -78,7 +76,6 @@ static int retire_batch(struct retire *retire)
 static int retire_word(struct retire *retire, const char *word)
 {
 	if (journal_id_parse(word, &retire->ids[retire->count])) {
-		progress_end(&retire->progress);
 		jnl_error("%s: not an id", *word ? word : "''");
 		retire->status = JNL_REFUSED;
 		return 0;
@@ -140,7 +137,6 @@ static int retire_input(struct retire *retire, struct input *input)
 	if (err)
 		return err;
 	if (got < 0) {
-		progress_end(&retire->progress);
 		jnl_error("%s: byte %llu: %s", input->name,
 			  (unsigned long long)input->offset, strerror(-got));
 		retire->status = JNL_REFUSED;
@@ -182,6 +178,6 @@ int cmd_retire(int argc, char **argv)
 		(void)retire_stdin(&retire);
 	else
 		(void)retire_words(&retire, &ids);
-	progress_end(&retire.progress);
+	progress_end();
 	return jnl_close(retire.journal, retire.status);
 }

@@ -103,7 +103,7 @@ int cmd_set_marker(int argc, char **argv)
 	progress_start(&progress, "recovering");
 	set.options.progress = progress_callback(&progress);
 	err = journal_set_marker(set.dir, &set.options, message, sizeof(message));
-	progress_end(&progress);
+	progress_end();
 	if (!err)
 		printf("%s: the markers are at %s\n", set.dir, set.marker);
 	if (message[0])

@@ -19,6 +19,7 @@ void jnl_error(const char *format, ...)
 	va_list args;
 	int wanted;
 
+	progress_end();
 	va_start(args, format);
 	wanted = vsnprintf(text + used, room, format, args);
 	va_end(args);
@@ -46,7 +47,7 @@ struct journal *jnl_open(const char *dir, unsigned int flags)
 	progress_start(&progress, "recovering");
 	options.progress = progress_callback(&progress);
 	err = journal_open(dir, &options, &journal);
-	progress_end(&progress);
+	progress_end();
 	if (!err && !(flags & JOURNAL_RDONLY) && !journal_info(journal, &info) &&
 	    info.lost_unnamed)
 		tell_unnamed(&info, dir);

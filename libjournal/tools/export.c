@@ -25,7 +25,6 @@ void export_free(struct export *export)
 
 static int export_give_up(struct export *export, const char *why)
 {
-	progress_end(&export->progress);
 	jnl_error("%s: %s", export->dir, why);
 	export->status = JNL_REFUSED;
 	return -EIO;
@@ -67,7 +66,6 @@ static int export_write(struct export *export, const struct fetched *fetched)
 		return export_give_up(export, strerror(ENOMEM));
 	if (err != -EINVAL)
 		return err;
-	progress_end(&export->progress);
 	jnl_error("%s: %s", id, why);
 	return 0;
 }
@@ -142,10 +140,8 @@ static int export_fetch(struct export *export)
 
 static int export_reopen(struct export *export)
 {
-	struct journal *again;
+	struct journal *again = jnl_open(export->dir, JOURNAL_RDONLY);
 
-	progress_end(&export->progress);
-	again = jnl_open(export->dir, JOURNAL_RDONLY);
 	if (!again) {
 		export->status = JNL_REFUSED;
 		return -EIO;
@@ -249,10 +245,10 @@ int export_messages(struct export *export, void *state)
 	else
 		progress_start_beside_output(&export->progress, "exporting");
 	if (export_looks(export)) {
-		progress_end(&export->progress);
+		progress_end();
 		return JNL_REFUSED;
 	}
-	progress_end(&export->progress);
+	progress_end();
 	export_lost(export);
 	return export->status;
 }

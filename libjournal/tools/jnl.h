@@ -41,7 +41,7 @@ int cmd_mirror(int argc, char **argv);
 int cmd_upgrade(int argc, char **argv);
 int cmd_destroy(int argc, char **argv);
 
-/* "jnl: what: why" on stderr, in one write */
+/* "jnl: what: why" on stderr, in one write; a line of progress that stands there goes first */
 __attribute__((format(printf, 1, 2)))
 void jnl_error(const char *format, ...);
 

@@ -6,6 +6,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* a line stands on the terminal, whoever's: there is one terminal */
+static bool progress_shown;
+
 static uint64_t progress_now_ns(void)
 {
 	struct timespec now;
@@ -14,11 +17,17 @@ static uint64_t progress_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void progress_end(void)
+{
+	if (progress_shown)
+		fputs("\r\033[K", stderr);
+	progress_shown = false;
+}
+
 void progress_start(struct progress *progress, const char *doing)
 {
 	progress->doing = doing;
 	progress->terminal = isatty(STDERR_FILENO);
-	progress->shown = false;
 	progress->next_ns = progress_now_ns() + progress_second_ns();
 }
 
@@ -40,11 +49,12 @@ static bool progress_due(struct progress *progress)
 	if (now < progress->next_ns)
 		return false;
 	progress->next_ns = now + progress_second_ns() / 10;
-	progress->shown = true;
+	progress_shown = true;
 	return true;
 }
 
-/* In one write each: what others write to the terminal stands before or behind it. */
+/* In one write each: what others write to the terminal stands before or behind it.  Of a
+ * longer one that stood there nothing stays. */
 static void progress_show(const struct progress *progress, const char *what, uint64_t done,
 			  uint64_t total)
 {
@@ -52,9 +62,9 @@ static void progress_show(const struct progress *progress, const char *what, uin
 	double share = done < total ? (double)done * 100 / (double)total : 100.0;
 
 	if (total)
-		fprintf(stderr, "\rjnl: %s: %3.0f %%, %s ", progress->doing, share, what);
+		fprintf(stderr, "\rjnl: %s: %3.0f %%, %s \033[K", progress->doing, share, what);
 	else
-		fprintf(stderr, "\rjnl: %s: %s ", progress->doing, what);
+		fprintf(stderr, "\rjnl: %s: %s \033[K", progress->doing, what);
 }
 
 void progress_report(void *context, uint64_t done, uint64_t total)
@@ -80,13 +90,6 @@ void progress_count(struct progress *progress, uint64_t count, uint64_t done, ui
 		return;
 	(void)snprintf(what, sizeof(what), "%" PRIu64 " transactions", count);
 	progress_show(progress, what, done, total);
-}
-
-void progress_end(struct progress *progress)
-{
-	if (progress->shown)
-		fputs("\r\033[K", stderr);
-	progress->shown = false;
 }
 
 struct journal_progress progress_callback(struct progress *progress)

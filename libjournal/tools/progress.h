@@ -11,7 +11,6 @@
 struct progress {
 	const char *doing; /* "zero-filling" */
 	bool terminal;     /* stderr is one */
-	bool shown;        /* a line stands there to be cleared */
 	uint64_t next_ns;  /* when to show (again) */
 };
 
@@ -23,8 +22,9 @@ void progress_start_beside_output(struct progress *progress, const char *doing);
 void progress_report(void *progress, uint64_t done, uint64_t total);
 /* the same of @count transactions, @done of @total of whatever that is told by */
 void progress_count(struct progress *progress, uint64_t count, uint64_t done, uint64_t total);
-/* clears the line, also before something else is told there; it may go on then */
-void progress_end(struct progress *progress);
+/* clears the line, whoever's, also before something else is told there (jnl_error() does so
+ * itself); it may go on then */
+void progress_end(void);
 
 /* from when on it is shown */
 uint64_t progress_second_ns(void);

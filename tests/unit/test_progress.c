@@ -54,10 +54,10 @@ static void a_terminal_is_told_and_cleared(void **state)
 	fflush(stderr);
 	stderr_is_back();
 	(void)told(outer, text);
-	assert_string_equal(text, "\rjnl: zero-filling:  75 %, 3 of 4 MiB ");
+	assert_string_equal(text, "\rjnl: zero-filling:  75 %, 3 of 4 MiB \033[K");
 	stderr_is(inner);
-	progress_end(&progress);
-	progress_end(&progress);
+	progress_end();
+	progress_end();
 	fflush(stderr);
 	stderr_is_back();
 	(void)told(outer, text);
@@ -78,7 +78,7 @@ static void what_takes_less_than_a_second_tells_nothing(void **state)
 	progress_start(&progress, "recovering");
 	progress.next_ns = UINT64_MAX; /* the second is never over */
 	progress_report(&progress, 1, 2);
-	progress_end(&progress);
+	progress_end();
 	fflush(stderr);
 	stderr_is_back();
 	assert_int_equal(told(outer, text), 0);
@@ -98,7 +98,7 @@ static void what_is_no_terminal_is_told_nothing(void **state)
 	progress_start(&progress, "recovering");
 	progress.next_ns = 0;
 	progress_report(&progress, 1, 2);
-	progress_end(&progress);
+	progress_end();
 	fflush(stderr);
 	stderr_is_back();
 	assert_int_equal(told(ends[0], text), 0);

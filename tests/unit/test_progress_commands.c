@@ -34,6 +34,7 @@ struct run {
 	char dir[PATH_MAX];
 	char in[PATH_MAX], out[PATH_MAX]; /* standard input and output; no name: the terminal */
 	char told[256 << 10];             /* what the terminal was told */
+	int status;                       /* that the next one ends with */
 };
 
 /* ---- running one ------------------------------------------------------------------ */
@@ -55,6 +56,8 @@ static void run_child(const struct run *run, int terminal, command *call, char *
 	run_redirect(run->in, terminal, O_RDONLY, STDIN_FILENO);
 	run_redirect(run->out, terminal, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
 	run_redirect("", terminal, 0, STDERR_FILENO);
+	if (!run->out[0])
+		(void)setvbuf(stdout, NULL, _IOLBF, 0); /* as of a process that begins */
 	count = call(count, words);
 	_exit(fflush(stdout) || fflush(stderr) ? 98 : count);
 }
@@ -76,6 +79,20 @@ static void run_listen(struct run *run, int terminal)
 	run->told[told] = '\0';
 }
 
+/* What else comes out there has lines of its own: progress is cleared first, and in the end. */
+static void is_not_mixed(const struct run *run)
+{
+	const char *line = run->told, *end, *last;
+
+	do {
+		end = strchrnul(line, '\n'); /* behind \r */
+		last = end == line ? NULL : memrchr(line, '\r', (size_t)(end - line) - !!*end);
+		if (last && strncmp(last, "\r\033[K", 4))
+			fail_msg("mixed: %.*s", (int)(end - last - 1), last + 1);
+		line = end + 1;
+	} while (*end);
+}
+
 static void run_command(struct run *run, command *call, char *words[])
 {
 	int outer, inner, status;
@@ -91,9 +108,10 @@ static void run_command(struct run *run, command *call, char *words[])
 	run_listen(run, outer);
 	(void)close(outer);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		print_error("%s: status %#x: %.2000s\n", words[0], (unsigned int)status, run->told);
-	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != run->status)
+		fail_msg("%s: status %#x: %.2000s", words[0], (unsigned int)status, run->told);
+	run->status = JNL_DONE;
+	is_not_mixed(run);
 }
 
 /* The words of the command behind its name and DIR, up to NULL. */
@@ -109,9 +127,6 @@ static void is_told(const struct run *run, const char *doing)
 	if (!strstr(run->told, wanted))
 		print_error("it said: %.500s\n", run->told);
 	assert_non_null(strstr(run->told, wanted));
-	/* and the line is gone in the end */
-	assert_non_null(strrchr(run->told, '\r'));
-	assert_memory_equal(strrchr(run->told, '\r'), "\r\033[K", 4);
 }
 
 static void is_not_told(const struct run *run, const char *doing)
@@ -130,8 +145,28 @@ static void file_of_messages(struct run *run)
 
 	assert_non_null(file);
 	for (int i = 0; i < MESSAGES; i++)
-		assert_true(fprintf(file, "%d\n", i) > 0);
+		assert_true(fprintf(file, "message %d\n", i) > 0);
 	assert_int_equal(fclose(file), 0);
+}
+
+/* another byte in "message @number" of the log */
+static void damage(const struct run *run, int number)
+{
+	char path[PATH_MAX + sizeof("/log")], wanted[32];
+	size_t room = 16u << 20, bytes;
+	char *log = test_malloc(room), *at;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/log", run->dir);
+	(void)snprintf(wanted, sizeof(wanted), "message %d", number);
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	bytes = fread(log, 1, room, file);
+	at = memmem(log, bytes, wanted, strlen(wanted));
+	assert_non_null(at);
+	assert_int_equal(fseek(file, at - log, SEEK_SET), 0);
+	assert_true(fputc('M', file) == 'M' && !fclose(file));
+	test_free(log);
 }
 
 static void put_all(struct run *run)
@@ -291,6 +326,93 @@ static void those_that_change_it_tell(void **state)
 	is_told(run, "wiping");
 }
 
+/* ---- messages in the middle --------------------------------------------------------------- */
+
+static void is_told_behind(const struct run *run, const char *doing, const char *message)
+{
+	is_told(run, doing);
+	if (!strstr(strstr(run->told, doing), message))
+		fail_msg("no %s behind it: %.500s", message, run->told);
+}
+
+static void retire_says_what_it_refuses(void **state)
+{
+	struct run *run = *state;
+	FILE *ids;
+
+	put_all(run);
+	scratch_path(&run->scratch, "ids", run->in);
+	ids = fopen(run->in, "a");
+	assert_non_null(ids);
+	assert_true(fputs("none\n1-ffffffff\n1-fffffffe\n", ids) >= 0 && !fclose(ids));
+	run->status = JNL_REFUSED;
+	run_it(run, cmd_retire, "retire", "-");
+	is_told_behind(run, "retiring", "\r\033[Kjnl: none: not an id\r\n");
+	is_told_behind(run, "retiring", "\r\033[Kjnl: 1-ffffffff: no such transaction");
+}
+
+static void cat_says_what_it_refuses(void **state)
+{
+	char words[WORDS_MOST][JOURNAL_ID_CHARS];
+	struct run *run = *state;
+
+	put_all(run);
+	assert_int_equal(words_of_ids(run, words), WORDS_MOST);
+	run->status = JNL_REFUSED;
+	run_it(run, cmd_cat, "cat", words[0], words[1], "none", "1-ffffffff");
+	is_told_behind(run, "reading", "\r\033[Kjnl: none: not an id\r\n");
+	is_told_behind(run, "reading", "jnl: 1-ffffffff: no such transaction");
+}
+
+static void export_says_what_fails(void **state)
+{
+	struct run *run = *state;
+
+	file_of_messages(run);
+	run_it(run, cmd_put, "put", "--as", "lines");
+	memcpy(run->out, "/dev/full", sizeof("/dev/full"));
+	run->status = JNL_REFUSED;
+	run_it(run, cmd_export, "export", "--as", "tar");
+	is_told_behind(run, "exporting", "\r\033[Kjnl: ");
+}
+
+static void check_says_what_is_damaged(void **state)
+{
+	struct run *run = *state;
+
+	put_all(run);
+	damage(run, 42);
+	run->out[0] = '\0';
+	run->status = JNL_DAMAGE;
+	run_it(run, cmd_check, "check");
+	is_told_behind(run, "checking", "\r\033[Kdamage: ");
+}
+
+static void mirror_says_what_it_repairs(void **state)
+{
+	struct run *run = *state;
+
+	run_it(run, cmd_format, "format", "--size", "16M", "--require", "process", "--force",
+	       "--mirror", run->scratch.directory);
+	put_all(run);
+	damage(run, 42);
+	run->out[0] = '\0';
+	run_it(run, cmd_mirror, "mirror");
+	is_told_behind(run, "recovering", "\r\033[Kmirror: ");
+}
+
+static void rescue_says_what_is_in_doubt(void **state)
+{
+	struct run *run = *state;
+
+	put_all(run);
+	run->out[0] = '\0';
+	run_it(run, cmd_rescue, "rescue", "--dry-run", "--force");
+	is_told_behind(run, "reading the log", "\r\033[K1-00000000 ");
+}
+
+/* ---- nothing ------------------------------------------------------------------------------ */
+
 /* What comes out there is not to be mixed with anything. */
 static void nothing_is_told_beside_the_output(void **state)
 {
@@ -336,6 +458,12 @@ int main(void)
 		PROGRESS_TEST(mirror_tells),
 		PROGRESS_TEST(export_tells),
 		PROGRESS_TEST(those_that_change_it_tell),
+		PROGRESS_TEST(retire_says_what_it_refuses),
+		PROGRESS_TEST(cat_says_what_it_refuses),
+		PROGRESS_TEST(export_says_what_fails),
+		PROGRESS_TEST(check_says_what_is_damaged),
+		PROGRESS_TEST(mirror_says_what_it_repairs),
+		PROGRESS_TEST(rescue_says_what_is_in_doubt),
 		PROGRESS_TEST(nothing_is_told_beside_the_output),
 		PROGRESS_TEST(nothing_is_told_beside_a_backup),
 	};
