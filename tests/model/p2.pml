@@ -404,10 +404,10 @@ proctype retirer(byte me)
 
 inline recycle(line, word_rb)
 {
-	atomic { claimed[line] && number[line] == 0 && !PENDING(line, word_rb) ->
+	atomic { claimed[line] && number[line] != 1 && !PENDING(line, word_rb) ->
 		number[line] = NONE };
 	if
-	:: cells[line] -> number[line] = 0	/* another line, for now */
+	:: cells[line]		/* given back, without its number: another line, for now */
 	:: else ->
 		d_step {
 			epoch[line] = 1;

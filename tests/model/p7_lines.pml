@@ -5,7 +5,8 @@
  *
  * A line of two slots. Slot 0 was used last by the dead member: nothing is in it, or
  * a record that certifies itself and was not published, or one that was. Slot 1 is
- * live; the dead member, or a live one, is in the middle of retiring it, or nobody.
+ * live; the dead member, or a live one, is in the middle of retiring it, or nobody. A
+ * live one may retire slot 0 then.
  * Two take over, one after the other, the first may be killed anywhere. Meanwhile
  * the line may be recycled and used by another, which must not be hurt.
  *
@@ -14,9 +15,14 @@
  *                      (p7.pml), here: if it is not published already
  * take_line()          2: neither committed nor claimed: retired durably, then claimed
  * take_retires()       3: claimed and committed, and the bit still set
+ * take_places()        what those that are retired still name in the log is given up
  * take_cells()         4
+ * take_hold()          what the dead one had taken from its slot is let go
  * retirer              journal_retire(), by bit
- * recycler             line_open(): proved to be one step by p1.pml
+ * place1               where slot 1 is in the log: who retires takes it after the claim,
+ *                      before the bit
+ * recycler             line_quiet(): a line is given back without its number if there is
+ *                      a cell then; line_open(): proved to be one step by p1.pml
  *
  * Abstracted: as in p1.pml and p2.pml.
  *
@@ -25,6 +31,8 @@
  * BREAK_RETIRE_CELL: the taker clears bits of retires without a cell on the line
  * BREAK_RETIRE_EPOCH: the taker clears them without looking at the epoch again
  * BREAK_RETIRE_FLUSH: the taker flushes only the bits that it has cleared itself
+ * BREAK_AWAY: the taker flushes nothing of a line whose number is away
+ * BREAK_QUIET_CELL: a line's number is taken away over the cell of who died in a claim
  * BREAK_LANE_CELL: the taker publishes without a cell on the line
  * BREAK_CELL_EARLY: who retires gives the cell back before the bit is cleared
  * BREAK_RETIRES: unfinished retires of the dead are left
@@ -43,6 +51,8 @@ byte cells;		/* 1: the dead one's, 2: the retirer's, 4, 8: the takers' */
 bool record0 = 1, staged, dropped0, acked0;
 byte state;		/* of the dead: 0, 1 + taker, 3 done */
 bool taker_killed, dead_retires;
+bool place1 = 1, hold;	/* hold: the dead one has taken it */
+bool dying;		/* it lives yet */
 byte ended;
 byte use;		/* the line: 0 in use in epoch 0, 1 free */
 
@@ -56,6 +66,7 @@ end:	do
 		assert(IMPLIES(epoch == 1, rb.d == 3));
 		assert(IMPLIES(acked0, LIVE0));
 		assert(IMPLIES(dropped0, !LIVE0));
+		assert(IMPLIES(retired & 1, !LIVE0));
 		assert(IMPLIES(retired & 2, !LIVE1));
 		assert(IMPLIES(!(claimed & 2) && epoch == 0, LIVE1))
 	}
@@ -136,6 +147,21 @@ inline take_line()
 
 /* ---- 3 ---- */
 
+inline take_places()
+{
+	cells = cells | MINE;
+	if
+	:: number == 0 && given ->
+		retired = retired | given;	/* what it had in the log is given up */
+		if
+		:: given & 2 -> place1 = 0
+		:: else
+		fi
+	:: else
+	fi;
+	cells = cells & ~MINE
+}
+
 inline take_retires()
 {
 #ifndef BREAK_RETIRES
@@ -161,15 +187,19 @@ inline take_retires()
 #else
 		nv_fence(rb);
 #endif
-		retired = retired | given;	/* what it had in the log is given up */
-		given = 0;
-#ifndef BREAK_FINISH
-		finish();
-#endif
 		bits = 0
-	:: else
+	:: else ->
+		/* it may be given back, its last bit cleared and not yet durable */
+#ifndef BREAK_AWAY
+		nv_fence(rb)
+#endif
 	fi;
-	cells = cells & ~MINE
+	cells = cells & ~MINE;
+	take_places();
+	given = 0;
+#ifndef BREAK_FINISH
+	finish()
+#endif
 #else
 	skip
 #endif
@@ -184,12 +214,22 @@ inline take_cells()
 #endif
 }
 
+inline take_hold()
+{
+	atomic {
+		if
+		:: hold -> retired = retired | 2; hold = 0
+		:: else
+		fi
+	}
+}
+
 proctype taker(byte me)
 {
 	byte bits, given;
 
 end:	{
-		atomic { state == 0 || (me == 1 && taker_killed && state == 1) ->
+		atomic { (state == 0 && !dying) || (me == 1 && taker_killed && state == 1) ->
 			state = 1 + me };
 		/* the cells of whom it takes over from */
 		cells = cells & ~4;
@@ -197,6 +237,7 @@ end:	{
 		take_line();
 		take_retires();
 		take_cells();
+		take_hold();
 		state = 3
 	} unless { me == 0 && taker_killed }
 }
@@ -207,9 +248,10 @@ inline retire_claim()
 {
 	cells = cells | 2;
 	d_step {
-		mine = number == 0 && (committed & 2) && !(claimed & 2);
+		mine = number == 0 && (committed & it) && !(claimed & it);
 		if
-		:: mine -> claimed = claimed | 2; completes = (claimed == FREE)
+		:: mine -> claimed = claimed | it; completes = (claimed == FREE);
+			acked0 = acked0 && it == 2
 		:: else
 		fi
 	};
@@ -218,23 +260,46 @@ inline retire_claim()
 #endif
 }
 
+inline retire()
+{
+	retire_claim();
+	if
+	:: mine ->
+		d_step {
+			if
+			:: it == 2 -> place1 = 0
+			:: else
+			fi
+		};
+		and_bit(it);
+		cells = cells & ~2;
+		nv_fence(rb);
+		retired = retired | it;
+		if
+		:: completes -> finish()
+		:: else
+		fi
+	:: else -> cells = cells & ~2
+	fi
+}
+
+/* Slot 1; or, if the dead one was in the middle of that, slot 0, if that was acknowledged.
+ * And once more, which finds it retired. */
 proctype retirer()
 {
+	byte it = 2;
 	bool mine, completes;
 
 	if
-	:: dead_retires
-	:: else ->
-		retire_claim();
-		if
-		:: mine -> and_bit(2); cells = cells & ~2; nv_fence(rb); retired = retired | 2;
-			if
-			:: completes -> finish()
-			:: else
-			fi
-		:: else -> cells = cells & ~2
-		fi
+	:: dead_retires -> it = 1
+	:: else
 	fi;
+	if
+	:: it == 2 || acked0 -> retire()
+	:: else
+	fi;
+	cells = cells | 2;
+	cells = cells & ~2;
 	ended = 1
 }
 
@@ -242,10 +307,18 @@ proctype retirer()
 proctype recycler()
 {
 end:	do
-	:: atomic { use == 1 && number == 0 && !(committed & rb.v) -> number = AWAY };
+	:: atomic { use == 1 && !(committed & rb.v) -> skip };
+#ifndef BREAK_QUIET_CELL
 		if
-		:: cells -> number = 0
+		:: cells -> goto end
+		:: else
+		fi;
+#endif
+		number = AWAY;
+		if
+		:: cells		/* given back, without a number */
 		:: else ->
+			assert(!place1);
 			d_step { epoch = 1; rb.v = 3; rb.d = 3; committed = 0; claimed = 0 };
 			number = 1;
 			committed = 3;
@@ -266,9 +339,27 @@ inline dead()
 	fi;
 	if
 	:: cells = 1; dead_retires = 1			/* announced, not yet claimed */
-	:: cells = 1; claimed = claimed | 2; dead_retires = 1	/* not yet cleared */
-	:: claimed = claimed | 2; rb.v = rb.v & 1; dead_retires = 1	/* cleared, not yet fenced */
+	:: cells = 1; claimed = claimed | 2; dead_retires = 1	/* not yet taken in the log */
+	:: cells = 1; claimed = claimed | 2; place1 = 0; hold = 1; dead_retires = 1; dying = 1
 	:: true
+	fi
+}
+
+/* It may yet clear its bit, and give its cell back, before it dies; it fences nothing. */
+proctype last_steps()
+{
+	if
+	:: dying ->
+		if
+		:: and_bit(2);
+			if
+			:: cells = cells & ~1
+			:: true
+			fi
+		:: true
+		fi;
+		dying = 0
+	:: else
 	fi
 }
 
@@ -282,7 +373,8 @@ init {
 		run recycler();
 		run taker(0);
 		run taker(1);
-		run retirer()
+		run retirer();
+		run last_steps()
 	};
 	if
 	:: taker_killed = 1

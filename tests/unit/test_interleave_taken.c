@@ -288,6 +288,52 @@ static bool x_is_claimed_there(void *scene)
 	return s->p->j->lines[line_of_x].claimed[id_slot(s->x) / 64] >> (id_slot(s->x) & 63) & 1;
 }
 
+static void retires_z(void *scene)
+{
+	struct scene *s = scene;
+
+	s->second = journal_retire(s->p->j, s->z);
+}
+
+static bool number_is_away(void *scene)
+{
+	struct scene *s = scene;
+
+	return !s->p->j->lines[line_of_x].number;
+}
+
+/* Z retires the last one of the line; only after that R clears the bit of x, and is killed
+ * before its fence.  P has taken the number of the line away, and does not open it: the room
+ * of x is for others all the same. */
+static void p7_so_it_is_in_a_line_without_its_number(void **state)
+{
+	struct actor *r, *z, *p;
+	struct scene s;
+
+	(void)state;
+	make(&s, JOURNAL_PATH_DIRECT);
+	line_of_x = s.p->j->own->line;
+	assert_int_equal(scene_put(&s, 1, s.seed, &s.x), 0);
+	assert_int_equal(scene_put(&s, 1, s.seed, &s.z), 0);
+	moves_leave(s.p->j);
+	r = actor_make(moving_retires, &s);
+	z = actor_make(retires_z, &s);
+	p = actor_make(puts_x, &s);
+	assert_true(actor_when(r, x_is_claimed_there, &s));
+	assert_true(ACTOR_AT(z, line_word_done, 1));
+	fence_at(&s, r);
+	actor_killed(r);
+	actor_end(z);
+	assert_int_equal(s.second, 0);
+	assert_true(actor_when(p, number_is_away, &s));
+	actor_killed(p);
+	is_taken_over(&s);
+	moves_nothing_is_held(s.p->j);
+	moving_power_fails(&s);
+	assert_int_equal(place_live(s.p), 0);
+	place_remove(s.p);
+}
+
 /* Another one, who lives, claims x while T takes over, and is stopped before its bit: that may
  * never be durable, and what x has in the log is not given up for it. */
 static bool claimed_meanwhile(struct scene *s, unsigned int fences)
@@ -339,6 +385,7 @@ int main(void)
 		cmocka_unit_test(p7_what_is_given_up_stays_so),
 		cmocka_unit_test(p7_a_retire_that_was_claimed_is_durable),
 		cmocka_unit_test(p7_a_bit_that_was_cleared_is_durable),
+		cmocka_unit_test(p7_so_it_is_in_a_line_without_its_number),
 		cmocka_unit_test(p7_what_is_claimed_meanwhile_keeps_its_place),
 	};
 
