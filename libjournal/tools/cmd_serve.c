@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "arguments.h"
 #include "jnl.h"
@@ -29,6 +31,8 @@ struct serve {
 	struct journal_maintain_options options;
 
 	struct journal *journal;
+	char lock[PATH_MAX]; /* its path; "" is too long for that */
+	struct stat locked;  /* while the journal is open there is no other like it */
 	sigset_t stops;
 	uint64_t look_ns; /* when to look again */
 	uint64_t lost;    /* that was told of */
@@ -99,7 +103,8 @@ static const struct argp serve_argp = {
 	.args_doc = "DIR",
 	.doc = "Do in the background what else is done in line by who needs the room: move "
 	       "transactions from NVRAM to the log, clean the log, take over what killed "
-	       "processes had. Ends on SIGTERM and SIGINT. Nothing depends on it.",
+	       "processes had. Ends on SIGTERM and SIGINT, and when DIR is not there any more. "
+	       "Nothing depends on it.",
 	.children = arguments_common,
 };
 
@@ -219,6 +224,56 @@ static int serve_look(struct serve *s)
 	return error;
 }
 
+/* ---- whether DIR is there ------------------------------------------------------------ */
+
+static int serve_stat(struct serve *s, struct stat *st)
+{
+	return s->lock[0] && stat(s->lock, st) ? errno : 0;
+}
+
+/* DIR as it was given: another journal may be put where a link leads to, too. */
+static void serve_lock_path(struct serve *s)
+{
+	char here[PATH_MAX] = "";
+	int length;
+
+	if (s->dir[0] != '/' && !getcwd(here, sizeof(here)))
+		return;
+	length = snprintf(s->lock, sizeof(s->lock), "%s%s%s/lock", here, *here ? "/" : "", s->dir);
+	if (length >= (int)sizeof(s->lock))
+		s->lock[0] = '\0';
+}
+
+static struct journal *serve_open(struct serve *s)
+{
+	int error;
+
+	serve_lock_path(s);
+	/* before: should another one come to its place meanwhile, it is not this one's */
+	error = serve_stat(s, &s->locked);
+	s->journal = jnl_open(s->dir, 0);
+	if (s->journal && error)
+		(void)serve_stat(s, &s->locked);
+	return s->journal;
+}
+
+/* All that is open goes on as it was, but nobody comes to it any more. */
+static bool serve_is_there(struct serve *s)
+{
+	struct stat now = s->locked;
+	int error = serve_stat(s, &now);
+
+	if (error == ENOENT || error == ENOTDIR) {
+		jnl_error("%s: is not there any more: %s: %s", s->dir, s->lock, strerror(error));
+		return false;
+	}
+	/* of what cannot be looked at now nothing is known */
+	if (error || (now.st_dev == s->locked.st_dev && now.st_ino == s->locked.st_ino))
+		return true;
+	jnl_error("%s: is not there any more: %s is that of another journal", s->dir, s->lock);
+	return false;
+}
+
 /* ---- the loop ------------------------------------------------------------------------ */
 
 /* Return: whether one of the signals that end it has come */
@@ -251,6 +306,8 @@ static int serve_loop(struct serve *s)
 	int error;
 
 	do {
+		if (!serve_is_there(s))
+			return JNL_REFUSED;
 		error = serve_round(s, &more);
 		if (error || serve_now() >= s->look_ns)
 			(void)serve_look(s);
@@ -276,8 +333,7 @@ int cmd_serve(int argc, char **argv)
 	serve_signals(&s);
 	if (!serve_metrics_may(&s))
 		return JNL_REFUSED;
-	s.journal = jnl_open(s.dir, 0);
-	if (!s.journal)
+	if (!serve_open(&s))
 		return JNL_REFUSED;
 	if (!serve_look(&s)) {
 		serve_tell_manager("READY=1");

@@ -195,12 +195,22 @@ int shared_file_find(const char *dir, bool read_only, struct shared_file *file,
 	return 0;
 }
 
+/* DIR may have been removed, and another journal be in its place, with members. */
+static bool index_of_another(const char *dir, const struct shared_file *file)
+{
+	struct shared_file named;
+	char text[INDEX_CHARS];
+
+	return !index_read(dir, text, NULL) && !index_file(text, &named) &&
+	       strcmp(named.path, file->path);
+}
+
 void shared_file_remove(const char *dir, const struct shared_file *file)
 {
 	char path[PATH_MAX];
 
 	/* killed in between, the index is stale: the other way round the file would stay */
 	(void)unlink(file->path);
-	if (!conf_path(dir, INDEX_NAME, path, NULL))
+	if (!index_of_another(dir, file) && !conf_path(dir, INDEX_NAME, path, NULL))
 		(void)unlink(path);
 }

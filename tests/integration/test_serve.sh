@@ -182,6 +182,66 @@ labels_are_escaped()
 	stops TERM
 }
 
+ended() # ended PATTERN: by itself, with exit 1, and says so
+{
+	local got=0
+	wait "$pid" || got=$?
+	[ $got = 1 ] || wrong "it exits $got: $(cat "$err")"
+	says "$1"
+	[ "$(wc -l <"$err")" = 1 ] || wrong "says more: $(cat "$err")"
+}
+
+# what is open goes on as it was: it is looked for
+its_directory_is_gone()
+{
+	local dir=$scratch/gone
+	journal "$dir"
+	serve "$dir"
+	await is_now members 1 "$dir"
+	rm -r "$dir"
+	ended "^jnl: $dir: is not there any more: $dir/lock: No such file or directory\$"
+	# moved: it is clean where it is now, however it was named
+	journal "$dir"
+	(cd "$dir" && exec "$JNL" serve . --interval 5 2>"$err") &
+	pid=$!
+	ends "$pid"
+	await is_now members 1 "$dir"
+	expect 0 "$JNL" put "$dir" <<<kept
+	mv "$dir" "$dir.moved"
+	ended "^jnl: .: is not there any more: $dir/./lock: No such file"
+	[ ! -e "$dir" ] || wrong "something is there again"
+	expect 0 "$JNL" check "$dir.moved"
+	[ "$(ids_of "$dir.moved" | wc -l)" = 1 ] || wrong "not all is there"
+}
+
+# the other one is left as it is, with who has it open
+another_is_in_its_place()
+{
+	local dir=$scratch/another writer
+	journal "$dir"
+	serve "$dir"
+	await is_now members 1 "$dir"
+	kill -STOP "$pid"
+	rm -r "$dir"
+	journal "$dir"
+	mkfifo "$scratch/fifo"
+	"$JNL" put "$dir" --as lines <"$scratch/fifo" >"$scratch/ids" &
+	writer=$!
+	ends "$writer"
+	exec {in}>"$scratch/fifo"
+	echo one >&"$in"
+	until_or_end "$writer" lines_at_least 1 "$scratch/ids"
+	cp "$dir/index" "$scratch/index"
+	kill -CONT "$pid"
+	ended "^jnl: $dir: is not there any more: $dir/lock is that of another journal\$"
+	same "$scratch/index" "$dir/index"
+	expect 0 "$JNL" put "$dir" <<<two
+	exec {in}>&-
+	wait "$writer" || wrong "the writer failed"
+	[ "$(ids_of "$dir" | wc -l)" = 2 ] || wrong "not all are there"
+	expect 0 "$JNL" check "$dir"
+}
+
 the_manager_is_told()
 {
 	local dir=$scratch/told listener
@@ -238,6 +298,8 @@ fi
 it "it refuses" it_refuses
 it "metrics replace a file alone" metrics_replace_a_file_alone
 it "labels are escaped" labels_are_escaped
+it "its directory is gone" its_directory_is_gone
+it "another is in its place" another_is_in_its_place
 if grep -q 'libsystemd\.so\.0' "${JNL_BINARY:-$JNL}"; then
 	it "the service manager is told" the_manager_is_told
 else
