@@ -12,7 +12,7 @@
 void marker_store_check(const struct marker_store *store)
 {
 	JASSERT(store && store->ops && store->ops->backend && store->ops->close);
-	JASSERT(store->persist.name && store->persist.flush && store->persist.copy &&
+	JASSERT(store->persist.name[0] && store->persist.flush && store->persist.copy &&
 		store->persist.fence);
 	JASSERT(store->map && !((uintptr_t)store->map & (MARKER_PAGE_BYTES - 1)));
 	JASSERT(store->bytes && !(store->bytes & (MARKER_PAGE_BYTES - 1)));

@@ -43,7 +43,7 @@ struct marker_store;
 
 /* the persist routine, chosen once at open; no branch on the hot path */
 struct marker_persist {
-	const char *name; /* "clwb", "nt+clwb", "clflushopt", "eadr", "msync", "none" ... */
+	char name[32]; /* "clwb", "clwb/nt256+clwb", "eadr", "msync", "none" ... */
 	/* start writing back [address, address + bytes) */
 	void (*flush)(struct marker_store *store, const void *address, size_t bytes);
 	/* copy into the map and start writing back; @destination is 8-byte

@@ -25,8 +25,10 @@ enum persist_domain {
 /**
  * persist_choose() - the fastest routine of this processor for @domain
  *
- * Where there is a choice it is measured, on private memory and for less than
- * a millisecond: a medium with content cannot be written for a measurement.
+ * Where there is a choice it is measured, on private memory and for about a
+ * millisecond: a medium with content cannot be written for a measurement.
+ * The name is that of the copy, "+" and that of the flush, or one for both; a
+ * copy that goes by size is named by both its ways, the one for small ones first.
  * Return: 0, or -ENOTSUP when the processor has none that is known here (the
  * caller then goes through msync).
  */
@@ -36,37 +38,41 @@ int persist_choose(enum persist_domain domain, struct marker_persist *persist);
  * Return: 0, or -ENOTSUP no such routine */
 int persist_named(const char *name, struct marker_persist *persist);
 
-/* ---- the table of an architecture: persist_x86.c or persist_generic.c ---- */
+/* ---- the tables of an architecture: persist_x86.c or persist_generic.c ---- */
 
 /**
- * enum persist_kind - how nv_copy() works in a routine
- * @PERSIST_KIND_EADR:  plain copy, nothing is flushed
- * @PERSIST_KIND_FLUSH: plain copy, then the lines are flushed
- * @PERSIST_KIND_NT:    non-temporal stores, past the caches
- * @PERSIST_KIND_MIXED: flushed when small, non-temporal when large
- */
-enum persist_kind {
-	PERSIST_KIND_EADR,
-	PERSIST_KIND_FLUSH,
-	PERSIST_KIND_NT,
-	PERSIST_KIND_MIXED,
-};
-
-/**
- * struct persist_routine - one row of the table
- * @persist:   the routine; it makes no use of its store argument
- * @kind:      how it copies
+ * struct persist_flush - one way to write lines back
+ * @flush:     as in struct marker_persist; it makes no use of its store argument
  * @supported: this processor and system can run it
  */
-struct persist_routine {
-	struct marker_persist persist;
-	enum persist_kind kind;
+struct persist_flush {
+	const char *name;
+	void (*flush)(struct marker_store *store, const void *address, size_t bytes);
 	bool (*supported)(void);
 };
 
-/* the routines that are known, the one to prefer first within each kind */
-extern const struct persist_routine persist_routines[];
-extern const unsigned int persist_routine_count;
+/**
+ * struct persist_copy - one way to copy
+ * @copy:      as in struct marker_persist; it makes no use of its store argument
+ * @supported: this processor and system can run it
+ * @small, @large: it goes by size, as @small does and as @large does; NULL: it does not
+ */
+struct persist_copy {
+	const char *name;
+	void (*copy)(struct marker_store *store, void *destination, const void *source,
+		     size_t bytes);
+	bool (*supported)(void);
+	const struct persist_copy *small, *large;
+};
+
+/* the first of each is "eadr", for memory whose caches are saved; then those for all
+ * memory, the one to prefer first */
+extern const struct persist_flush persist_flushes[];
+extern const struct persist_copy persist_copies[];
+extern const unsigned int persist_flush_count, persist_copy_count;
+
+/* orders all that this thread flushed or copied before its later stores, and waits for it */
+void persist_fence(struct marker_store *store);
 
 /* put a range out of the caches, where that can be done: for measurements */
 void persist_evict(const void *address, size_t bytes);

@@ -26,7 +26,7 @@ static void copy_plain(struct marker_store *store, void *destination, const void
 }
 
 /* orders the stores of a commit before everything that is done because of it */
-static void fence_full(struct marker_store *store)
+void persist_fence(struct marker_store *store)
 {
 	(void)store;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -38,9 +38,13 @@ void persist_evict(const void *address, size_t bytes)
 	(void)bytes;
 }
 
-const struct persist_routine persist_routines[] = {
-	{ { "eadr", flush_none, copy_plain, fence_full }, PERSIST_KIND_EADR, always },
+const struct persist_flush persist_flushes[] = {
+	{ "eadr", flush_none, always },
 };
 
-const unsigned int persist_routine_count = sizeof(persist_routines) /
-					   sizeof(persist_routines[0]);
+const struct persist_copy persist_copies[] = {
+	{ "eadr", copy_plain, always, NULL, NULL },
+};
+
+const unsigned int persist_flush_count = sizeof(persist_flushes) / sizeof(persist_flushes[0]);
+const unsigned int persist_copy_count = sizeof(persist_copies) / sizeof(persist_copies[0]);

@@ -4,7 +4,7 @@
  * branch that can be left out, and none of it depends on the store.
  *
  * clwb, clflushopt and non-temporal stores are weakly ordered: the sfence of
- * fence_store() is what waits for them, and what orders them before every
+ * persist_fence() is what waits for them, and what orders them before every
  * later store (of the acknowledgement, for recovery).  clflush is ordered by
  * itself, and fenced all the same.
  */
@@ -14,7 +14,7 @@
 #include <immintrin.h>
 
 #define LINE_BYTES  64u
-#define MIXED_BYTES 512u /* above this a mixed copy goes past the caches */
+#define SMALL_BYTES 512u /* above this a copy by size goes past the caches */
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -58,11 +58,6 @@ static bool has_avx512(void)
 	__builtin_cpu_init();
 	return __builtin_cpu_supports("avx512f");
 }
-
-static bool has_clwb_avx512(void) { return has_clwb() && has_avx512(); }
-static bool has_clwb_avx(void) { return has_clwb() && has_avx(); }
-static bool has_clflushopt_avx512(void) { return has_clflushopt() && has_avx512(); }
-static bool has_clflushopt_avx(void) { return has_clflushopt() && has_avx(); }
 
 /* ---- writing lines back -------------------------------------------------- */
 
@@ -125,7 +120,7 @@ void persist_evict(const void *address, size_t bytes)
 
 /* Orders everything flushed or copied by this thread before its later stores,
  * and waits until it has reached the persistence domain. */
-static void fence_store(struct marker_store *store)
+void persist_fence(struct marker_store *store)
 {
 	(void)store;
 	__asm__ volatile("sfence" : : : "memory");
@@ -237,44 +232,69 @@ static void name(struct marker_store *store, void *destination,                 
 		line_nt(destination, source);                                     \
 	else                                                                      \
 		name##_long(destination, source, bytes);                          \
-}                                                                                 \
-                                                                                  \
-static void name##_mixed(struct marker_store *store, void *destination,           \
-			 const void *source, size_t bytes)                        \
-{                                                                                 \
-	if (bytes <= MIXED_BYTES)                                                 \
-		copy_clwb(store, destination, source, bytes);                     \
-	else                                                                      \
-		name(store, destination, source, bytes);                          \
 }
 
 COPY_NT(copy_nt512, line_nt512, __attribute__((target("avx512f"))))
 COPY_NT(copy_nt256, line_nt256, __attribute__((target("avx"))))
 COPY_NT(copy_nt128, line_nt128, )
 
-/* ---- the table ------------------------------------------------------------ */
+/* ---- by size -------------------------------------------------------------- */
 
-#define ROW(name, flush, copy, kind, supported) \
-	{ { name, flush, copy, fence_store }, PERSIST_KIND_##kind, supported }
+#define COPY_BY_SIZE(flushed, past)                                                 \
+static void flushed##_##past(struct marker_store *store, void *destination,         \
+			     const void *source, size_t bytes)                      \
+{                                                                                   \
+	if (bytes <= SMALL_BYTES)                                                   \
+		copy_##flushed(store, destination, source, bytes);                  \
+	else                                                                        \
+		copy_##past(store, destination, source, bytes);                     \
+}
 
-const struct persist_routine persist_routines[] = {
-	ROW("eadr", flush_none, copy_plain, EADR, has_base),
-	ROW("clwb", flush_clwb, copy_clwb, FLUSH, has_clwb),
-	ROW("clflushopt", flush_clflushopt, copy_clflushopt, FLUSH, has_clflushopt),
-	ROW("clflush", flush_clflush, copy_clflush, FLUSH, has_base),
-	ROW("nt512+clwb", flush_clwb, copy_nt512, NT, has_clwb_avx512),
-	ROW("nt256+clwb", flush_clwb, copy_nt256, NT, has_clwb_avx),
-	ROW("nt128+clwb", flush_clwb, copy_nt128, NT, has_clwb),
-	ROW("nt512+clflushopt", flush_clflushopt, copy_nt512, NT, has_clflushopt_avx512),
-	ROW("nt256+clflushopt", flush_clflushopt, copy_nt256, NT, has_clflushopt_avx),
-	ROW("nt128+clflushopt", flush_clflushopt, copy_nt128, NT, has_clflushopt),
-	ROW("nt512+clflush", flush_clflush, copy_nt512, NT, has_avx512),
-	ROW("nt256+clflush", flush_clflush, copy_nt256, NT, has_avx),
-	ROW("nt128+clflush", flush_clflush, copy_nt128, NT, has_base),
-	ROW("clwb, nt512 over 512 B", flush_clwb, copy_nt512_mixed, MIXED, has_clwb_avx512),
-	ROW("clwb, nt256 over 512 B", flush_clwb, copy_nt256_mixed, MIXED, has_clwb_avx),
-	ROW("clwb, nt128 over 512 B", flush_clwb, copy_nt128_mixed, MIXED, has_clwb),
+COPY_BY_SIZE(clwb, nt512)
+COPY_BY_SIZE(clwb, nt256)
+COPY_BY_SIZE(clwb, nt128)
+COPY_BY_SIZE(clflushopt, nt512)
+COPY_BY_SIZE(clflushopt, nt256)
+COPY_BY_SIZE(clflushopt, nt128)
+COPY_BY_SIZE(clflush, nt512)
+COPY_BY_SIZE(clflush, nt256)
+COPY_BY_SIZE(clflush, nt128)
+
+/* ---- the tables ----------------------------------------------------------- */
+
+const struct persist_flush persist_flushes[] = {
+	{ "eadr", flush_none, has_base },
+	{ "clwb", flush_clwb, has_clwb },
+	{ "clflushopt", flush_clflushopt, has_clflushopt },
+	{ "clflush", flush_clflush, has_base },
 };
 
-const unsigned int persist_routine_count = sizeof(persist_routines) /
-					   sizeof(persist_routines[0]);
+enum { EADR, NT256, NT512, NT128, CLWB, CLFLUSHOPT, CLFLUSH };
+
+#define BY_SIZE(flushed, past, FLUSHED, PAST) \
+	{ #flushed "/" #past, flushed##_##past, has_base, \
+	  &persist_copies[FLUSHED], &persist_copies[PAST] }
+
+/* Past the caches first: a large stage is not in them.  Stores of 64 bytes must be clearly
+ * better than those of 32: some processors slow down for a while after them. */
+const struct persist_copy persist_copies[] = {
+	[EADR] = { "eadr", copy_plain, has_base, NULL, NULL },
+	[NT256] = { "nt256", copy_nt256, has_avx, NULL, NULL },
+	[NT512] = { "nt512", copy_nt512, has_avx512, NULL, NULL },
+	[NT128] = { "nt128", copy_nt128, has_base, NULL, NULL },
+	[CLWB] = { "clwb", copy_clwb, has_clwb, NULL, NULL },
+	[CLFLUSHOPT] = { "clflushopt", copy_clflushopt, has_clflushopt, NULL, NULL },
+	[CLFLUSH] = { "clflush", copy_clflush, has_base, NULL, NULL },
+	BY_SIZE(clwb, nt512, CLWB, NT512),
+	BY_SIZE(clwb, nt256, CLWB, NT256),
+	BY_SIZE(clwb, nt128, CLWB, NT128),
+	BY_SIZE(clflushopt, nt512, CLFLUSHOPT, NT512),
+	BY_SIZE(clflushopt, nt256, CLFLUSHOPT, NT256),
+	BY_SIZE(clflushopt, nt128, CLFLUSHOPT, NT128),
+	BY_SIZE(clflush, nt512, CLFLUSH, NT512),
+	BY_SIZE(clflush, nt256, CLFLUSH, NT256),
+	BY_SIZE(clflush, nt128, CLFLUSH, NT128),
+};
+
+const unsigned int persist_flush_count = sizeof(persist_flushes) / sizeof(persist_flushes[0]);
+const unsigned int persist_copy_count = sizeof(persist_copies) / sizeof(persist_copies[0]);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -65,48 +66,92 @@ static void check_flush(const struct marker_persist *persist)
 	free(area);
 }
 
-static void every_routine(void **state)
+static void every_copy(void **state)
 {
+	struct marker_persist persist = { .fence = persist_fence };
 	unsigned int ran = 0;
 
 	(void)state;
-	for (unsigned int i = 0; i < persist_routine_count; i++) {
-		const struct persist_routine *r = &persist_routines[i];
+	for (unsigned int i = 0; i < persist_copy_count; i++) {
+		const struct persist_copy *copy = &persist_copies[i];
 
-		if (!r->supported()) {
-			print_message("%s: not run: this processor has it not\n",
-				      r->persist.name);
+		if (!copy->supported() ||
+		    (copy->small && !(copy->small->supported() && copy->large->supported()))) {
+			print_message("%s: not run: this processor has it not\n", copy->name);
 			continue;
 		}
-		check_copies(&r->persist);
-		check_flush(&r->persist);
+		persist.copy = copy->copy;
+		check_copies(&persist);
 		ran++;
 	}
 	assert_true(ran > 0);
 }
 
-static bool in_table(const struct marker_persist *persist)
+static void every_flush(void **state)
 {
-	for (unsigned int i = 0; i < persist_routine_count; i++)
-		if (persist_routines[i].persist.name == persist->name)
-			return persist_routines[i].supported() &&
-			       persist_routines[i].persist.copy == persist->copy &&
-			       persist_routines[i].persist.flush == persist->flush;
-	return false;
+	struct marker_persist persist = { .fence = persist_fence };
+	unsigned int ran = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < persist_flush_count; i++) {
+		if (!persist_flushes[i].supported()) {
+			print_message("%s: not run: this processor has it not\n",
+				      persist_flushes[i].name);
+			continue;
+		}
+		persist.flush = persist_flushes[i].flush;
+		check_flush(&persist);
+		ran++;
+	}
+	assert_true(ran > 0);
 }
 
 static void names_differ(void **state)
 {
 	(void)state;
-	for (unsigned int i = 0; i < persist_routine_count; i++)
+	for (unsigned int i = 0; i < persist_copy_count; i++)
 		for (unsigned int k = 0; k < i; k++)
-			assert_string_not_equal(persist_routines[i].persist.name,
-						persist_routines[k].persist.name);
+			assert_string_not_equal(persist_copies[i].name, persist_copies[k].name);
+	for (unsigned int i = 0; i < persist_flush_count; i++)
+		for (unsigned int k = 0; k < i; k++)
+			assert_string_not_equal(persist_flushes[i].name, persist_flushes[k].name);
+}
+
+/* By size: what is small goes the one way, what is large the other; each flush has a copy of
+ * its kind, which is named once for both. */
+static void pairs_are_of_the_table(void **state)
+{
+	struct marker_persist persist;
+	unsigned int pairs = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < persist_copy_count; i++) {
+		const struct persist_copy *copy = &persist_copies[i];
+		char name[64];
+
+		assert_int_equal(!copy->small, !copy->large);
+		if (!copy->small)
+			continue;
+		(void)snprintf(name, sizeof(name), "%s/%s", copy->small->name, copy->large->name);
+		assert_string_equal(copy->name, name);
+		assert_true(!copy->small->small && !copy->large->small);
+		pairs++;
+	}
+	if (persist_copy_count > 1)
+		assert_true(pairs > 0);
+	for (unsigned int i = 0; i < persist_flush_count; i++) {
+		if (!persist_flushes[i].supported())
+			continue;
+		assert_int_equal(persist_named(persist_flushes[i].name, &persist), 0);
+		assert_true(persist.flush == persist_flushes[i].flush);
+	}
+	assert_int_equal(persist_named("carrier pigeon", &persist), -ENOTSUP);
+	assert_int_equal(persist_named("", &persist), -ENOTSUP);
 }
 
 static void choice_is_supported(void **state)
 {
-	struct marker_persist persist;
+	struct marker_persist persist, again;
 	int error = persist_choose(PERSIST_MEMORY, &persist);
 
 	(void)state;
@@ -115,18 +160,29 @@ static void choice_is_supported(void **state)
 		print_message("no routine for memory on this processor\n");
 	} else {
 		assert_int_equal(error, 0);
-		assert_true(in_table(&persist));
-		assert_string_not_equal(persist.name, "eadr");
+		print_message("chosen: %s\n", persist.name);
+		assert_null(strstr(persist.name, "eadr"));
+		assert_true(persist.flush != persist_flushes[0].flush);
+		assert_true(persist.copy != persist_copies[0].copy);
+		/* who joins finds the same one by its name */
+		assert_int_equal(persist_named(persist.name, &again), 0);
+		assert_string_equal(again.name, persist.name);
+		assert_true(again.flush == persist.flush && again.copy == persist.copy &&
+			    again.fence == persist.fence);
 	}
 	assert_int_equal(persist_choose(PERSIST_CACHE, &persist), 0);
 	assert_string_equal(persist.name, "eadr");
+	assert_true(persist.flush == persist_flushes[0].flush &&
+		    persist.copy == persist_copies[0].copy);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_routine),
+		cmocka_unit_test(every_copy),
+		cmocka_unit_test(every_flush),
 		cmocka_unit_test(names_differ),
+		cmocka_unit_test(pairs_are_of_the_table),
 		cmocka_unit_test(choice_is_supported),
 	};
 
