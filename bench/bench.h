@@ -22,6 +22,7 @@ struct bench_case;
  * @state:     the method's own, per thread
  * @timed_ns:  of this slice: inside op() alone
  * @begin_ns, @end_ns: of this slice, or of its cycles: first and last clock
+ * @pace:      of its processor, before or after this slice, whichever is slower (lib_pace.h)
  * @ns:        one sample per operation of this slice, @count of them
  *
  * Alone in its cache lines: threads that share nothing else are measured.
@@ -32,6 +33,7 @@ struct bench_worker {
 	uint64_t sequence;
 	void *state;
 	uint64_t timed_ns, begin_ns, end_ns;
+	uint64_t pace;
 	uint64_t *ns;
 	size_t count;
 	size_t cycles;

@@ -16,6 +16,7 @@
 #include "bench.h"
 #include "lib_clock.h"
 #include "lib_rows.h"
+#include "lib_pace.h"
 #include "lib_run.h"
 #include "store/evidence.h"
 #include "util/math.h"
@@ -168,9 +169,10 @@ static void measure(struct suite *suite)
 	}
 }
 
-static void add_row(struct json_object *rows, struct bench_case *bench,
-		    const struct clock_cost *clock)
+static size_t add_row(struct json_object *rows, struct bench_case *bench,
+		    const struct clock_cost *clock, uint64_t pace)
 {
+	size_t slow = samples_leave_slow(&bench->samples, pace_limit(pace));
 	struct json_object *object;
 	struct row row = {
 		.method = bench->method->name,
@@ -183,6 +185,7 @@ static void add_row(struct json_object *rows, struct bench_case *bench,
 	samples_summarize(&bench->samples, bench->batch, &row.summary);
 	object = rows_add(rows, &row);
 	row_add_number(object, "slices", (double)bench->samples.slices);
+	row_add_number(object, "slow_slices", (double)slow);
 	row_add_number(object, "clock_ns", clock->pair_ns / bench->batch);
 	if (bench->method->mode)
 		row_add_text(object, "mode", bench->method->mode);
@@ -190,22 +193,34 @@ static void add_row(struct json_object *rows, struct bench_case *bench,
 		row_add_text(object, "routine", bench->routine);
 	if (bench->walk_bytes)
 		row_add_number(object, "walk_bytes", (double)bench->walk_bytes);
+	return slow;
+}
+
+static void say_slow(size_t slow, size_t slices)
+{
+	if (slow)
+		fprintf(stderr, "bench: in %zu of %zu slices the processor was slower by a fifth "
+			"than at its best: they are in no median\n", slow, slices);
 }
 
 static int report(struct suite *suite)
 {
 	const struct bench_options *options = &suite->env->options;
 	struct json_object *rows = rows_open(options->json, options->append);
-	size_t i;
+	size_t i, slow = 0, slices = 0;
 	int result;
 
 	if (!rows) {
 		fprintf(stderr, "bench: %s: not a list of rows\n", options->json);
 		return -EINVAL;
 	}
-	for (i = 0; i < bench_plan_count; i++)
-		if (suite->cases[i].usable && suite->cases[i].samples.count)
-			add_row(rows, &suite->cases[i], &suite->clock);
+	for (i = 0; i < bench_plan_count; i++) {
+		if (!suite->cases[i].usable || !suite->cases[i].samples.count)
+			continue;
+		slices += suite->cases[i].samples.slices;
+		slow += add_row(rows, &suite->cases[i], &suite->clock, run_pace(suite->run));
+	}
+	say_slow(slow, slices);
 	result = rows_write(rows, options->json);
 	if (result)
 		fprintf(stderr, "bench: %s: %s\n", options->json, strerror(-result));

@@ -86,6 +86,21 @@ static uint8_t *make_payload(void)
 	return (uint8_t *)words;
 }
 
+/* What stands in for NVRAM; others' memory is taken as it is. */
+static int make_even(struct bench_env *env, struct message *why)
+{
+	const char *path = file_of(env->marker), *floor = file_of(env->floor_marker);
+	int result;
+
+	if (env->options.marker || env->options.floor_marker)
+		return 0;
+	result = even_file(path, env->options.marker_bytes, &env->even);
+	if (result)
+		return message_errno(why, result, "%s", path);
+	result = even_file(floor, env->options.marker_bytes, &env->even);
+	return result ? message_errno(why, result, "%s", floor) : 0;
+}
+
 int env_open(struct bench_env *env, const struct bench_options *options,
 	     struct message *why)
 {
@@ -104,7 +119,7 @@ int env_open(struct bench_env *env, const struct bench_options *options,
 	result = make_and_look(env->nvram_dir, &env->nvram_class, env->nvram_evidence);
 	if (result)
 		return message_errno(why, result, "%s", env->nvram_dir);
-	return 0;
+	return make_even(env, why);
 }
 
 static void remove_made(const char *uri)
@@ -126,6 +141,7 @@ void env_close(struct bench_env *env)
 	dir_remove(env->nvram_dir);
 	dir_remove(env->dir);
 	(void)rmdir(env->options.dir); /* unless another run is at work in it */
+	even_release(&env->even);
 	free(env->payload);
 }
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "journal.h"
+#include "lib_even.h"
 #include "store/marker_store.h"
 #include "util/message.h"
 
@@ -42,6 +43,7 @@ struct bench_env {
 	struct marker_store *floor;
 	struct message why_nvram, why_embedded, why_floor;
 	int nvram_error, embedded_error, floor_error; /* sticky: say it once */
+	struct even even; /* pages that nobody gets */
 };
 
 /* Parse the command line; does not return on --help or a mistake. */

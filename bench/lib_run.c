@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "lib_clock.h"
+#include "lib_pace.h"
+#include "util/math.h"
 
 struct run_thread {
 	struct run *run;
@@ -31,6 +33,7 @@ struct run {
 	struct bench_case *bench;
 	uint64_t *ns; /* the samples of a slice, of all threads together */
 	size_t room;
+	uint64_t pace; /* the best of all */
 	bool stop;
 };
 
@@ -119,10 +122,17 @@ static int cycles(struct bench_worker *worker)
 	return result;
 }
 
+/* Threads that share processors would measure each other. */
+static uint64_t pace(const struct bench_worker *worker)
+{
+	return (long)worker->bench->threads <= sysconf(_SC_NPROCESSORS_ONLN) ? pace_ns() : 0;
+}
+
 static void slice(struct bench_worker *worker, struct run *run)
 {
 	const struct bench_method *method = worker->bench->method;
 
+	worker->pace = pace(worker);
 	worker->count = 0;
 	worker->timed_ns = 0;
 	worker->error = method->slice_begin ? method->slice_begin(worker) : 0;
@@ -131,6 +141,7 @@ static void slice(struct bench_worker *worker, struct run *run)
 		worker->error = method->slice_end(worker);
 	if (method->rate == RATE_CYCLE)
 		together(worker, run, cycles);
+	worker->pace = max_u64(worker->pace, pace(worker));
 }
 
 static void *thread_main(void *argument)
@@ -249,6 +260,7 @@ static int make_room(struct run *run, size_t room)
 
 static int collect(struct run *run, struct bench_case *bench)
 {
+	uint64_t slowest = 0;
 	size_t count = 0;
 	unsigned int i;
 	int result = make_room(run, (size_t)bench->ops * bench->threads);
@@ -260,8 +272,19 @@ static int collect(struct run *run, struct bench_case *bench)
 
 		memcpy(run->ns + count, worker->ns, worker->count * sizeof(*worker->ns));
 		count += worker->count;
+		slowest = max_u64(slowest, worker->pace);
 	}
-	return samples_slice(&bench->samples, run->ns, count, rate(bench));
+	if (slowest)
+		run->pace = run->pace ? min_u64(run->pace, slowest) : slowest;
+	result = samples_slice(&bench->samples, run->ns, count, rate(bench));
+	if (!result)
+		samples_pace(&bench->samples, slowest);
+	return result;
+}
+
+uint64_t run_pace(const struct run *run)
+{
+	return run->pace;
 }
 
 int run_slice(struct run *run, struct bench_case *bench, bool keep)

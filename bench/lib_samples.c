@@ -57,7 +57,8 @@ int samples_init(struct samples *samples, size_t room, size_t slices)
 	samples->p50 = touched(slices, sizeof(double));
 	samples->p90 = touched(slices, sizeof(double));
 	samples->per_s = touched(slices, sizeof(double));
-	if (samples->ns && samples->p50 && samples->p90 && samples->per_s)
+	samples->pace = touched(slices, sizeof(*samples->pace));
+	if (samples->ns && samples->p50 && samples->p90 && samples->per_s && samples->pace)
 		return 0;
 	samples_free(samples);
 	return -ENOMEM;
@@ -69,6 +70,7 @@ void samples_free(struct samples *samples)
 	free(samples->p50);
 	free(samples->p90);
 	free(samples->per_s);
+	free(samples->pace);
 	*samples = (struct samples){ 0 };
 }
 
@@ -84,10 +86,40 @@ int samples_slice(struct samples *samples, uint64_t *ns, size_t count, double pe
 	samples->p50[slice] = percentile(ns, count, 0.50);
 	samples->p90[slice] = percentile(ns, count, 0.90);
 	samples->per_s[slice] = per_s;
+	samples->pace[slice] = 0;
 	memcpy(samples->ns + samples->count, ns, count * sizeof(*ns));
 	samples->count += count;
 	samples->slices++;
 	return 0;
+}
+
+void samples_pace(struct samples *samples, uint64_t pace)
+{
+	if (samples->slices)
+		samples->pace[samples->slices - 1] = pace;
+}
+
+#define KEPT_AT_LEAST 10u
+
+size_t samples_leave_slow(struct samples *samples, uint64_t limit)
+{
+	size_t i, kept = 0, slices = samples->slices;
+
+	for (i = 0; i < slices; i++)
+		kept += samples->pace[i] <= limit;
+	if (kept < KEPT_AT_LEAST)
+		return 0;
+	for (i = 0, kept = 0; i < slices; i++) {
+		if (samples->pace[i] > limit)
+			continue;
+		samples->p50[kept] = samples->p50[i];
+		samples->p90[kept] = samples->p90[i];
+		samples->per_s[kept] = samples->per_s[i];
+		samples->pace[kept] = samples->pace[i];
+		kept++;
+	}
+	samples->slices = kept;
+	return slices - kept;
 }
 
 void samples_summarize(struct samples *samples, uint32_t batch,

@@ -16,6 +16,7 @@ struct samples {
 	uint64_t *ns;        /* all samples */
 	size_t count, room;
 	double *p50, *p90, *per_s; /* one per slice */
+	uint64_t *pace; /* one per slice: how long fixed work took beside it; 0: not asked */
 	size_t slices, slice_room;
 };
 
@@ -30,6 +31,11 @@ int samples_init(struct samples *samples, size_t room, size_t slices);
 void samples_free(struct samples *samples);
 /* Add a slice; sorts @ns in place.  What exceeds the room is -ENOSPC. */
 int samples_slice(struct samples *samples, uint64_t *ns, size_t count, double per_s);
+/* The last slice was measured at @pace. */
+void samples_pace(struct samples *samples, uint64_t pace);
+/* Slices at a pace above @limit are in no median any more, unless hardly any would be left;
+ * all samples stay.  Return: how many went. */
+size_t samples_leave_slow(struct samples *samples, uint64_t limit);
 /* @batch: transactions per sample, the latencies are divided by it */
 void samples_summarize(struct samples *samples, uint32_t batch,
 		       struct samples_summary *summary);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -83,6 +84,35 @@ static void a_batch_is_divided(void **state)
 	samples_free(&samples);
 }
 
+/* 12 slices at full pace, 8 while somebody else had half of the core */
+static void slow_slices_are_in_no_median(void **state)
+{
+	struct samples_summary summary;
+	struct samples samples;
+	uint64_t slice;
+
+	(void)state;
+	assert_int_equal(samples_init(&samples, 20, 20), 0);
+	for (slice = 0; slice < 20; slice++) {
+		bool slow = slice >= 6 && slice < 14;
+		uint64_t ns = slow ? 400 : slice % 2 ? 200 : 210;
+
+		assert_int_equal(samples_slice(&samples, &ns, 1, slow ? 2 : 5), 0);
+		samples_pace(&samples, slow ? 160 : 100 + slice);
+	}
+	assert_int_equal(samples_leave_slow(&samples, 120), 8);
+	assert_int_equal(samples.slices, 12);
+	samples_summarize(&samples, 1, &summary);
+	assert_int_equal(summary.n, 20);
+	assert_true(summary.p50_ns == 205.0);
+	assert_true(summary.per_s == 5.0);
+	assert_int_equal(summary.max_ns, 400);
+	/* of few there is no choice */
+	assert_int_equal(samples_leave_slow(&samples, 103), 0);
+	assert_int_equal(samples.slices, 12);
+	samples_free(&samples);
+}
+
 static void what_exceeds_the_room_is_refused(void **state)
 {
 	struct samples samples;
@@ -111,6 +141,7 @@ int main(void)
 		cmocka_unit_test(percentiles_are_exact),
 		cmocka_unit_test(one_noisy_slice_moves_no_median),
 		cmocka_unit_test(a_batch_is_divided),
+		cmocka_unit_test(slow_slices_are_in_no_median),
 		cmocka_unit_test(what_exceeds_the_room_is_refused),
 		cmocka_unit_test(a_median_of_an_even_count_lies_between),
 	};
