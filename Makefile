@@ -281,7 +281,8 @@ $(addprefix $(BUILD)/tests/unit/,test_streams test_destage_writes): \
 $(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait
 $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pthread_cond_timedwait
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup
-$(BUILD)/tests/unit/test_unseen: TEST_LDFLAGS = -Wl,--wrap=marker_store_show,--wrap=health_raise
+$(BUILD)/tests/unit/test_unseen: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,marker_store_show \
+	health_raise txn_direct_settle fsync)
 # the power goes in the middle of a write
 $(addprefix $(BUILD)/tests/unit/,test_upgrade test_mirror_double): \
 	TEST_LDFLAGS = -Wl,--wrap=backend_open_log

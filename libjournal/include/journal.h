@@ -11,10 +11,10 @@
  *    was formatted to require (default: power loss).
  *  - After any error from commit or retire other than the ones listed as
  *    "nothing happened", a medium has failed and stays failed, for all handles
- *    (-EIO from everything that writes).  Close, reopen: recovery decides.
- *    Never retry over a failed write.  Of several logs one may fail, and the
- *    others are used: then only what was on its way has -EIO, if it could not
- *    go elsewhere (journal_error() says so), and what comes next has not.
+ *    (-EIO from everything that writes); or a limit of the process was met, for
+ *    its handle alone (journal_error() says so, and others take over when it is
+ *    closed).  Close, reopen: recovery decides.  Never retry over a failed write.
+ *    Of several logs one may fail: only what was on its way has -EIO then.
  *  - A handle does not survive fork().  In the child every function refuses it
  *    (-ECHILD; journal_abort() does nothing); the child opens for itself.
  *  - Two transactions may be open in one thread at a time, but a pointer from
@@ -451,7 +451,7 @@ int journal_prepare(struct journal_txn *txn);
  * one durable log write, shared with other threads.
  *
  * Return: 0, or
- * -ENOSPC, -EMSGSIZE, -ENOMEM   nothing happened: it is aborted
+ * -ENOSPC, -EMSGSIZE, -ENOMEM, -EMFILE, -ENFILE   nothing happened: it is aborted
  * -EIO                          a medium failed, sticky: recovery decides; or, and then
  *                               nothing is sticky, NVRAM was lost with it: it is aborted
  */
@@ -485,7 +485,7 @@ int journal_put(struct journal *journal, const void *data, size_t bytes,
  *
  * Return: 0, or
  * -ENOENT   no such transaction, or already retired (nothing happened)
- * -EROFS, -EIO as above
+ * -EROFS, -EIO as above; -ENOMEM, -EMFILE, -ENFILE (nothing happened)
  */
 int journal_retire(struct journal *journal, uint64_t id);
 

@@ -26,6 +26,7 @@
 #include "log/log_file.h"
 #include "util/assert.h"
 #include "util/math.h"
+#include "util/own_limit.h"
 
 #define AT_ONCE 64u /* of one call; more are done by turns */
 
@@ -91,7 +92,11 @@ static int refuse(struct log_io *io, unsigned int count, int error)
 /* Return: 0 it counts as done: both did it, or one, and the other one is left */
 static int parts_end(struct mirror *m, uint64_t word, const struct part part[LEGS])
 {
-	if (part[0].error && part[1].error)
+	/* Our own limit is no failure of the leg: others write it, and who takes over from us
+	 * makes both the same. */
+	if (own_limit(part[1].error))
+		return part[1].error;
+	if (own_limit(part[0].error) || (part[0].error && part[1].error))
 		return part[0].error;
 	if (part[0].error)
 		return mirror_leave(m, word, 0, part[0].error);
@@ -111,6 +116,8 @@ static int parts_after(struct mirror *m, uint64_t word, struct part part[LEGS])
 	if (word_fill(word) == FILL_NONE)
 		return 0;
 	part_run(&part[!good]);
+	if (own_limit(part[!good].error))
+		return part[!good].error;
 	return part[!good].error ? mirror_give_up(m, word, part[!good].error) : 0;
 }
 

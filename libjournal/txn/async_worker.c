@@ -127,7 +127,7 @@ static void settle(struct async_worker *w)
 	 * waits for the lock meanwhile; who joins the batched has to be published first. */
 	if (!error && health_look(a->j) != health_word(1, HEALTH_TRUSTED, 0)) {
 		pthread_mutex_unlock(&a->lock);
-		error = health_settle_log(a->j);
+		error = journal_undecided(a->j, health_settle_log(a->j));
 		pthread_mutex_lock(&a->lock);
 	}
 	for (; settled; settled--)
@@ -215,7 +215,8 @@ static void gather_settle(struct gather *g)
 
 	for (i = 0; i < g->count; i++) {
 		settled.turn = g->settled.turn;
-		g->error[i] = txn_direct_settle(g->j, g->entry[i]->line, &settled);
+		g->error[i] = journal_undecided(g->j, txn_direct_settle(g->j, g->entry[i]->line,
+									&settled));
 	}
 }
 

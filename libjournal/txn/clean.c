@@ -112,7 +112,7 @@ void clean_takeover(struct journal *j, uint32_t member)
 		if (atomic_load(&job->who) != member)
 			continue;
 		clean_let_go(j, job);
-		clean_job_give(job);
+		clean_job_give(j, job);
 	}
 }
 
@@ -160,7 +160,7 @@ static int clean_some(struct journal *j, struct segment *victim, uint32_t most, 
 		error = victim ? clean_it(j, job, victim, gained) : clean_one(j, job, most, gained);
 	if (*gained)
 		count(j->counters, COUNT_CLEANED, 1);
-	clean_job_give(job);
+	clean_job_give(j, job);
 	return error;
 }
 

@@ -73,8 +73,11 @@ struct clean_job *clean_job_take(struct journal *j)
 	return job;
 }
 
-void clean_job_give(struct clean_job *job)
+void clean_job_give(struct journal *j, struct clean_job *job)
 {
+	/* what was announced is undecided: for who takes over */
+	if (journal_failed_here(j) && atomic_load(&job->who) == j->member)
+		return;
 	clean_job_beat(job);
 	atomic_store(&job->who, 0);
 }

@@ -17,7 +17,7 @@
 
 /* Return: the job; NULL: another one is at it, or all are stopped. */
 struct clean_job *clean_job_take(struct journal *j);
-void clean_job_give(struct clean_job *job);
+void clean_job_give(struct journal *j, struct clean_job *job);
 
 /* it goes on */
 static inline void clean_job_beat(struct clean_job *job)

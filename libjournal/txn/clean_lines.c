@@ -267,7 +267,7 @@ int clean_lines_step(struct journal *j, uint32_t most, uint32_t *gained)
 		return -EBUSY;
 	victims_choose(j, most, &best);
 	if (victims_are_staged(j, &best)) {
-		clean_job_give(job);
+		clean_job_give(j, job);
 		unstaged = victims_unstage(j, &best);
 		job = clean_job_take(j);
 		if (!job)
@@ -275,7 +275,7 @@ int clean_lines_step(struct journal *j, uint32_t most, uint32_t *gained)
 	}
 	if (best.count)
 		error = victims_clean(j, job, &best, unstaged, gained);
-	clean_job_give(job);
+	clean_job_give(j, job);
 	return error;
 }
 

@@ -163,6 +163,11 @@ bool head_lease_room(struct journal *j, enum head_kind kind, uint64_t bytes, uin
 
 void head_return(struct head *head)
 {
+	const struct journal *j = head->notes.j;
+
+	/* behind its end there may be what nobody knows of: for who takes over, who reads it */
+	if (journal_failed_here(j) && atomic_load(&head->s->lease) == j->member)
+		return;
 	JASSERT(!head->seconds && !head->left);
 	/* release: the next holder sees end, notes and sequences */
 	atomic_store_explicit(&head->s->lease, 0, memory_order_release);
@@ -231,6 +236,9 @@ int head_settle(struct journal *j, struct head *head)
 
 	head->seconds = NULL;
 	head->left = NULL;
+	/* who takes over finds it noted, and writes the second copy */
+	if (error && journal_failed_here(j))
+		return error;
 	if (old)
 		segment_sealed(j, old);
 	atomic_store(&head->s->closing, 0);

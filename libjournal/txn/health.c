@@ -17,6 +17,7 @@
 #include "txn/logs.h"
 #include "txn/returning.h"
 #include "txn/stand_in.h"
+#include "util/own_limit.h"
 
 static long health_membarrier(int command)
 {
@@ -273,8 +274,8 @@ int health_switch(struct journal *j)
 	if (health_now(j) == HEALTH_SWITCHING)
 		error = health_switch_one(j);
 	pthread_mutex_unlock(&j->health_lock);
-	if (!error)
-		return 0;
+	if (!error || own_limit(error) || journal_failed_here(j))
+		return error ? journal_fail(j, error) : 0;
 	/* neither NVRAM nor what should stand in for it: nothing can be told any more */
 	(void)snprintf(why, sizeof(why), "%s", journal_message(j)->text);
 	(void)journal_fail(j, -EIO);

@@ -41,42 +41,6 @@
 
 #define STAGE_MAX_DEFAULT 16384u
 
-/* The text of an error belongs to the thread that met it: no lock, and no
- * thread overwrites another's. */
-static _Thread_local struct {
-	const struct journal *journal;
-	struct message message;
-} last_error;
-
-struct message *journal_message(struct journal *j)
-{
-	last_error.journal = j;
-	return &last_error.message;
-}
-
-const char *journal_error(struct journal *j)
-{
-	if (!j)
-		return "no memory";
-	if (last_error.journal == j)
-		return last_error.message.text;
-	if (j->open_error || journal_failed(j))
-		return "a medium has failed: close the journal and open it again";
-	return "no error";
-}
-
-int journal_fail(struct journal *j, int error)
-{
-	char reason[128];
-	int none = 0;
-
-	JASSERT(error < 0);
-	(void)atomic_compare_exchange_strong(&j->shared->failed, &none, error);
-	return journal_say(j, -EIO, "a medium has failed (%s): nothing more is written; close "
-			   "the journal and open it again",
-			   strerror_r(-j->shared->failed, reason, sizeof(reason)));
-}
-
 int journal_childs(struct journal *j)
 {
 	return journal_say(j, -ECHILD, "the handle is of pid %d, which forked: open the journal in "
@@ -427,30 +391,6 @@ int journal_open_impl(struct journal *j, const char *dir,
 	return j->role == ENTRY_FIRST ? journal_first(j, o) : journal_join(j, o);
 }
 
-static void journal_free(struct journal *j)
-{
-	streams_free(j);
-	stream_free(&j->moved);
-	stream_free(&j->old);
-	background_free(j);
-	txn_pool_free(j);
-	lanes_free(j);
-	heads_free(j);
-	free(j->pending_uses);
-	list_free(j);
-	stand_in_close(j);
-	media_close(j);
-	shared_free(j);
-	member_drop(j);
-	if (j->lock_fd >= 0)
-		entry_end(j->lock_fd); /* the locks go last: media are closed */
-	if (j->health_fd)
-		close(j->health_fd - 1);
-	if (j->parents)
-		munmap((void *)(uintptr_t)j->parents, PAGE_BYTES);
-	free(j);
-}
-
 /* The open failed: others find no trace of us. */
 static void journal_undo(struct journal *j)
 {
@@ -531,6 +471,8 @@ static int journal_leave(struct journal *j)
 
 	if (!shared_is_shared(&j->shared_file))
 		return error ? error : journal_end(j);
+	if (journal_failed_here(j))
+		return error; /* journal_die() */
 	/* a line is kept only for the last one's clean word */
 	if (!error)
 		pool_give(j, j->own);
@@ -543,6 +485,44 @@ static int journal_leave(struct journal *j)
 		error = journal_end(j);
 	shared_remove(j);
 	return error;
+}
+
+/* Nothing is under way any more: from here on it is as if the process had been killed.  Who
+ * leaves as the last looks for the dead, so the member's lock goes first. */
+static void journal_die(struct journal *j)
+{
+	member_die(j);
+	if (entry_leave(j->lock_fd))
+		shared_remove(j);
+}
+
+static void journal_free(struct journal *j)
+{
+	bool dies = j->opened && !j->read_only && journal_failed_here(j) &&
+		    shared_is_shared(&j->shared_file);
+
+	streams_free(j);
+	stream_free(&j->moved);
+	stream_free(&j->old);
+	background_free(j);
+	txn_pool_free(j);
+	lanes_free(j);
+	heads_free(j);
+	free(j->pending_uses);
+	list_free(j);
+	stand_in_close(j);
+	media_close(j);
+	if (dies)
+		journal_die(j);
+	shared_free(j);
+	member_drop(j);
+	if (j->lock_fd >= 0)
+		entry_end(j->lock_fd); /* the locks go last: media are closed */
+	if (j->health_fd)
+		close(j->health_fd - 1);
+	if (j->parents)
+		munmap((void *)(uintptr_t)j->parents, PAGE_BYTES);
+	free(j);
 }
 
 int journal_close(struct journal *j)

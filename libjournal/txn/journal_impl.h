@@ -227,6 +227,7 @@ struct journal {
 	bool recovering;
 	bool leaves_clean; /* the last one: a checkpoint says where lines go on */
 	bool opened;
+	_Atomic int failed_here; /* this handle alone: failed.c */
 	/* of what is committed: by the medium of the turn (view.c) */
 	_Atomic(enum journal_class) survives_staged;
 	_Atomic(enum journal_class) survives_log;
@@ -337,11 +338,21 @@ struct journal {
 	void *found_context;
 };
 
-/* journal.c */
+/* failed.c: a medium, for all; or a limit of this process, for this handle.  Return: -EIO,
+ * with the text */
 int journal_fail(struct journal *j, int error);
+/* What was published, or claimed, could not be brought to where it is durable: others may,
+ * this handle cannot.  Return: 0 for 0; or -EIO, and the handle has failed */
+int journal_undecided(struct journal *j, int error);
+static inline int journal_failed_here(const struct journal *j)
+{
+	return atomic_load_explicit(&j->failed_here, memory_order_relaxed);
+}
 static inline int journal_failed(const struct journal *j)
 {
-	return atomic_load_explicit(&j->shared->failed, memory_order_relaxed);
+	int here = journal_failed_here(j);
+
+	return here ? here : atomic_load_explicit(&j->shared->failed, memory_order_relaxed);
 }
 
 /* Segments are counted from 0 to it.  Acquire: what is said of them is there. */

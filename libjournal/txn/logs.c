@@ -12,6 +12,7 @@
 #include "txn/log_open.h"
 #include "txn/segment.h"
 #include "txn/times.h"
+#include "util/own_limit.h"
 
 static void logs_name(struct journal *j, uint32_t log, const struct conf *conf)
 {
@@ -115,7 +116,8 @@ int logs_fail(struct journal *j, uint32_t log, int error)
 	bool first;
 
 	JASSERT(error < 0);
-	if (journal_failed(j))
+	/* of our own limit the log knows nothing */
+	if (journal_failed(j) || own_limit(error))
 		return journal_fail(j, error);
 	first = atomic_compare_exchange_strong(&j->shared->log_failed[log], &none, error);
 	/* seq_cst: of two that fail at once, one sees both */

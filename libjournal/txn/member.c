@@ -201,6 +201,17 @@ void member_leave(struct journal *j)
 	member_drop(j);
 }
 
+/* Others see that by the lock; our own process is told: it must not look at that. */
+void member_die(struct journal *j)
+{
+	struct member *m = &j->members[j->member - 1];
+	uint32_t given = (uint32_t)(atomic_load(&m->state) >> 32);
+
+	/* the lock goes first: who takes over may get the number, and the file with it */
+	member_drop(j);
+	atomic_store(&m->gone, given);
+}
+
 void member_drop(struct journal *j)
 {
 	if (j->member_fd >= 0)
@@ -216,9 +227,12 @@ bool member_is_dead(const struct journal *j, uint32_t number)
 	bool dead;
 	int fd;
 
-	/* one of our own process: alive, and its file must not be opened here */
-	if (!identity || identity == j->identity)
+	if (!identity)
 		return false;
+	/* one of our own process: its file must not be opened here */
+	if (identity == j->identity)
+		return atomic_load(&j->members[number].gone) ==
+		       atomic_load(&j->members[number].state) >> 32;
 	member_path(j->dir, number, path);
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) /* it died before it had made its file; else it cannot be told */

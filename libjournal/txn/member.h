@@ -35,7 +35,10 @@ void member_alone(struct journal *j);
 /* everything was given back: the number is free for another */
 void member_leave(struct journal *j);
 
-/* the handle is closed without that: others will find it dead */
+/* nothing was given back, and no medium is open any more: others find it dead */
+void member_die(struct journal *j);
+
+/* of one that is none, or has left */
 void member_drop(struct journal *j);
 
 /*

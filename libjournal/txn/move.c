@@ -438,8 +438,11 @@ static int move_batch(struct mover *m, const struct slot_place *from, uint32_t c
 	/* what is undecided stays announced, and its lines this job's: no other announces it */
 	for (i = 0; i < count && !m->over && !journal_failed(m->j); i++)
 		move_line_free(m, from[i].line);
-	cell_drop(m->cell);
-	cell_drop(m->own_cell);
+	/* as the lines' cells, which keep what has yet to be cleared: for who takes over */
+	if (!journal_failed_here(m->j)) {
+		cell_drop(m->cell);
+		cell_drop(m->own_cell);
+	}
 	return end ? end : error;
 }
 

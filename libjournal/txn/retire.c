@@ -214,7 +214,9 @@ static int retire_set_durably(struct journal *j, const struct retire_set *set, u
 		return retire_by_records(j, set);
 	/* all the bits before the acknowledgement */
 	error = turn ? health_fence(j) : 0;
-	return error ? journal_fail(j, error) : retire_settle(j, set, &settled);
+	/* claimed, they are found no more: what cannot be told of them is not "nothing happened" */
+	return error ? journal_fail(j, error) :
+		       journal_undecided(j, retire_settle(j, set, &settled));
 }
 
 static void retire_set_free(struct retire_set *set)

@@ -79,8 +79,9 @@ static int returning_decided(struct journal *j, uint64_t word, const struct view
 		return 0;
 	}
 	/* who renamed it may not have come to that */
-	if (returning_sync(j->dir))
-		return journal_fail(j, -EIO);
+	error = returning_sync(j->dir);
+	if (error)
+		return journal_fail(j, error);
 	returning_over(j, word, HEALTH_TRUSTED);
 	return 0;
 }

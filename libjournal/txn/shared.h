@@ -252,6 +252,7 @@ struct member {
 	_Atomic uint64_t state;    /* member_word() */
 	_Atomic uint64_t identity; /* of its process */
 	_Atomic int pid;           /* as it sees itself, for people */
+	_Atomic uint32_t gone;     /* given so often, its handle was closed in no order */
 	/* it is giving NVRAM up, and may replace journal.conf (health.c) */
 	_Atomic uint32_t switching;
 	struct slots_from own; /* of its direct and synced transactions */

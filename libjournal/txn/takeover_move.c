@@ -222,7 +222,7 @@ int takeover_moves_over(struct journal *j, struct clean_job *mine)
 		    !atomic_compare_exchange_strong(&job->who, &nobody, j->member))
 			continue;
 		error = moves_over(j, job);
-		clean_job_give(job);
+		clean_job_give(j, job);
 	}
 	return error;
 }

@@ -462,6 +462,7 @@ int txn_buffered_commit(struct journal_txn *txn, struct journal_receipt *receipt
 	line_publish(&j->lines[txn->line], txn->slot, txn_group_count(txn));
 	/* after it is in the index (P14) */
 	error = direct ? txn_direct_settle(j, txn->line, &settled) : health_settle_log(j);
+	error = journal_undecided(j, error);
 	txn_buffered_receipt(txn, receipt);
 	txn->slots_taken = false;
 	txn_free(txn);

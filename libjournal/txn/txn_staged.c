@@ -243,7 +243,7 @@ static int txn_staged_unstage(struct journal *j, struct journal_receipt *receipt
 	receipt->path = JOURNAL_PATH_SYNCED;
 	receipt->survives = j->survives_log;
 	if (error != -EBADMSG)
-		return error;
+		return journal_undecided(j, error);
 	for (i = 0; i < receipt->count; i++)
 		(void)journal_retire(j, receipt->id + i);
 	return journal_say(j, -EIO, "NVRAM was lost with the transaction in it: it is not "

@@ -127,6 +127,24 @@ static void p16_a_leg_whose_flush_fails_is_left(void **state)
 	fails(*state, 1, FAULT_LOG_FLUSH);
 }
 
+/* A limit of the process that writes: the leg is as good as it was. */
+static void a_limit_of_ours_is_no_failure_of_a_leg(void **state)
+{
+	struct mirror_place *p = *state;
+	unsigned int i;
+
+	for (i = 0; i < LEGS; i++) {
+		fault_log_arm(mirror_leg[i], FAULT_LOG_WRITE, 1, -EFBIG, true);
+		assert_int_equal(mirror_place_put(p, 2, 2), -EFBIG);
+		assert_int_equal(mirror_place_good(p), LEGS_ALL);
+		assert_int_equal(mirror_place_says(p, !i), LEGS_ALL);
+		assert_int_equal(mirror_place_reopen(p, 0), 0);
+		assert_int_equal(mirror_place_put(p, 2, 3), 0);
+		assert_int_equal(mirror_place_get_of(p, 0, 2), 3);
+		assert_int_equal(mirror_place_get_of(p, 1, 2), 3);
+	}
+}
+
 /* The power goes right after the write: the good leg's head says that it is alone. */
 static void the_mark_is_durable_before_the_write_counts(void **state)
 {
@@ -458,6 +476,7 @@ int main(void)
 		MIRROR_TEST(p16_a_leg_whose_write_fails_is_left),
 		MIRROR_TEST(p16_so_is_the_second),
 		MIRROR_TEST(p16_a_leg_whose_flush_fails_is_left),
+		MIRROR_TEST(a_limit_of_ours_is_no_failure_of_a_leg),
 		MIRROR_TEST(the_mark_is_durable_before_the_write_counts),
 		MIRROR_TEST(without_the_mark_nothing_counts),
 		MIRROR_TEST(both_legs_fail),

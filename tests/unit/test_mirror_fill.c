@@ -116,6 +116,25 @@ static void leave_again(struct mirror_place *p)
 	assert_int_equal(mirror_place_good(p), 1);
 }
 
+/* The second process may not write the leg that is copied to, for a limit of its own. */
+static void may_not_write(struct mirror_place *p)
+{
+	hook.run = NULL;
+	assert_int_equal(put_by(p, second, 6, 6), 0);
+	log_store_fail(mirror_of(second)->leg[1], -EFBIG);
+	assert_int_equal(put_by(p, second, 5, 1), -EFBIG);
+}
+
+static void a_limit_of_one_does_not_end_the_copying(void **state)
+{
+	struct mirror_place *p = *state;
+
+	hook = (struct hook){ 0, 1, CALL_WRITE, 4, may_not_write };
+	assert_int_equal(renew(p), 0);
+	assert_null(hook.run);
+	assert_int_equal(mirror_place_good(p), LEGS_ALL);
+}
+
 /* At every call that the copier makes. */
 static void at_every_call(void **state)
 {
@@ -429,6 +448,7 @@ int main(void)
 		FILL_TEST(both_write_it_again),
 		FILL_TEST(it_may_be_another_one),
 		FILL_TEST(what_is_written_over_is_copied_again),
+		FILL_TEST(a_limit_of_one_does_not_end_the_copying),
 		FILL_TEST(at_every_call),
 		FILL_TEST(who_looked_before_it_began_writes_it_too),
 		FILL_TEST(the_good_leg_is_written_first),

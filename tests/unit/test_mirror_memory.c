@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A leg was opened anew, and one process has no memory to do so, too: what it has open is
- * the one from before, which is nothing by now.  What it writes there is on no leg.
+ * the one from before, which is nothing by now.  What it writes there is on no leg, and is
+ * not acknowledged; nor is the leg left by the others for that.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -73,14 +74,14 @@ static void nothing_of_it_counts(struct mirror_place *p, bool calloc_too)
 	assert_int_equal(renew(p), 0);
 	assert_int_equal(mirror_place_good(p), 3);
 	now_at(p, path);
-	/* on the first leg alone: that is said before it is acknowledged */
-	assert_int_equal(put_without(p, calloc_too, 5, 55), 0);
+	/* on the first leg alone: not acknowledged */
+	assert_int_equal(put_without(p, calloc_too, 5, 55), -ENOMEM);
 	assert_int_equal(mirror_place_get_of(p, 1, 5), 51);
-	assert_int_equal(mirror_place_good(p), 1);
-	assert_int_equal(mirror_place_says(p, 0), 1);
+	assert_int_equal(mirror_place_good(p), LEGS_ALL);
+	assert_int_equal(mirror_place_says(p, 0), LEGS_ALL);
 }
 
-static void a_good_one_is_left(void **state)
+static void a_good_one_stays_good(void **state)
 {
 	nothing_of_it_counts(*state, false);
 }
@@ -108,23 +109,24 @@ static void one_that_cannot_be_opened_is_left(void **state)
 
 static void second_puts_without(struct mirror_place *p)
 {
-	assert_int_equal(put_without(p, false, 5, 55), 0);
+	assert_int_equal(put_without(p, false, 5, 55), -ENOMEM);
 }
 
-static void one_that_is_copied_is_given_up(void **state)
+static void one_that_is_copied_goes_on(void **state)
 {
 	struct mirror_place *p = *state;
 	char path[PATH_MAX];
 
 	another_one(p, path);
 	hook = (struct hook){ 0, 1, CALL_FLUSH, 1, second_puts_without };
-	assert_int_equal(renew(p), -ENOMEM);
+	assert_int_equal(renew(p), 0);
 	assert_null(hook.run);
 	now_at(p, path);
-	assert_not_whole(p, 5, 55);
+	assert_int_equal(put_by(p, p->store, 5, 56), 0);
+	assert_whole(p, 5, 56);
 }
 
-/* With memory again, all is as if there always had been. */
+/* With memory again: what failed stays so, for that one, and for nobody else. */
 static void the_next_time(void **state)
 {
 	struct mirror_place *p = *state;
@@ -133,10 +135,9 @@ static void the_next_time(void **state)
 	another_one(p, path);
 	assert_int_equal(renew(p), 0);
 	now_at(p, path);
-	assert_int_equal(put_without(p, false, 5, 55), 0);
-	assert_int_equal(mirror_place_good(p), 1);
-	assert_int_equal(renew(p), 0);
-	assert_int_equal(put_by(p, second, 5, 56), 0);
+	assert_int_equal(put_without(p, false, 5, 55), -ENOMEM);
+	assert_int_equal(put_by(p, second, 5, 56), -ENOMEM);
+	assert_int_equal(put_by(p, p->store, 5, 56), 0);
 	assert_whole(p, 5, 56);
 }
 
@@ -171,10 +172,10 @@ static void the_mark_is_not_written_to_the_one_from_before(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		FILL_TEST(a_good_one_is_left),
+		FILL_TEST(a_good_one_stays_good),
 		FILL_TEST(also_without_a_store_that_fails),
 		FILL_TEST(one_that_cannot_be_opened_is_left),
-		FILL_TEST(one_that_is_copied_is_given_up),
+		FILL_TEST(one_that_is_copied_goes_on),
 		FILL_TEST(the_next_time),
 		FILL_TEST(the_mark_is_not_written_to_the_one_from_before),
 	};

@@ -4,6 +4,7 @@
  * nothing in that is acknowledged before they are durable, and who is killed meanwhile
  * leaves none of them missing.  logs_write() and seconds_wait() are replaced at link time.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -39,6 +40,7 @@ enum held { NONE, SEALED, OPENED };
 static struct gate {
 	_Atomic enum held kind;
 	atomic_bool held, let_go, gave_up;
+	bool refused; /* it is no gate: the writer meets a limit of its own */
 	_Atomic uint32_t segment, log;   /* whose digest it is, and where that segment is */
 	_Atomic uint32_t recorded[JOURNAL_LOGS_MAX]; /* the segment that was written to last */
 	_Atomic uint32_t committed;      /* as told by the test */
@@ -147,8 +149,11 @@ int __wrap_logs_write(struct journal *j, uint32_t log, struct log_io *io, uint32
 
 	going_look(j, log, io);
 
-	if (gate_holds(j, log, io))
+	if (gate_holds(j, log, io)) {
+		if (gate->refused)
+			return journal_fail(j, -EFBIG);
 		gate_look(is_let_go);
+	}
 	error = __real_logs_write(j, log, io, count, durable);
 	if (number != NO_SEGMENT)
 		gate->recorded[log] = number;
@@ -338,6 +343,37 @@ static void a_takers_digest(enum bed_medium medium)
 	gate_remove();
 }
 
+/* Who could not write it for a limit of his own, and goes on to live, leaves it to him. */
+static void the_digest_of_one_at_his_limit(enum bed_medium medium)
+{
+	const struct segment *segment;
+	struct bed bed, other;
+	uint32_t i;
+	int error = 0;
+
+	gate_make();
+	gate->refused = true;
+	bed_make_logs(&bed, medium, 2, 2 * LOG_BYTES, 1u << 20);
+	other = bed;
+	bed_open(&other, NULL);
+	gate->kind = SEALED;
+	for (i = 0; i < 10000 && !error; i++)
+		error = bed_put(&other, NULL, BYTES, i, JOURNAL_PATH_SYNCED, NULL);
+	gate->kind = NONE;
+	assert_int_equal(error, -EIO);
+	segment = &bed.j->segments.all[gate->segment];
+	assert_int_equal(segment_state_of(atomic_load(&segment->use)), SEGMENT_OPEN);
+	assert_int_equal(journal_close(other.j), -EIO);
+	assert_false(has_second(bed.j, gate->segment));
+	assert_int_equal(bed_put(&bed, NULL, 100, 1, JOURNAL_PATH_SYNCED, NULL), 0);
+	assert_int_equal(takeover_sweep(bed.j, 0), 1);
+	assert_true(has_second(bed.j, gate->segment));
+	assert_int_equal(segment_state_of(atomic_load(&segment->use)), SEGMENT_SEALED);
+	bed_reopen(&bed);
+	bed_remove(&bed);
+	gate_remove();
+}
+
 /* So does recovery, if nobody is left. */
 static void recoverys_digest(enum bed_medium medium)
 {
@@ -363,6 +399,8 @@ int main(void)
 		{ "it_goes_before_its_first_record", it_goes_before_its_first_record,
 		  1u << BED_FILE },
 		{ "a_takers_digest", a_takers_digest, 1u << BED_FILE },
+		{ "the_digest_of_one_at_his_limit", the_digest_of_one_at_his_limit,
+		  1u << BED_FILE },
 		{ "recoverys_digest", recoverys_digest, 1u << BED_FILE },
 	};
 

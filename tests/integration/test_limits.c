@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A process that meets a limit of its own, of open files or of how long they may be, is told
+ * so, and the others go on: what it acknowledged is there, and what it had is taken over as
+ * that of one who was killed.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/bed.h"
+#include "lib/child.h"
+#include "lib/turns.h"
+
+#define BYTES 3000u
+
+struct limited {
+	__rlimit_resource_t which;
+	rlim_t at;
+	const char *why;
+	enum journal_path path;
+	bool gives_up; /* by giving NVRAM up, else by a commit */
+};
+
+static int put(struct journal *j, uint64_t seed, enum journal_path path,
+	       struct journal_receipt *receipt)
+{
+	const struct journal_txn_options options = { .path = path };
+	uint8_t *payload = bed_payload(BYTES, seed);
+	struct journal_txn *txn;
+	int error = journal_begin(j, &options, &txn);
+
+	if (!error) {
+		error = journal_append(txn, payload, BYTES);
+		if (error)
+			(void)journal_abort(txn);
+		else
+			error = journal_commit(txn, receipt);
+	}
+	free(payload);
+	return error;
+}
+
+static bool refuses(struct journal *j, const struct limited *l)
+{
+	struct journal_receipt receipt;
+
+	return put(j, 3, JOURNAL_PATH_AUTO, &receipt) == -EIO && strstr(journal_error(j), l->why) &&
+	       journal_retire(j, 1) == -EIO && journal_maintain(j, NULL, NULL) == -EIO;
+}
+
+/* Return: 0, or where it went wrong */
+static int meets_its_limit(const char *dir, const struct limited *l, int from, int to)
+{
+	struct journal_receipt receipt;
+	struct rlimit limit;
+	struct journal *j;
+	char c;
+	int error = journal_open(dir, NULL, &j);
+
+	if (error || put(j, 1, l->path, &receipt) ||
+	    write(to, &receipt.id, sizeof(receipt.id)) != sizeof(receipt.id))
+		return 1;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (getrlimit(l->which, &limit))
+		return 2;
+	limit.rlim_cur = l->at;
+	if (setrlimit(l->which, &limit))
+		return 3;
+	error = l->gives_up ? journal_distrust(j, "a test") : put(j, 2, l->path, &receipt);
+	if (error != -EIO || !strstr(journal_error(j), l->why) || !refuses(j, l))
+		return 4;
+	if (write(to, "f", 1) != 1 || read(from, &c, 1) != 1)
+		return 5;
+	return journal_close(j) == -EIO ? 0 : 6;
+}
+
+static void others_go_on(enum bed_medium medium, const struct limited *l)
+{
+	const enum journal_path path = l->gives_up ? JOURNAL_PATH_AUTO : l->path;
+	int to_child[2], to_parent[2];
+	struct model model;
+	struct bed bed;
+	uint64_t id, i;
+	pid_t pid;
+	char c;
+
+	bed_make(&bed, medium, 64 << 20, 4 << 20);
+	model_make(&model);
+	assert_int_equal(pipe(to_child) | pipe(to_parent), 0);
+	pid = child_fork();
+	if (!pid)
+		child_exit(meets_its_limit(bed.dir, l, to_child[0], to_parent[1]));
+	/* what ends early is not waited for */
+	close(to_child[0]);
+	close(to_parent[1]);
+	assert_int_equal(read(to_parent[0], &id, sizeof(id)), sizeof(id));
+	model_add(&model, id, BYTES, 1);
+	assert_int_equal(read(to_parent[0], &c, 1), 1);
+	for (i = 0; i < 50; i++)
+		assert_int_equal(bed_put(&bed, &model, BYTES, 10 + i, path, NULL), 0);
+	if (l->gives_up)
+		assert_int_equal(turns_trust_of(&bed), JOURNAL_ABANDONED);
+	model_verify(&model, bed.j);
+	assert_int_equal(write(to_child[1], "g", 1), 1);
+	child_ends(pid, 0);
+	close(to_child[1]);
+	close(to_parent[0]);
+	while (!bed_info(&bed).takeovers)
+		assert_int_equal(journal_maintain(bed.j, NULL, NULL), 0);
+	turns_retire_it(&bed, &model, id);
+	assert_int_equal(bed_put(&bed, &model, BYTES, 4, path, NULL), 0);
+	assert_int_equal(bed_info(&bed).lost, 0);
+	model_verify_reopened(&model, &bed);
+	model_free(&model);
+	bed_remove(&bed);
+}
+
+static void a_file_may_not_be_so_long(enum bed_medium medium)
+{
+	others_go_on(medium, &(struct limited){ RLIMIT_FSIZE, 4096, "ulimit -f",
+						JOURNAL_PATH_SYNCED, false });
+	if (bed_has_nvram(&(struct bed){ .medium = medium }))
+		others_go_on(medium, &(struct limited){ RLIMIT_FSIZE, 4096, "ulimit -f",
+							JOURNAL_PATH_DIRECT, false });
+}
+
+static void p14_no_file_may_be_opened(enum bed_medium medium)
+{
+	others_go_on(medium, &(struct limited){ RLIMIT_NOFILE, 3, "ulimit -n",
+						JOURNAL_PATH_STAGED, true });
+}
+
+static void p14_nor_be_so_long(enum bed_medium medium)
+{
+	others_go_on(medium, &(struct limited){ RLIMIT_FSIZE, 4096, "ulimit -f",
+						JOURNAL_PATH_STAGED, true });
+}
+
+int main(void)
+{
+	static const struct bed_test tests[] = {
+		{ "a_file_may_not_be_so_long", a_file_may_not_be_so_long,
+		  1u << BED_FILE | 1u << BED_PMEM },
+		{ "p14_no_file_may_be_opened", p14_no_file_may_be_opened, 1u << BED_PMEM },
+		{ "p14_nor_be_so_long", p14_nor_be_so_long, 1u << BED_PMEM },
+	};
+
+	return bed_run(tests, sizeof(tests) / sizeof(tests[0]));
+}
