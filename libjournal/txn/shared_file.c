@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,10 +33,21 @@ static int shared_file_permit(int fd, int lock_fd)
 	return fchmod(fd, lock.st_mode & 0660) ? -errno : 0;
 }
 
+/* It is sparse, and large all the same: over the limit, SIGXFSZ would end the process. */
+static bool shared_file_is_over(uint64_t bytes)
+{
+	struct rlimit limit;
+
+	return !getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY &&
+	       bytes > limit.rlim_cur;
+}
+
 static int shared_file_size(int fd, int lock_fd, uint64_t bytes)
 {
 	int error = shared_file_permit(fd, lock_fd);
 
+	if (!error && shared_file_is_over(bytes))
+		return -EFBIG;
 	if (!error && ftruncate(fd, (off_t)bytes))
 		error = -errno;
 	return error;
@@ -60,6 +72,9 @@ int shared_file_make(int lock_fd, uint64_t bytes, struct shared_file *file,
 		return 0;
 	(void)unlink(file->path);
 	shared_file_close(file);
+	if (error == -EFBIG)
+		return message_set(message, error, "%s: %" PRIu64 " bytes are over a limit of this "
+				   "process (ulimit -f)", file->path, bytes);
 	return message_errno(message, error, "%s", file->path);
 }
 

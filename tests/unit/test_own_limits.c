@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "lib/bed.h"
+#include "lib/child.h"
 #include "lib/turns.h"
 #include "txn/cell.h"
 #include "txn/clean.h"
@@ -335,6 +336,49 @@ static void nvram_may_not_be_given_up_by_one(enum bed_medium medium)
 	gives_up(medium, no_files, more_files, "ulimit -n");
 }
 
+/* ---- the index ------------------------------------------------------------------------ */
+
+static int opens_first(const char *dir)
+{
+	struct rlimit small = { 20 * MIB, 20 * MIB };
+	struct journal_receipt receipt;
+	struct journal_info info = { 0 };
+	struct journal *j;
+	int error;
+
+	(void)signal(SIGXFSZ, SIG_DFL);
+	if (setrlimit(RLIMIT_FSIZE, &small))
+		return 1;
+	error = journal_open(dir, NULL, &j);
+	if (!error)
+		error = journal_put(j, "x", 1, &receipt);
+	if (!error)
+		error = journal_retire(j, receipt.id);
+	if (!error)
+		error = journal_info(j, &info);
+	if (!error && !strstr(info.index_private, "ulimit -f"))
+		error = 2;
+	if (error)
+		print_error("%d: %s, index: %s\n", error, journal_error(j), info.index_private);
+	return journal_close(j) || error;
+}
+
+/* It is larger than what most limits allow, though little of it is there. */
+static void the_index_may_not_be_made_by_one(enum bed_medium medium)
+{
+	struct bed bed;
+	pid_t pid;
+
+	bed_make(&bed, medium, 0, 0);
+	bed_close(&bed);
+	pid = child_fork();
+	if (!pid)
+		child_exit(opens_first(bed.dir));
+	child_ends(pid, 0);
+	bed_open(&bed, NULL);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	const unsigned int some = 1u << BED_FILE | 1u << BED_PMEM;
@@ -347,6 +391,7 @@ int main(void)
 		{ "who_moves_may_not_write_the_log", who_moves_may_not_write_the_log, some },
 		{ "p14_nvram_may_not_be_given_up_by_one", nvram_may_not_be_given_up_by_one,
 		  1u << BED_PMEM },
+		{ "the_index_may_not_be_made_by_one", the_index_may_not_be_made_by_one, some },
 	};
 
 	return bed_run(tests, sizeof(tests) / sizeof(tests[0]));
