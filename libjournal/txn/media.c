@@ -280,7 +280,7 @@ static int media_log_gone(struct journal *j, uint32_t log, uint32_t like, int er
 	bytes = max_u64(g->bytes, log_runs_bytes(&j->conf.runs, g, log));
 	if (log_store_gone(error, why, bytes, g->block_bytes, j->read_only, &j->logs[log]))
 		return message_set(message, -ENOMEM, "no memory");
-	found_damage(j, 0, "%s: what is on this log alone is lost", why);
+	found_damage(j, 0, "%s: what is on this log alone is lost, unless it comes back", why);
 	return 0;
 }
 

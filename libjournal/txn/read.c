@@ -12,6 +12,7 @@
 
 #include "format/group.h"
 #include "txn/copies.h"
+#include "txn/logs.h"
 #include "txn/pieces.h"
 #include "txn/segment.h"
 #include "txn/times.h"
@@ -279,6 +280,38 @@ static bool read_index_is_right(const struct journal *j)
 	return j->role == ENTRY_JOINS && atomic_load(&j->shared->state) == SHARED_READY;
 }
 
+/* Of what is known to be lost: the log that it is on, or may be, if that is not there; else
+ * NULL. */
+static const char *read_log_gone(struct journal *j, uint64_t id, const char **is)
+{
+	struct found found;
+	uint32_t log;
+
+	if (found_look(j, id, &found) || where_kind(found.where) != WHERE_LOST)
+		return NULL;
+	*is = "it is";
+	if (found.where & WHERE_LOST_SEGMENT) {
+		log = segment_log(j, where_segment(found.where));
+		return logs_gone(j, log) ? j->conf.logs[log] : NULL;
+	}
+	*is = "no record of it verifies; it may be";
+	for (log = 0; log < j->conf.log_count; log++)
+		if (logs_gone(j, log))
+			return j->conf.logs[log];
+	return NULL;
+}
+
+static int say_lost(struct journal *j, uint64_t id, const char *text)
+{
+	const char *is, *log = read_log_gone(j, id, &is);
+
+	if (log)
+		return journal_say(j, -EBADMSG, "%s: COMMITTED_BUT_LOST: %s on %s, which is not "
+				   "there", text, is, log);
+	return journal_say(j, -EBADMSG, "%s: COMMITTED_BUT_LOST: the record on its medium does "
+			   "not verify", text);
+}
+
 int read_say(struct journal *j, uint64_t id, int error)
 {
 	char text[JOURNAL_ID_CHARS];
@@ -290,8 +323,7 @@ int read_say(struct journal *j, uint64_t id, int error)
 		return journal_say(j, -ENOENT, "%s: moved or retired by pid %d, which has the "
 				   "journal open: open again", text, j->writer_pid);
 	if (error == -EBADMSG)
-		return journal_say(j, error, "%s: COMMITTED_BUT_LOST: the record on its medium "
-				   "does not verify", text);
+		return say_lost(j, id, text);
 	return message_errno(journal_message(j), error, "%s", text);
 }
 

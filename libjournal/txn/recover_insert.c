@@ -6,6 +6,7 @@
 
 #include "txn/found.h"
 #include "txn/line.h"
+#include "txn/logs.h"
 #include "txn/pieces.h"
 #include "txn/read.h"
 #include "txn/recover.h"
@@ -118,7 +119,21 @@ bool recover_is_lost_in(const struct recovery *r, uint32_t line, uint64_t number
 	       j->slots[(size_t)line * SLOTS_PER_LINE + slot].where == where_lost_in(segment);
 }
 
-static void recover_tell_line(struct recovery *r, uint32_t line)
+/* Where it may be yet: it is there again when that log is. */
+static const char *recover_log_gone(const struct recovery *r, const struct slot *entry)
+{
+	const struct journal *j = r->j;
+	uint32_t log;
+
+	if (entry->units == WHY_LOG)
+		return j->conf.logs[segment_log(j, where_segment(entry->where))];
+	for (log = 0; log < j->conf.log_count && entry->units == WHY_BIT; log++)
+		if (logs_gone(j, log))
+			return j->conf.logs[log];
+	return NULL;
+}
+
+static void recover_tell_one(struct recovery *r, uint64_t id, const struct slot *entry)
 {
 	static const char *const why[] = {
 		[WHY_PAYLOAD] = "the payload of its record does not verify",
@@ -127,21 +142,33 @@ static void recover_tell_line(struct recovery *r, uint32_t line)
 		[WHY_BIT] = "its commit bit is set, but no record of it verifies",
 		[WHY_RECORD] = "its segment's summary names it, but no record of it verifies",
 		[WHY_HEADER] = "the header of its record does not verify",
-		[WHY_LOG] = "it is on a log that is not there",
+		[WHY_LOG] = "",
 	};
-	struct line *state = &r->j->lines[line];
+	const char *log = recover_log_gone(r, entry);
 	char text[JOURNAL_ID_CHARS];
-	struct slot *entry;
+
+	journal_id_print(id, text);
+	if (!log)
+		found_damage(r->j, id, "%s: COMMITTED_BUT_LOST: %s", text, why[entry->units]);
+	else if (entry->units == WHY_LOG)
+		found_damage(r->j, id, "%s: COMMITTED_BUT_LOST: it is on %s, which is not there",
+			     text, log);
+	else
+		found_damage(r->j, id, "%s: COMMITTED_BUT_LOST: %s; it may be on %s, which is not "
+			     "there", text, why[entry->units], log);
+}
+
+static void recover_tell_line(struct recovery *r, uint32_t line)
+{
+	const struct line *state = &r->j->lines[line];
+	const struct slot *entry;
 	uint32_t slot;
 
 	for (slot = 0; slot < SLOTS_PER_LINE; slot++) {
 		entry = recover_slot(r, line, slot);
-		if (!(state->committed[slot / 64] >> (slot & 63) & 1) ||
-		    where_kind(entry->where) != WHERE_LOST)
-			continue;
-		journal_id_print(recover_id(r, line, slot), text);
-		found_damage(r->j, recover_id(r, line, slot), "%s: COMMITTED_BUT_LOST: %s",
-			     text, why[entry->units]);
+		if (state->committed[slot / 64] >> (slot & 63) & 1 &&
+		    where_kind(entry->where) == WHERE_LOST)
+			recover_tell_one(r, recover_id(r, line, slot), entry);
 	}
 }
 
