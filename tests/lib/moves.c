@@ -75,6 +75,21 @@ int moves_put_alone(struct place *p, enum journal_path path, uint64_t seed, uint
 	return error;
 }
 
+uint64_t moves_put_large(struct place *p, enum journal_path path, uint32_t bytes)
+{
+	struct journal_txn_options options = { .path = path, .bytes = bytes };
+	uint8_t *payload = test_calloc(bytes, 1);
+	struct journal_receipt receipt;
+	struct journal_txn *txn;
+
+	assert_int_equal(journal_begin(p->j, &options, &txn), 0);
+	assert_int_equal(journal_append(txn, payload, bytes), 0);
+	assert_int_equal(journal_commit(txn, &receipt), 0);
+	test_free(payload);
+	moves_leave(p->j);
+	return receipt.id;
+}
+
 static uint64_t rehomed(struct journal *j)
 {
 	return counted(j->counters, COUNT_REHOMED);

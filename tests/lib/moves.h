@@ -20,6 +20,8 @@ void moves_use_up(struct journal *j, struct slots_from *from, uint32_t slot);
 
 /* one in a line that nobody goes on in; Return: as place_put() */
 int moves_put_alone(struct place *p, enum journal_path path, uint64_t seed, uint64_t *id);
+/* the same of @bytes zeros, which may be more than one piece; Return: its id */
+uint64_t moves_put_large(struct place *p, enum journal_path path, uint32_t bytes);
 
 /* All that lives in lines that nobody goes on in; Return: how many were moved, or
  * negative errno. */

@@ -56,21 +56,6 @@ static void others_go_on(struct scene *s)
 
 /* ---- the scene ------------------------------------------------------------------------------ */
 
-static void put_alone(struct scene *s, uint32_t bytes, uint64_t *id)
-{
-	struct journal_txn_options options = { .path = s->path, .bytes = bytes };
-	uint8_t *payload = test_calloc(bytes, 1);
-	struct journal_receipt receipt;
-	struct journal_txn *txn;
-
-	assert_int_equal(journal_begin(s->p->j, &options, &txn), 0);
-	assert_int_equal(journal_append(txn, payload, bytes), 0);
-	assert_int_equal(journal_commit(txn, &receipt), 0);
-	*id = receipt.id;
-	test_free(payload);
-	moves_leave(s->p->j);
-}
-
 /* x is in a line that nobody goes on in; M, who moves it, is killed @at. */
 static void mover_dies(struct scene *s, uint32_t bytes, void (*at)(void))
 {
@@ -80,7 +65,7 @@ static void mover_dies(struct scene *s, uint32_t bytes, void (*at)(void))
 		skip();
 	*s = (struct scene){ .path = JOURNAL_PATH_SYNCED, .seed = 1000 };
 	s->p = place_make(&moves_plan_file);
-	put_alone(s, bytes, &s->x);
+	s->x = moves_put_large(s->p, s->path, bytes);
 	m = actor_make(moving_moves, s);
 	assert_true(actor_at(m, at, 1));
 	actor_killed(m);

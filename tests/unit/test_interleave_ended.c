@@ -24,21 +24,6 @@
 /* of txn/slots.h, which has a struct place of its own */
 void slot_take_large_begins(void) __asm__("slot_take_large");
 
-static void put_alone(struct scene *s)
-{
-	struct journal_txn_options options = { .path = s->path, .bytes = LARGE };
-	uint8_t *payload = test_calloc(LARGE, 1);
-	struct journal_receipt receipt;
-	struct journal_txn *txn;
-
-	assert_int_equal(journal_begin(s->p->j, &options, &txn), 0);
-	assert_int_equal(journal_append(txn, payload, LARGE), 0);
-	assert_int_equal(journal_commit(txn, &receipt), 0);
-	s->x = receipt.id;
-	test_free(payload);
-	moves_leave(s->p->j);
-}
-
 static void takes_over(void *scene)
 {
 	struct scene *s = scene;
@@ -72,7 +57,7 @@ static void claimed_and_not_taken(const struct crash_plan *plan)
 	if (!actors_possible())
 		skip();
 	s.p = place_make(plan);
-	put_alone(&s);
+	s.x = moves_put_large(s.p, s.path, LARGE);
 	assert_int_equal(index_find(s.p->j, id_number(s.x)), 0);
 	assert_int_equal(id_slot(s.x), 0);
 	r = actor_make(moving_retires, &s);
