@@ -275,8 +275,8 @@ $(addprefix $(BUILD)/tests/unit/,test_io_errors test_async_errors test_logs): \
 	TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open_log)
 # how long writers are slowed
 $(BUILD)/tests/unit/test_slow_down: TEST_LDFLAGS = -Wl,--wrap=nanosleep
-# writes of several logs meet
-$(addprefix $(BUILD)/tests/unit/,test_streams test_destage_writes): \
+# writes of the log are looked at, or meet
+$(addprefix $(BUILD)/tests/unit/,test_batch_end test_streams test_destage_writes): \
 	TEST_LDFLAGS = -Wl,--wrap=logs_write
 $(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait
 $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pthread_cond_timedwait

@@ -85,6 +85,7 @@ struct head {
 struct batch {
 	uint8_t *buffer; /* stream.batch_bytes */
 	uint32_t used;
+	uint32_t zero_from, zero_to; /* bytes between them are zeros; equal: nothing is known */
 };
 
 /* who waits for a batch, with several logs: stream_gather.c */

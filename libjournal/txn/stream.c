@@ -44,8 +44,9 @@ int stream_buffers(struct stream *s)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		if (!s->batch[i].buffer)
-			s->batch[i].buffer = log_store_buffer(logs_buffers(s->j));
+		if (s->batch[i].buffer)
+			continue;
+		s->batch[i].buffer = log_store_buffer(logs_buffers(s->j));
 		if (!s->batch[i].buffer)
 			return journal_say(s->j, -ENOMEM, "no memory for a batch of the log");
 	}
@@ -81,7 +82,7 @@ void stream_free(struct stream *s)
 			log_store_buffer_done(logs_buffers(s->j), s->batch[i].buffer);
 		else
 			free(s->batch[i].buffer);
-		s->batch[i].buffer = NULL;
+		s->batch[i] = (struct batch){ 0 };
 	}
 }
 
@@ -141,6 +142,7 @@ static void stream_lose(struct stream *s, uint64_t ticket)
 	s->lost[s->lost_count++] = ticket;
 	if (s->batch[s->filling].used) {
 		s->batch[s->filling].used = 0;
+		s->batch[s->filling].zero_to = 0; /* what was in it stays there */
 		s->lost[s->lost_count++] = s->ticket++;
 	}
 	s->durable_ticket = s->ticket - 1;
@@ -151,6 +153,21 @@ static void stream_lose(struct stream *s, uint64_t ticket)
 	(void)checkpoint(j);
 	pthread_mutex_lock(&s->lock);
 	s->rolling = false;
+}
+
+/* Zeros up to the end of the block.  Mostly they are there, from the batch before: it takes
+ * 0.7 us to make 4 KiB of them while the caches are cold. */
+static void batch_end(struct batch *batch, uint32_t bytes)
+{
+	uint32_t used = batch->used, to = bytes;
+
+	if (batch->zero_to >= bytes && batch->zero_from <= bytes)
+		to = batch->zero_from;
+	if (to > used)
+		memset(batch->buffer + used, 0, to - used);
+	if (to == bytes)
+		batch->zero_to = bytes;
+	batch->zero_from = used;
 }
 
 /* Lead: write the filled batch.  The lock is held, and dropped meanwhile. */
@@ -177,7 +194,7 @@ static void stream_write(struct stream *s)
 	s->writing = true;
 	pthread_mutex_unlock(&s->lock);
 
-	memset(batch->buffer + batch->used, 0, bytes - batch->used);
+	batch_end(batch, bytes);
 	/* durable before any of its records is acknowledged, and so is what tells of the
 	 * segment on another log, and of the one before it */
 	error = logs_write(j, segment_log(j, segment->number), &io, 1, true);
