@@ -222,3 +222,13 @@ int persist_named(const char *name, struct marker_persist *persist)
 	}
 	return -ENOTSUP;
 }
+
+bool persist_serves(const char *routine, const char *chosen)
+{
+	struct marker_persist of, by;
+
+	if (!strcmp(routine, chosen))
+		return true;
+	return !persist_named(routine, &by) && !persist_named(chosen, &of) &&
+	       by.flush != persist_flushes[0].flush && by.copy != persist_copies[0].copy;
+}

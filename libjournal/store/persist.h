@@ -38,6 +38,14 @@ int persist_choose(enum persist_domain domain, struct marker_persist *persist);
  * Return: 0, or -ENOTSUP no such routine */
 int persist_named(const char *name, struct marker_persist *persist);
 
+/**
+ * persist_serves() - whether memory for which @chosen was chosen may be used with @routine
+ *
+ * Two measurements need not agree: what flushes, flushes any memory.  What does not, or goes
+ * through a file, is for its own kind alone.
+ */
+bool persist_serves(const char *routine, const char *chosen);
+
 /* ---- the tables of an architecture: persist_x86.c or persist_generic.c ---- */
 
 /**

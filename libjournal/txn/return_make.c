@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backends.h"
+#include "store/persist.h"
 #include "txn/checkpoint.h"
 #include "txn/clock.h"
 #include "txn/health.h"
@@ -121,7 +122,7 @@ static int return_fits(const struct journal *j, const struct view_shared *v,
 	if (return_is_first(j, v))
 		return 0;
 	marker_store_share(store, &now, NULL);
-	return now.kind == before->kind && !strcmp(now.routine, before->routine) ?
+	return now.kind == before->kind && persist_serves(before->routine, now.routine) ?
 		       0 : message_set(message, -ENOTSUP, "%s: it is another kind of memory than "
 				       "the one before: all have to close the journal for that",
 				       v->uri);

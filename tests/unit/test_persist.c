@@ -176,6 +176,29 @@ static void choice_is_supported(void **state)
 		    persist.copy == persist_copies[0].copy);
 }
 
+/* what was chosen for one medium, when another takes its place */
+static void what_flushes_serves_any_memory(void **state)
+{
+	struct marker_persist persist;
+	bool flushes = !persist_choose(PERSIST_MEMORY, &persist);
+
+	(void)state;
+	assert_true(persist_serves("eadr", "eadr"));
+	assert_true(persist_serves("msync", "msync"));
+	assert_false(persist_serves("msync", "eadr"));
+	assert_false(persist_serves("eadr", "msync"));
+	assert_false(persist_serves("simulated", "eadr"));
+	if (!flushes)
+		return;
+	assert_true(persist_serves(persist.name, "eadr"));
+	assert_false(persist_serves("eadr", persist.name));
+	assert_false(persist_serves(persist.name, "msync"));
+	assert_false(persist_serves("msync", persist.name));
+	for (unsigned int f = 1; f < persist_flush_count; f++)
+		if (persist_flushes[f].supported())
+			assert_true(persist_serves(persist_flushes[f].name, persist.name));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +206,7 @@ int main(void)
 		cmocka_unit_test(every_flush),
 		cmocka_unit_test(names_differ),
 		cmocka_unit_test(pairs_are_of_the_table),
+		cmocka_unit_test(what_flushes_serves_any_memory),
 		cmocka_unit_test(choice_is_supported),
 	};
 
