@@ -106,7 +106,7 @@ struct stream {
 	uint32_t index; /* of those who share the logs: streams_log(); NO_LOG: it is for all */
 	uint32_t log;   /* its segments are to be there, if may be; NO_LOG: by turns */
 	pthread_mutex_t lock;
-	pthread_cond_t done;
+	pthread_cond_t done[2]; /* of tickets, by turns: see stream_tell() */
 	pthread_mutex_t destage_lock; /* one lane after the other goes to it */
 	struct batch batch[2];
 	uint32_t batch_bytes; /* LOG_BUFFER_BYTES, or of a stream of its own, more */

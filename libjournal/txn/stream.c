@@ -33,7 +33,8 @@ int stream_make(struct stream *s, struct journal *j, enum head_kind kind)
 	s->index = s->log = NO_LOG;
 	s->ticket = 1;
 	s->batch_bytes = LOG_BUFFER_BYTES;
-	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done, NULL) ||
+	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done[0], NULL) ||
+	    pthread_cond_init(&s->done[1], NULL) ||
 	    pthread_mutex_init(&s->destage_lock, NULL) || gather_make(s))
 		return -ENOMEM;
 	return seconds_make(&s->seconds, j);
@@ -170,6 +171,20 @@ static void batch_end(struct batch *batch, uint32_t bytes)
 	batch->zero_from = used;
 }
 
+void stream_tell_all(struct stream *s)
+{
+	pthread_cond_broadcast(&s->done[0]);
+	pthread_cond_broadcast(&s->done[1]);
+}
+
+/* Batch @ticket is written: who waits for it goes on.  Of those who wait for the next one a
+ * single one has to wake, to write it; the others would find it under way, and sleep again. */
+static void stream_tell(struct stream *s, uint64_t ticket)
+{
+	pthread_cond_broadcast(&s->done[ticket & 1]);
+	pthread_cond_signal(&s->done[~ticket & 1]);
+}
+
 /* Lead: write the filled batch.  The lock is held, and dropped meanwhile. */
 static void stream_write(struct stream *s)
 {
@@ -216,7 +231,10 @@ static void stream_write(struct stream *s)
 	s->writing = false;
 	stream_took(s, began, woken);
 	stream_rest(s);
-	pthread_cond_broadcast(&s->done);
+	if (error)
+		stream_tell_all(s);
+	else
+		stream_tell(s, ticket);
 }
 
 /* After the switch, which is where replay then begins.  The lock is dropped
@@ -271,7 +289,7 @@ static int stream_roll(struct stream *s, bool reserved)
 	s->writing = false;
 	if (error)
 		stream_rest(s);
-	pthread_cond_broadcast(&s->done);
+	stream_tell_all(s);
 	return error;
 }
 
@@ -293,8 +311,8 @@ static int stream_make_room(struct stream *s, uint32_t need, uint32_t entries, b
 	while (!error && !stream_fits(s, need, entries)) {
 		if (s->error)
 			return s->error;
-		if (s->writing)
-			pthread_cond_wait(&s->done, &s->lock);
+		if (s->writing) /* the batch before ours */
+			pthread_cond_wait(&s->done[~s->ticket & 1], &s->lock);
 		else if (s->batch[s->filling].used)
 			stream_write(s);
 		else
@@ -495,7 +513,7 @@ int stream_wait(struct stream *s, uint64_t first, uint64_t last)
 		gather_enter(s);
 	while (!s->error && s->durable_ticket < last) {
 		if (s->writing || s->gather.waits)
-			pthread_cond_wait(&s->done, &s->lock);
+			pthread_cond_wait(&s->done[last & 1], &s->lock);
 		else if (!s->gather.expected || !gather_wait(s))
 			stream_write(s);
 	}

@@ -96,7 +96,7 @@ bool gather_wait(struct stream *s)
 			break;
 	g->waits = false;
 	/* those who left it to us to write: we may find our own durable, and leave */
-	pthread_cond_broadcast(&s->done);
+	stream_tell_all(s);
 	/* not if somebody wrote it meanwhile */
 	if (g->expected)
 		gather_over(g, g->here >= g->expected ||
