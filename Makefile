@@ -278,6 +278,8 @@ $(BUILD)/tests/unit/test_slow_down: TEST_LDFLAGS = -Wl,--wrap=nanosleep
 # writes of the log are looked at, or meet
 $(addprefix $(BUILD)/tests/unit/,test_batch_end test_streams test_destage_writes): \
 	TEST_LDFLAGS = -Wl,--wrap=logs_write
+$(BUILD)/tests/unit/test_wakes: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,logs_write \
+	pthread_cond_wait pthread_cond_signal pthread_cond_broadcast)
 $(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait
 $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pthread_cond_timedwait
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup
