@@ -88,7 +88,7 @@ static bool stage_before_decode(const struct stage_record *record, struct stage_
 int stage_decode(const struct stage_record *record, uint32_t seed, uint64_t position,
 		 uint64_t room, struct stage_meta *meta)
 {
-	if (get_le16(record->magic) != STAGE_MAGIC || stage_position(record) != position)
+	if (!stage_claims(record, position))
 		return -ENODATA;
 	if (!stage_header_verifies(record, seed))
 		return -EBADMSG;

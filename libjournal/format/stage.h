@@ -122,6 +122,12 @@ uint32_t stage_seed(uint64_t nonce, uint32_t lane);
 void stage_encode(const struct stage_meta *meta, const struct stage_last *last, uint32_t seed,
 		  struct stage_record *record);
 
+/* It says itself that it is the header of @position; whether it is, the checksum tells. */
+static inline bool stage_claims(const struct stage_record *record, uint64_t position)
+{
+	return get_le16(record->magic) == STAGE_MAGIC && stage_position(record) == position;
+}
+
 /**
  * stage_decode() - validate a header
  * @position: the expected one
