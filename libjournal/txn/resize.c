@@ -6,19 +6,47 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "txn/logs.h"
+#include "txn/member.h"
 #include "txn/segment.h"
 #include "txn/takeover.h"
 
 /* ---- one at a time ------------------------------------------------------------------ */
 
+#define MOMENT_NS 1000000
+#define TRIES     100u /* a takeover may fail, and be tried again by anybody */
+
+/* He is dead, and somebody else takes him over and gets on with it: it is the last of that
+ * which ends his resize. */
+static bool resize_is_taken_over(const struct journal *j, uint32_t number)
+{
+	uint64_t word = atomic_load(&j->members[number].state);
+
+	return (word & 0xff) == MEMBER_TAKEN && !member_is_stopped(j, member_taker(word) - 1);
+}
+
+/* Who is dead resizes no more.  Nobody waits for one who is stopped. */
+static void resize_sweep(struct journal *j)
+{
+	const struct timespec moment = { .tv_nsec = MOMENT_NS };
+	uint32_t who, tries = 0;
+
+	while ((who = atomic_load(&j->shared->resizer)) && !journal_failed(j)) {
+		takeover_sweep(j, 0);
+		if (!resize_is_taken_over(j, who - 1) &&
+		    (!member_is_dead(j, who - 1) || ++tries == TRIES))
+			return;
+		nanosleep(&moment, NULL);
+	}
+}
+
 int resize_take(struct journal *j)
 {
 	uint32_t nobody = 0, who;
 
-	if (atomic_load(&j->shared->resizer))
-		takeover_sweep(j, 0); /* he may be dead */
+	resize_sweep(j);
 	if (atomic_compare_exchange_strong(&j->shared->resizer, &nobody, j->member))
 		return 0;
 	who = nobody - 1;

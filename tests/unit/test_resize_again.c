@@ -5,6 +5,8 @@
  * this one comes to nothing, and what one who was killed has left is not kept.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -17,6 +19,7 @@
 
 #include "lib/bed.h"
 #include "lib/child.h"
+#include "txn/member.h"
 #include "txn/resize.h"
 #include "txn/segment.h"
 
@@ -191,6 +194,56 @@ static void what_a_killed_one_made_is_not_kept(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* ---- while another one takes over ---------------------------------------------------------- */
+
+struct taker {
+	struct journal *j;
+	uint32_t dead;
+	uint64_t before; /* swept_ns */
+	_Atomic bool refused;
+};
+
+/* Ends the takeover only once who comes has found it under way and looks again. */
+static void *takes_over(void *context)
+{
+	struct taker *t = context;
+	uint64_t first;
+	struct member *m = &t->j->members[t->dead - 1];
+
+	while ((first = atomic_load(&t->j->shared->swept_ns)) == t->before && !t->refused)
+		sched_yield();
+	while (atomic_load(&t->j->shared->swept_ns) == first && !t->refused)
+		sched_yield();
+	resize_takeover(t->j, t->dead);
+	atomic_store(&m->identity, 0);
+	atomic_store(&m->state, member_word(m->state, MEMBER_FREE, 0));
+	return NULL;
+}
+
+static void one_who_is_taken_over_blocks_nobody(enum bed_medium medium)
+{
+	struct taker t = { 0 };
+	pthread_t thread;
+	struct bed bed;
+	int error;
+
+	bed_make(&bed, medium, 24 * MIB, 4 * MIB);
+	killed_at(&bed, 60 * MIB, RESIZE_NONE);
+	t.j = bed.j;
+	t.dead = atomic_load(&bed.j->shared->resizer);
+	assert_int_not_equal(t.dead, 0);
+	/* before the thread: else who resizes may be first, and take over by himself */
+	atomic_store(&bed.j->members[t.dead - 1].state,
+		     member_word(bed.j->members[t.dead - 1].state, MEMBER_TAKEN, bed.j->member));
+	t.before = atomic_load(&bed.j->shared->swept_ns);
+	assert_int_equal(pthread_create(&thread, NULL, takes_over, &t), 0);
+	error = sized(&bed, 30 * MIB);
+	t.refused = true;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(error, 0);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
@@ -200,6 +253,8 @@ int main(void)
 		  1u << BED_FILE | 1u << BED_PMEM },
 		{ "what a killed one made is not kept", what_a_killed_one_made_is_not_kept,
 		  1u << BED_FILE },
+		{ "one who is taken over blocks nobody", one_who_is_taken_over_blocks_nobody,
+		  1u << BED_FILE | 1u << BED_PMEM },
 	};
 
 	return bed_run(tests, sizeof(tests) / sizeof(tests[0]));
