@@ -198,7 +198,7 @@ its_directory_is_gone()
 	journal "$dir"
 	serve "$dir"
 	await is_now members 1 "$dir"
-	rm -r "$dir"
+	rm -rf "$dir" # serve may remove its index first
 	ended "^jnl: $dir: is not there any more: $dir/lock: No such file or directory\$"
 	# moved: it is clean where it is now, however it was named
 	journal "$dir"
