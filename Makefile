@@ -285,6 +285,9 @@ $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pth
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup
 $(BUILD)/tests/unit/test_unseen: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,marker_store_show \
 	health_raise txn_direct_settle fsync)
+# another journal comes to the place of one that is opened
+$(BUILD)/tests/unit/test_replaced: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,entry_come \
+	entry_exclusive shared_sweep shared_file_announce shared_file_remove)
 # the power goes in the middle of a write
 $(addprefix $(BUILD)/tests/unit/,test_upgrade test_mirror_double): \
 	TEST_LDFLAGS = -Wl,--wrap=backend_open_log

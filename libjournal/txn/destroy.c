@@ -51,7 +51,7 @@ static int destroy_media(struct destroy *d)
 }
 
 /* Memory that processes shared has payload, and stays when all of them were killed. */
-static void destroy_shared(struct destroy *d)
+static void destroy_shared(struct destroy *d, int lock)
 {
 	struct message ignored = { "" };
 	struct shared_file file;
@@ -59,7 +59,7 @@ static void destroy_shared(struct destroy *d)
 
 	if (shared_file_find(d->dir, false, &file, &bytes, &ignored))
 		return;
-	shared_file_remove(d->dir, &file);
+	shared_file_remove(d->dir, lock, &file);
 	shared_file_close(&file);
 }
 
@@ -114,7 +114,7 @@ static void destroy_returned(struct destroy *d)
 		return_left_remove(path);
 }
 
-static int destroy_files(struct destroy *d)
+static int destroy_files(struct destroy *d, int lock)
 {
 	static const char *const names[] = { "index", "stand-in", CONF_NAME, "lock" };
 	char path[PATH_MAX];
@@ -123,7 +123,7 @@ static int destroy_files(struct destroy *d)
 	int error = destroy_peers(d);
 
 	if (!error)
-		destroy_shared(d);
+		destroy_shared(d, lock);
 	if (!error) {
 		destroy_unfinished(d);
 		destroy_returned(d);
@@ -165,7 +165,7 @@ static int destroy_unused(struct destroy *d)
 	return pid ? message_set(d->message, -EBUSY, "%s: in use by pid %d", d->dir, pid) : 0;
 }
 
-static int destroy_locked(struct destroy *d)
+static int destroy_locked(struct destroy *d, int lock)
 {
 	int error = destroy_look(d);
 
@@ -173,7 +173,7 @@ static int destroy_locked(struct destroy *d)
 		error = destroy_media(d);
 	destroy_close(d);
 	if (!error && !d->options->dry_run)
-		error = destroy_files(d);
+		error = destroy_files(d, lock);
 	return error;
 }
 
@@ -191,8 +191,11 @@ static int destroy_journal(struct destroy *d, const char *dir)
 	/* again: it may be another by now */
 	if (!error)
 		error = conf_read(d->dir, &d->conf, d->message);
+	if (!error && lock >= 0 && !entry_is_there(d->dir, lock))
+		error = message_set(d->message, -ESTALE, "%s: was removed meanwhile, and another "
+				    "journal made there: it is not destroyed", dir);
 	if (!error)
-		error = destroy_locked(d);
+		error = destroy_locked(d, lock);
 	if (lock >= 0)
 		entry_end(lock);
 	return error;

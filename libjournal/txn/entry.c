@@ -105,13 +105,33 @@ static int entry_open(const char *dir, unsigned int mode, int *fd, struct messag
 	return message_set(message, -EUCLEAN, "%s: is no file", path);
 }
 
+static bool entry_is_at(int directory, const char *path, int fd)
+{
+	struct stat there, own;
+
+	return !fstatat(directory, path, &there, AT_SYMLINK_NOFOLLOW) && !fstat(fd, &own) &&
+	       there.st_dev == own.st_dev && there.st_ino == own.st_ino;
+}
+
 /* Between open and lock the journal may have been destroyed: then what is locked is no
  * file any more, and whoever makes the next journal there locks another. */
-static bool entry_is_removed(int fd)
+bool entry_is_there(const char *dir, int fd)
 {
-	struct stat st;
+	char path[PATH_MAX];
 
-	return fstat(fd, &st) || !st.st_nlink;
+	return !conf_path(dir, LOCK_NAME, path, NULL) && entry_is_at(AT_FDCWD, path, fd);
+}
+
+int entry_directory(const char *dir, int fd)
+{
+	int directory = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (directory < 0)
+		return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
+	if (entry_is_at(directory, LOCK_NAME, fd))
+		return directory;
+	close(directory);
+	return -ESTALE;
 }
 
 /* Somebody is a member, and none can leave as the last while we hold PRESENT. */
@@ -173,7 +193,7 @@ int entry_come(const char *dir, unsigned int mode, int *out, enum entry_role *ro
 	else if (error)
 		error = entry_busy(dir, fd, ", which opens or closes it and does not get done",
 				   message);
-	else if (entry_is_removed(fd))
+	else if (!entry_is_there(dir, fd))
 		error = message_set(message, -ESTALE, "%s: destroyed while it was being opened",
 				    dir);
 	else if (*role == ENTRY_FIRST && (error = entry_write(fd, "")))
@@ -278,7 +298,7 @@ static int entry_exclusive_try(const char *dir, unsigned int mode, int *out,
 		error = entry_busy(dir, fd, "", message);
 	else if (error)
 		error = message_errno(message, error, "%s/%s: lock", dir, LOCK_NAME);
-	else if (entry_is_removed(fd))
+	else if (!entry_is_there(dir, fd))
 		error = -ESTALE;
 	else if ((error = entry_alone(fd, "format or destroy")))
 		error = message_errno(message, error, "%s/%s", dir, LOCK_NAME);

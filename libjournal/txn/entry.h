@@ -37,6 +37,14 @@ enum entry_role {
 int entry_come(const char *dir, unsigned int mode, int *fd, enum entry_role *role,
 	       struct message *message);
 
+/* whether DIR is still the journal whose lock this is: it may have been removed, and another be
+ * in its place */
+bool entry_is_there(const char *dir, int fd);
+
+/* the same, with a descriptor of DIR, which stays that of this journal.
+ * Return: it, or -ESTALE, or what the system said */
+int entry_directory(const char *dir, int fd);
+
 /* the index that was to be joined is gone: its last member left meanwhile */
 void entry_again(int *fd);
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "txn/entry.h"
 #include "txn/health_word.h"
 #include "txn/holds.h"
 #include "txn/join.h"
@@ -405,7 +406,7 @@ void shared_remove(struct journal *j)
 		return;
 	/* before the file goes: readers look at this when they find what makes no sense */
 	atomic_store(&j->shared->state, SHARED_CLOSED);
-	shared_file_remove(j->dir, &j->shared_file);
+	shared_file_remove(j->dir, j->lock_fd, &j->shared_file);
 }
 
 /* One that all were killed over.  Readers may still be looking at it. */
@@ -418,6 +419,11 @@ void shared_sweep(struct journal *j)
 
 	if (shared_file_find(j->dir, false, &old, &bytes, &unused))
 		return;
+	/* after it was read: another journal may have come to the place of this one */
+	if (!entry_is_there(j->dir, j->lock_fd)) {
+		shared_file_close(&old);
+		return;
+	}
 	map = bytes < PART_ALIGN ? MAP_FAILED :
 				   mmap(NULL, PART_ALIGN, PROT_READ | PROT_WRITE, MAP_SHARED,
 					old.fd, 0);
@@ -425,7 +431,7 @@ void shared_sweep(struct journal *j)
 		atomic_store(&map->state, SHARED_CLOSED);
 		munmap(map, PART_ALIGN);
 	}
-	shared_file_remove(j->dir, &old);
+	shared_file_remove(j->dir, j->lock_fd, &old);
 	shared_file_close(&old);
 }
 

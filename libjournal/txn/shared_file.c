@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "txn/conf.h"
+#include "txn/entry.h"
 
 #define SHARED_DIR  "/dev/shm"
 #define INDEX_NAME  "index"
@@ -121,20 +122,18 @@ static int index_text(const struct shared_file *file, char text[INDEX_CHARS])
 			file->path, (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
 }
 
-int shared_file_announce(const char *dir, int lock_fd, const struct shared_file *file,
-			 struct message *message)
+static int index_write(int directory, int lock_fd, const struct shared_file *file)
 {
-	char path[PATH_MAX], text[INDEX_CHARS];
-	int fd, length = index_text(file, text), error = conf_path(dir, INDEX_NAME, path, message);
+	char text[INDEX_CHARS];
+	int fd, error, length = index_text(file, text);
 	ssize_t written;
 
-	if (error)
-		return error;
 	/* one that is there may be of a user with whom we only share a group */
-	(void)unlink(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	(void)unlinkat(directory, INDEX_NAME, 0);
+	fd = openat(directory, INDEX_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		    0600);
 	if (fd < 0)
-		return message_errno(message, -errno, "%s", path);
+		return -errno;
 	error = length < 0 ? length : shared_file_permit(fd, lock_fd);
 	if (!error) {
 		written = write(fd, text, (size_t)length);
@@ -142,7 +141,22 @@ int shared_file_announce(const char *dir, int lock_fd, const struct shared_file 
 			error = written < 0 ? -errno : -ENOSPC;
 	}
 	close(fd);
-	return error ? message_errno(message, error, "%s", path) : 0;
+	return error;
+}
+
+/* DIR may have been removed, and another journal be in its place, with members: that one's
+ * index is let alone, however long it takes from here. */
+int shared_file_announce(const char *dir, int lock_fd, const struct shared_file *file,
+			 struct message *message)
+{
+	int error, directory = entry_directory(dir, lock_fd);
+
+	if (directory == -ESTALE)
+		return message_set(message, -ESTALE, "%s: removed while it was being opened", dir);
+	error = directory < 0 ? directory : index_write(directory, lock_fd, file);
+	if (directory >= 0)
+		close(directory);
+	return error ? message_errno(message, error, "%s/%s", dir, INDEX_NAME) : 0;
 }
 
 static int index_read(const char *dir, char text[INDEX_CHARS], struct message *message)
@@ -210,22 +224,15 @@ int shared_file_find(const char *dir, bool read_only, struct shared_file *file,
 	return 0;
 }
 
-/* DIR may have been removed, and another journal be in its place, with members. */
-static bool index_of_another(const char *dir, const struct shared_file *file)
+void shared_file_remove(const char *dir, int lock_fd, const struct shared_file *file)
 {
-	struct shared_file named;
-	char text[INDEX_CHARS];
-
-	return !index_read(dir, text, NULL) && !index_file(text, &named) &&
-	       strcmp(named.path, file->path);
-}
-
-void shared_file_remove(const char *dir, const struct shared_file *file)
-{
-	char path[PATH_MAX];
+	int directory;
 
 	/* killed in between, the index is stale: the other way round the file would stay */
 	(void)unlink(file->path);
-	if (!index_of_another(dir, file) && !conf_path(dir, INDEX_NAME, path, NULL))
-		(void)unlink(path);
+	directory = entry_directory(dir, lock_fd);
+	if (directory < 0)
+		return;
+	(void)unlinkat(directory, INDEX_NAME, 0);
+	close(directory);
 }

@@ -28,7 +28,8 @@ struct shared_file {
 int shared_file_make(int lock_fd, uint64_t bytes, struct shared_file *file,
 		     struct message *message);
 
-/* say in DIR/index where it is.  Return: 0 or negative errno with the text */
+/* say in DIR/index where it is.  Return: 0, or negative errno with the text; -ESTALE: DIR is not
+ * that of DIR/lock any more */
 int shared_file_announce(const char *dir, int lock_fd, const struct shared_file *file,
 			 struct message *message);
 
@@ -43,8 +44,8 @@ int shared_file_find(const char *dir, bool read_only, struct shared_file *file,
 /* memory for [from, to) is there; Return: 0 or -ENOSPC, -ENOMEM */
 int shared_file_allocate(const struct shared_file *file, uint64_t from, uint64_t to);
 
-/* the last one leaves: it goes, and DIR/index */
-void shared_file_remove(const char *dir, const struct shared_file *file);
+/* the last one leaves: it goes, and DIR/index, if DIR is still that of DIR/lock */
+void shared_file_remove(const char *dir, int lock_fd, const struct shared_file *file);
 
 void shared_file_close(struct shared_file *file);
 

@@ -220,7 +220,7 @@ another_is_in_its_place()
 	local dir=$scratch/another writer
 	journal "$dir"
 	serve "$dir"
-	await is_now members 1 "$dir"
+	await [ -s "$dir/index" ] # is_now members 1 is true before it is open
 	kill -STOP "$pid"
 	rm -r "$dir"
 	journal "$dir"
