@@ -247,7 +247,7 @@ CRASH_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,backend_open_marker backend_open
 $(BUILD)/tests/integration/test_crash_% $(BUILD)/tests/unit/test_crash_%: TEST_LDFLAGS = $(CRASH_LDFLAGS)
 # ... and one of two threads goes by single steps (tests/lib/step.h)
 STEP_LDFLAGS := $(addprefix -Wl$(COMMA)--wrap=,sched_yield pthread_mutex_lock \
-	pthread_cond_wait)
+	pthread_cond_wait syscall)
 $(BUILD)/tests/unit/test_interleave_%: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS)
 $(BUILD)/tests/unit/test_interleave $(BUILD)/tests/unit/test_interleave_clean: \
 	TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) -Wl,--wrap=stream_wait
@@ -278,8 +278,7 @@ $(BUILD)/tests/unit/test_slow_down: TEST_LDFLAGS = -Wl,--wrap=nanosleep
 # writes of the log are looked at, or meet
 $(addprefix $(BUILD)/tests/unit/,test_batch_end test_streams test_destage_writes): \
 	TEST_LDFLAGS = -Wl,--wrap=logs_write
-$(BUILD)/tests/unit/test_wakes: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,logs_write \
-	pthread_cond_wait pthread_cond_signal pthread_cond_broadcast)
+$(BUILD)/tests/unit/test_wakes: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=syscall
 $(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait
 $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pthread_cond_timedwait
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup

@@ -100,13 +100,20 @@ struct gathering {
 	_Atomic uint32_t writing_for;  /* wait for the batch that is being written */
 };
 
+/* where those who wait for a batch sleep: stream_sleep.c */
+struct stream_bed {
+	_Atomic uint32_t told; /* futex: how often something was */
+	uint32_t sleepers;     /* since they were told last; with the lock */
+	_Atomic bool rest;     /* who wakes first is to wake the others */
+};
+
 struct stream {
 	struct journal *j;
 	enum head_kind kind;
 	uint32_t index; /* of those who share the logs: streams_log(); NO_LOG: it is for all */
 	uint32_t log;   /* its segments are to be there, if may be; NO_LOG: by turns */
 	pthread_mutex_t lock;
-	pthread_cond_t done[2]; /* of tickets, by turns: see stream_tell() */
+	struct stream_bed beds[2]; /* of tickets, by turns */
 	pthread_mutex_t destage_lock; /* one lane after the other goes to it */
 	struct batch batch[2];
 	uint32_t batch_bytes; /* LOG_BUFFER_BYTES, or of a stream of its own, more */
@@ -116,10 +123,11 @@ struct stream {
 	bool rolling; /* nothing joins the batch: its segment is being left */
 	struct head *head; /* while there is something to write */
 	uint64_t ticket;         /* of the batch that fills, from 1 on */
-	uint64_t durable_ticket; /* batches become durable in the order of their tickets */
+	/* batches become durable in the order of their tickets; written with the lock */
+	_Atomic uint64_t durable_ticket;
 	/* those that did not, since their log went out of use: two of one log at most */
 	uint64_t lost[2 * JOURNAL_LOGS_MAX];
-	uint32_t lost_count;
+	_Atomic uint32_t lost_count;
 	int error;
 	/* where there are several logs */
 	struct seconds seconds;

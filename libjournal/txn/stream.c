@@ -16,6 +16,7 @@
 #include "txn/segment.h"
 #include "txn/segment_notes.h"
 #include "txn/stream_gather.h"
+#include "txn/stream_sleep.h"
 #include "txn/streams.h"
 #include "util/crc32c.h"
 
@@ -33,9 +34,8 @@ int stream_make(struct stream *s, struct journal *j, enum head_kind kind)
 	s->index = s->log = NO_LOG;
 	s->ticket = 1;
 	s->batch_bytes = LOG_BUFFER_BYTES;
-	if (pthread_mutex_init(&s->lock, NULL) || pthread_cond_init(&s->done[0], NULL) ||
-	    pthread_cond_init(&s->done[1], NULL) ||
-	    pthread_mutex_init(&s->destage_lock, NULL) || gather_make(s))
+	if (pthread_mutex_init(&s->lock, NULL) || pthread_mutex_init(&s->destage_lock, NULL) ||
+	    gather_make(s))
 		return -ENOMEM;
 	return seconds_make(&s->seconds, j);
 }
@@ -146,7 +146,7 @@ static void stream_lose(struct stream *s, uint64_t ticket)
 		s->batch[s->filling].zero_to = 0; /* what was in it stays there */
 		s->lost[s->lost_count++] = s->ticket++;
 	}
-	s->durable_ticket = s->ticket - 1;
+	atomic_store_explicit(&s->durable_ticket, s->ticket - 1, memory_order_release);
 	s->rolling = true;
 	pthread_mutex_unlock(&s->lock);
 	(void)head_seal(j, s->head);
@@ -171,22 +171,9 @@ static void batch_end(struct batch *batch, uint32_t bytes)
 	batch->zero_from = used;
 }
 
-void stream_tell_all(struct stream *s)
-{
-	pthread_cond_broadcast(&s->done[0]);
-	pthread_cond_broadcast(&s->done[1]);
-}
-
-/* Batch @ticket is written: who waits for it goes on.  Of those who wait for the next one a
- * single one has to wake, to write it; the others would find it under way, and sleep again. */
-static void stream_tell(struct stream *s, uint64_t ticket)
-{
-	pthread_cond_broadcast(&s->done[ticket & 1]);
-	pthread_cond_signal(&s->done[~ticket & 1]);
-}
-
-/* Lead: write the filled batch.  The lock is held, and dropped meanwhile. */
-static void stream_write(struct stream *s)
+/* Lead: write the filled batch.  The lock is held, and dropped meanwhile.  Return: who is to be
+ * woken, best without the lock */
+static struct stream_bed *stream_write(struct stream *s)
 {
 	struct journal *j = s->j;
 	struct batch *batch = &s->batch[s->filling];
@@ -226,15 +213,20 @@ static void stream_write(struct stream *s)
 	} else {
 		head->durable_record_seq = last;
 		head->durable_notes = notes;
-		s->durable_ticket = ticket;
+		atomic_store_explicit(&s->durable_ticket, ticket, memory_order_release);
 	}
 	s->writing = false;
 	stream_took(s, began, woken);
 	stream_rest(s);
-	if (error)
+	if (error) {
 		stream_tell_all(s);
-	else
-		stream_tell(s, ticket);
+		return NULL;
+	}
+	/* Of those who wait for the next one a single one has to wake, to write it; the others
+	 * would find it under way, and sleep again.  The disk waits for him alone: he is first. */
+	if (s->batch[s->filling].used)
+		stream_wake_one(s, s->ticket);
+	return stream_tell(s, ticket);
 }
 
 /* After the switch, which is where replay then begins.  The lock is dropped
@@ -311,12 +303,14 @@ static int stream_make_room(struct stream *s, uint32_t need, uint32_t entries, b
 	while (!error && !stream_fits(s, need, entries)) {
 		if (s->error)
 			return s->error;
-		if (s->writing) /* the batch before ours */
-			pthread_cond_wait(&s->done[~s->ticket & 1], &s->lock);
-		else if (s->batch[s->filling].used)
-			stream_write(s);
-		else
+		if (s->writing) {
+			stream_sleep(s, s->ticket - 1); /* the batch before ours */
+			pthread_mutex_lock(&s->lock);
+		} else if (s->batch[s->filling].used) {
+			stream_wake(stream_write(s));
+		} else {
 			error = stream_roll(s, reserved);
+		}
 	}
 	return error ? error : s->error;
 }
@@ -504,24 +498,38 @@ static bool stream_lost(const struct stream *s, uint64_t first, uint64_t last)
 	return false;
 }
 
+/* without the lock */
+static bool stream_is_durable(const struct stream *s, uint64_t last)
+{
+	/* what was lost is counted before it is passed */
+	return atomic_load_explicit(&s->durable_ticket, memory_order_acquire) >= last &&
+	       !atomic_load_explicit(&s->lost_count, memory_order_relaxed);
+}
+
 int stream_wait(struct stream *s, uint64_t first, uint64_t last)
 {
+	struct stream_bed *wake = NULL;
 	int error;
 
 	pthread_mutex_lock(&s->lock);
 	if (last == s->ticket && logs_end(s->j) > 1)
 		gather_enter(s);
 	while (!s->error && s->durable_ticket < last) {
-		if (s->writing || s->gather.waits)
-			pthread_cond_wait(&s->done[last & 1], &s->lock);
-		else if (!s->gather.expected || !gather_wait(s))
-			stream_write(s);
+		if (s->writing || s->gather.waits) {
+			stream_sleep(s, last);
+			if (stream_is_durable(s, last))
+				return 0;
+			pthread_mutex_lock(&s->lock);
+		} else if (!s->gather.expected || !gather_wait(s)) {
+			wake = stream_write(s); /* ours: it was the last turn */
+		}
 	}
 	/* what was durable before a failure stays so */
 	error = s->durable_ticket >= last ? 0 : s->error;
 	if (!error && stream_lost(s, first, last))
 		error = LOG_OUT;
 	pthread_mutex_unlock(&s->lock);
+	stream_wake(wake);
 	return error;
 }
 

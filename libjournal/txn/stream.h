@@ -68,9 +68,6 @@ int stream_append_now(struct stream *s, const struct stream_record *record,
 int stream_append_spare(struct stream *s, const struct stream_record *record,
 			struct stream_place *place);
 
-/* Whoever waits looks again.  Context: its lock. */
-void stream_tell_all(struct stream *s);
-
 /**
  * stream_wait() - the batches of tickets @first to @last are durable on return 0
  * Return: 0; LOG_OUT: one of them is lost with its log, and what was put in is to be

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "txn/clock.h"
+#include "txn/stream_sleep.h"
 #include "txn/streams.h"
 
 #define SHARE      4u       /* of a write's time is waited at most */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "step.h"
 
+#include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <semaphore.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/assert.h"
@@ -42,6 +46,8 @@ static _Thread_local int who;
 extern __typeof__(sched_yield) __real_sched_yield, __wrap_sched_yield;
 extern __typeof__(pthread_mutex_lock) __real_pthread_mutex_lock, __wrap_pthread_mutex_lock;
 extern __typeof__(pthread_cond_wait) __real_pthread_cond_wait, __wrap_pthread_cond_wait;
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
 
 /* in the handler of a trap, as the next one */
 static void step_stepped(uint64_t place)
@@ -217,4 +223,22 @@ int __wrap_pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 	(void)pthread_mutex_unlock(mutex);
 	step_wait();
 	return __real_pthread_mutex_lock(mutex);
+}
+
+/* the same */
+long __wrap_syscall(long number, ...)
+{
+	long a[6];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (who == 2 && !step.gone && number == SYS_futex && a[1] == FUTEX_WAIT_PRIVATE) {
+		step_wait();
+		errno = EAGAIN;
+		return -1;
+	}
+	return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
