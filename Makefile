@@ -256,6 +256,8 @@ $(BUILD)/tests/unit/test_interleave_moves: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STE
 $(BUILD)/tests/unit/test_interleave_late: TEST_LDFLAGS = $(CRASH_LDFLAGS) $(STEP_LDFLAGS) \
 	-Wl,--wrap=health_unstage -Wl,--wrap=stand_in_enforce
 $(BUILD)/tests/unit/test_resize_digests: TEST_LDFLAGS = $(STEP_LDFLAGS)
+# who sleeps, and is woken
+$(BUILD)/tests/unit/test_log_flush: TEST_LDFLAGS = -Wl,--wrap=syscall
 # barriers on all processors are seen
 $(BUILD)/tests/unit/test_crash_barrier: TEST_LDFLAGS = $(CRASH_LDFLAGS) -Wl,--wrap=syscall
 # the first NVRAM of a journal that is on a file

@@ -12,6 +12,9 @@
  * delays the others once; and after a few such disappointments it flushes
  * without asking anybody.
  *
+ * Who came while a flush was under way waits for the next one, apart from those who
+ * wait for this one: when it ends these all wake, but of those only who is to flush.
+ *
  * No pointers and no mutexes inside: it can lie in memory shared by processes.
  */
 #ifndef LOG_LOG_FLUSH_H
@@ -34,8 +37,9 @@
  * @started:  number of the youngest flush that has begun
  * @finished: number of the youngest flush that has succeeded
  * @turn:     odd: somebody flushes; changes with every change of hands
- * @signal:   futex: changes when a flush has ended
- * @sleepers: at most this many sleep on it
+ * @signal:   two futexes, for flushes of even and odd numbers: changes when who waits
+ *            for such a one is to look
+ * @sleepers: at most this many sleep on each
  * @failed:   the first failure, for ever
  * @typical_ns: what a flush took, on the average of the last few; 0: not known yet
  */
@@ -43,8 +47,8 @@ struct log_flush {
 	_Atomic uint64_t started;
 	_Atomic uint64_t finished;
 	_Atomic uint64_t turn;
-	_Atomic uint32_t signal;
-	_Atomic uint32_t sleepers;
+	_Atomic uint32_t signal[2];
+	_Atomic uint32_t sleepers[2];
 	_Atomic int failed;
 	_Atomic uint64_t typical_ns;
 };

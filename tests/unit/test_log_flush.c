@@ -51,6 +51,32 @@ static int quick_sync(void *context)
 	return 0;
 }
 
+/* sleepers now, and how often one woke */
+static _Atomic unsigned int asleep, woke;
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+long __wrap_syscall(long number, ...)
+{
+	long a[6], result;
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (a[1] != FUTEX_WAIT_BITSET)
+		return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	atomic_fetch_add(&asleep, 1);
+	result = __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+	atomic_fetch_sub(&asleep, 1);
+	/* else it had not slept yet */
+	if (!result)
+		atomic_fetch_add(&woke, 1);
+	return result;
+}
+
 struct waiter {
 	struct disk *disk;
 	pthread_t thread;
@@ -92,7 +118,8 @@ static void until_asleep(struct disk *disk, unsigned int count)
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
 	/* counted: all are past the point where they noted the last flush */
-	while (atomic_load(&disk->flush.sleepers) < count)
+	while (atomic_load(&disk->flush.sleepers[0]) + atomic_load(&disk->flush.sleepers[1]) <
+	       count)
 		nanosleep(&pause, NULL);
 }
 
@@ -134,6 +161,59 @@ static void P13_threads_share_flushes(void **state)
 	for (int i = 0; i < THREADS; i++)
 		join(&others[i], 0);
 	assert_int_equal(disk.syncs, 2);
+}
+
+static void until_so_many_sleep(unsigned int count)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	while (atomic_load(&asleep) != count)
+		nanosleep(&pause, NULL);
+}
+
+static void those_who_wait_for_the_next_flush_sleep_on(void **state)
+{
+	struct waiter first, others[THREADS];
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, true);
+	start(&first, &disk, disk_sync, FOREVER);
+	sem_wait(&disk.begun);
+	for (int i = 0; i < THREADS; i++)
+		start(&others[i], &disk, disk_sync, FOREVER);
+	until_so_many_sleep(THREADS);
+	atomic_store(&woke, 0);
+	sem_post(&disk.go);
+	sem_wait(&disk.begun);
+	/* one flushes; one more had been woken, and sleeps again */
+	until_so_many_sleep(THREADS - 1);
+	assert_in_range(atomic_load(&woke), 1, 2);
+	sem_post(&disk.go);
+	join(&first, 0);
+	for (int i = 0; i < THREADS; i++)
+		join(&others[i], 0);
+	assert_int_equal(disk.syncs, 2);
+}
+
+/* They wait for flush 1, whose flusher has stopped; flush 2 is for them, too. */
+static void P13_who_waits_for_one_that_was_passed_over_wakes(void **state)
+{
+	struct waiter others[THREADS], later;
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, false);
+	atomic_store(&disk.flush.turn, 1);
+	for (int i = 0; i < THREADS; i++)
+		start(&others[i], &disk, quick_sync, FOREVER);
+	until_so_many_sleep(THREADS);
+	atomic_store(&disk.flush.started, 1);
+	start(&later, &disk, quick_sync, 1000000);
+	join(&later, 0);
+	for (int i = 0; i < THREADS; i++)
+		join(&others[i], 0);
+	assert_int_equal(disk.syncs, 1);
 }
 
 static void P13_a_flush_covers_nothing_that_came_after_it_began(void **state)
@@ -194,8 +274,8 @@ static void P13_flushers_that_stop_in_turn_are_not_waited_for_for_ever(void **st
 	/* the turn passes from one to the next, and none of them finishes */
 	while (!atomic_load(&waiter.done)) {
 		atomic_fetch_add(&disk.flush.turn, 2);
-		atomic_fetch_add(&disk.flush.signal, 1);
-		(void)syscall(SYS_futex, &disk.flush.signal, FUTEX_WAKE, 1, NULL, NULL, 0);
+		atomic_fetch_add(&disk.flush.signal[1], 1);
+		(void)syscall(SYS_futex, &disk.flush.signal[1], FUTEX_WAKE, 1, NULL, NULL, 0);
 		nanosleep(&pause, NULL);
 	}
 	join(&waiter, 0);
@@ -288,6 +368,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(P13_alone_it_flushes_once),
 		cmocka_unit_test(P13_threads_share_flushes),
+		cmocka_unit_test(those_who_wait_for_the_next_flush_sleep_on),
+		cmocka_unit_test(P13_who_waits_for_one_that_was_passed_over_wakes),
 		cmocka_unit_test(P13_a_flush_covers_nothing_that_came_after_it_began),
 		cmocka_unit_test(P13_a_stopped_flusher_holds_up_nobody),
 		cmocka_unit_test(P13_flushers_that_stop_in_turn_are_not_waited_for_for_ever),
