@@ -196,7 +196,7 @@ static int journal_first_medium(struct journal *j, const struct journal_open_opt
 	int error = 0;
 
 	if (j->bits_durable) {
-		stand_in_first(j);
+		error = stand_in_first(j);
 	} else {
 		error = on_file_begin(j);
 		if (!error)

@@ -16,6 +16,7 @@
 #include "txn/line.h"
 #include "txn/media.h"
 #include "txn/slots.h"
+#include "util/own_limit.h"
 
 #define STAND_IN "stand-in"
 
@@ -282,7 +283,19 @@ static int stand_in_class(struct journal *j, const char *uri, struct message *wh
 			   &class, why);
 }
 
-void stand_in_first(struct journal *j)
+/* Once NVRAM is given up there would be none for all who joined: by then a limit of this
+ * process alone may be the reason, which the next one to open does not meet. */
+static int stand_in_refuse(struct journal *j, int error)
+{
+	const char *limit = own_limit(error);
+
+	if (!limit || !shared_is_shared(&j->shared_file))
+		return 0;
+	return journal_say(j, error, "what stands in for NVRAM cannot be opened: %.300s: a limit "
+			   "of this process (%s)", j->stand_in_not.text, limit);
+}
+
+int stand_in_first(struct journal *j)
 {
 	struct shared_common *c = &j->shared->common;
 	struct message *why = &j->stand_in_not;
@@ -296,11 +309,12 @@ void stand_in_first(struct journal *j)
 		error = stand_in_class(j, uri, why);
 	if (error) {
 		stand_in_close(j);
-		return;
+		return stand_in_refuse(j, error);
 	}
 	c->stand_in_is_there = 1;
 	if (shared_is_shared(&j->shared_file))
 		marker_store_share(j->stand_in, &c->stand_in, NULL);
+	return 0;
 }
 
 void stand_in_take(struct journal *j, struct marker_store *store)

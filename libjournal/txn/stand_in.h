@@ -8,8 +8,9 @@
 
 #include "txn/journal_impl.h"
 
-/* the first writer's open; without one, j->stand_in_not says why */
-void stand_in_first(struct journal *j);
+/* the first writer's open; without one, j->stand_in_not says why.  Return: 0, or negative errno
+ * with the text: a limit of this process is why, and others would be without one, too */
+int stand_in_first(struct journal *j);
 /* on_file.c: @store, which was opened as the journal's markers, is it */
 void stand_in_take(struct journal *j, struct marker_store *store);
 /* open it, if that was not done yet; Return: 0 or negative errno with the text.

@@ -145,6 +145,54 @@ static void p14_nor_be_so_long(enum bed_medium medium)
 						JOURNAL_PATH_STAGED, true });
 }
 
+/* ---- who opens first ------------------------------------------------------------------- */
+
+/* With one file more each time: what others can join has a stand-in, as they would have then.
+ * Return: 0, or where it went wrong */
+static int opens_with_few_files(const char *dir)
+{
+	struct journal_health health = { 0 };
+	struct journal_info info = { 0 };
+	struct rlimit limit;
+	struct journal *j;
+	bool refused = false;
+	int error;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 1;
+	for (limit.rlim_cur = 3; limit.rlim_cur < 64; limit.rlim_cur++) {
+		if (setrlimit(RLIMIT_NOFILE, &limit))
+			return 2;
+		error = journal_open(dir, NULL, &j);
+		refused |= error == -EMFILE && strstr(journal_error(j), "/stand-in: ") &&
+			   strstr(journal_error(j), "ulimit -n");
+		if (!error && (journal_health(j, &health) || journal_info(j, &info)))
+			return 3;
+		if (info.index_shared && !health.stand_in)
+			return 4;
+		if (journal_close(j))
+			return 5;
+		if (info.index_shared)
+			return refused ? 0 : 6;
+	}
+	return 7;
+}
+
+static void p14_no_file_is_left_for_the_stand_in(enum bed_medium medium)
+{
+	struct bed bed;
+	pid_t pid;
+
+	bed_make(&bed, medium, 64 << 20, 4 << 20);
+	bed_close(&bed);
+	pid = child_fork();
+	if (!pid)
+		child_exit(opens_with_few_files(bed.dir));
+	child_ends(pid, 0);
+	bed_open(&bed, NULL);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
@@ -152,6 +200,8 @@ int main(void)
 		  1u << BED_FILE | 1u << BED_PMEM },
 		{ "p14_no_file_may_be_opened", p14_no_file_may_be_opened, 1u << BED_PMEM },
 		{ "p14_nor_be_so_long", p14_nor_be_so_long, 1u << BED_PMEM },
+		{ "p14_no_file_is_left_for_the_stand_in", p14_no_file_is_left_for_the_stand_in,
+		  1u << BED_PMEM },
 	};
 
 	return bed_run(tests, sizeof(tests) / sizeof(tests[0]));
