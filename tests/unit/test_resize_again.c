@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -244,6 +245,76 @@ static void one_who_is_taken_over_blocks_nobody(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+/* What it has begun it ends only once it was waited for in vain: that is wrong. */
+static void *is_waited_for(void *context)
+{
+	struct taker *t = context;
+	uint64_t last = t->before, now;
+	unsigned int looks = 0;
+
+	while (looks < 1000 && !t->refused) {
+		now = atomic_load(&t->j->shared->swept_ns);
+		looks += now != last;
+		last = now;
+		sched_yield();
+	}
+	resize_takeover(t->j, t->dead);
+	atomic_store(&t->j->members[t->dead - 1].identity, 0);
+	atomic_store(&t->j->members[t->dead - 1].state,
+		     member_word(t->j->members[t->dead - 1].state, MEMBER_FREE, 0));
+	return NULL;
+}
+
+/* Return: the number that it has as a member */
+static uint32_t stopped_member(struct bed *bed, pid_t *pid)
+{
+	struct journal *j;
+	uint32_t number;
+
+	*pid = child_fork();
+	if (!*pid) {
+		if (!journal_open(bed->dir, NULL, &j))
+			(void)raise(SIGSTOP);
+		child_exit(journal_close(j) ? 1 : 0);
+	}
+	assert_int_equal(waitpid(*pid, NULL, WUNTRACED), *pid);
+	for (number = 0; number < MEMBERS; number++)
+		if (atomic_load(&bed->j->members[number].pid) == *pid &&
+		    member_state_of(bed->j, number) == MEMBER_ALIVE)
+			return number + 1;
+	assert_true(!"it is a member");
+	return 0;
+}
+
+static void who_takes_over_and_is_stopped_is_not_waited_for(enum bed_medium medium)
+{
+	struct taker t = { 0 };
+	pthread_t thread;
+	struct bed bed;
+	uint32_t stopped;
+	pid_t pid;
+	int error;
+
+	bed_make(&bed, medium, 24 * MIB, 4 * MIB);
+	stopped = stopped_member(&bed, &pid);
+	killed_at(&bed, 60 * MIB, RESIZE_NONE);
+	t.j = bed.j;
+	t.dead = atomic_load(&bed.j->shared->resizer);
+	assert_int_not_equal(t.dead, 0);
+	atomic_store(&bed.j->members[t.dead - 1].state,
+		     member_word(bed.j->members[t.dead - 1].state, MEMBER_TAKEN, stopped));
+	t.before = atomic_load(&bed.j->shared->swept_ns);
+	assert_int_equal(pthread_create(&thread, NULL, is_waited_for, &t), 0);
+	error = sized(&bed, 30 * MIB);
+	t.refused = true;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	child_ends(pid, 0);
+	assert_int_equal(error, -EBUSY);
+	assert_int_equal(sized(&bed, 30 * MIB), 0);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
@@ -255,6 +326,8 @@ int main(void)
 		  1u << BED_FILE },
 		{ "one who is taken over blocks nobody", one_who_is_taken_over_blocks_nobody,
 		  1u << BED_FILE | 1u << BED_PMEM },
+		{ "who takes over and is stopped is not waited for",
+		  who_takes_over_and_is_stopped_is_not_waited_for, 1u << BED_FILE },
 	};
 
 	return bed_run(tests, sizeof(tests) / sizeof(tests[0]));
