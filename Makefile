@@ -278,7 +278,8 @@ $(addprefix $(BUILD)/tests/unit/,test_io_errors test_async_errors test_logs): \
 # how long writers are slowed
 $(BUILD)/tests/unit/test_slow_down: TEST_LDFLAGS = -Wl,--wrap=nanosleep
 # writes of the log are looked at, or meet
-$(addprefix $(BUILD)/tests/unit/,test_batch_end test_streams test_destage_writes): \
+$(addprefix $(BUILD)/tests/unit/,test_batch_end test_extent_end test_streams \
+	test_destage_writes): \
 	TEST_LDFLAGS = -Wl,--wrap=logs_write
 $(BUILD)/tests/unit/test_wakes: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=syscall
 $(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait

@@ -2,7 +2,6 @@
 #include "txn/extent.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "txn/extents.h"
 #include "txn/head.h"
@@ -85,13 +84,10 @@ void extent_end(struct extent *extent)
 }
 
 static void extent_encode(const struct journal *j, const struct log_meta *given,
-			  const struct segment *segment, uint32_t offset, uint8_t *buffer,
-			  uint32_t bytes)
+			  const struct segment *segment, uint32_t offset, uint8_t *buffer)
 {
 	struct log_meta meta = *given;
 
-	memset(buffer + LOG_RECORD_BYTES + meta.bytes, 0,
-	       bytes - LOG_RECORD_BYTES - meta.bytes);
 	meta.incarnation = (uint32_t)j->shared->incarnation;
 	meta.payload_crc = crc32c(segment->seed, buffer + LOG_RECORD_BYTES, meta.bytes);
 	log_record_encode(&meta, segment->seed, offset, (struct log_record *)buffer);
@@ -111,7 +107,7 @@ int extent_begin(struct journal *j, const struct log_meta *meta, uint8_t *buffer
 	error = extent_place(x, meta, bytes, again, !beside, extent);
 	if (error)
 		return error;
-	extent_encode(j, meta, extent->segment, extent->offset, buffer, bytes);
+	extent_encode(j, meta, extent->segment, extent->offset, buffer);
 	extent->io = (struct log_io){
 		.offset = segment_base(j, extent->segment->number) + extent->offset,
 		.buffer = buffer,

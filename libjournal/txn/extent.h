@@ -15,7 +15,7 @@ uint32_t extent_payload_max(const struct journal *j);
  * extent_write() - write one extent
  * @meta:    all but payload_crc
  * @buffer:  aligned; LOG_RECORD_BYTES left free, then @meta->bytes of payload,
- *           room up to the next block
+ *           zeros up to the next block
  * @again:   an earlier extent of the same transaction lies in this segment:
  *           it is not held twice; may be NULL
  * @durable: it is, alone, on return

@@ -30,6 +30,7 @@
 #include "util/assert.h"
 #include "util/math.h"
 #include "util/message.h"
+#include "util/zeros.h"
 
 #define NO_SEGMENT UINT32_MAX
 #define NO_LOG     UINT32_MAX
@@ -85,7 +86,7 @@ struct head {
 struct batch {
 	uint8_t *buffer; /* stream.batch_bytes */
 	uint32_t used;
-	uint32_t zero_from, zero_to; /* bytes between them are zeros; equal: nothing is known */
+	struct zeros zeros;
 };
 
 /* who waits for a batch, with several logs: stream_gather.c */

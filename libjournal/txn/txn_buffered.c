@@ -55,6 +55,8 @@ static int txn_use_large(struct journal_txn *txn)
 		return journal_say(txn->j, -ENOMEM, "no memory for a transaction's buffer");
 	if (txn->fill)
 		memcpy(large + LOG_RECORD_BYTES, txn_payload(txn), txn->fill);
+	if (txn->base && txn->base == txn->small)
+		zeros_used(&txn->small_zeros, (uint32_t)(LOG_RECORD_BYTES + txn->fill));
 	txn->large = large;
 	txn->base = large;
 	txn->room = txn_piece_max(txn);
@@ -99,6 +101,18 @@ static void txn_meta(const struct journal_txn *txn, struct log_meta *meta)
 	};
 }
 
+/* no bytes of another transaction get into the log */
+static void txn_end_block(struct journal_txn *txn, const struct log_meta *meta)
+{
+	uint32_t used = LOG_RECORD_BYTES + meta->bytes;
+	uint32_t end = (uint32_t)round_up(used, txn->j->block_bytes);
+
+	if (txn->base == txn->small)
+		zeros_make(&txn->small_zeros, txn->base, used, end);
+	else
+		memset(txn->base + used, 0, end - used);
+}
+
 static int txn_remember_extent(struct journal_txn *txn, struct segment *segment,
 			       uint32_t offset)
 {
@@ -138,6 +152,7 @@ static int txn_spill_piece(struct journal_txn *txn)
 	txn_meta(txn, &meta);
 	meta.type = LOG_EXTENT;
 	meta.extent = txn->extent_count;
+	txn_end_block(txn, &meta);
 	error = extent_write(txn->j, &meta, txn->base, txn->last_segment, false, &segment,
 			     &offset);
 	if (error)
@@ -219,12 +234,12 @@ static void txn_final_meta(const struct journal_txn *txn, enum log_type type,
 
 static int txn_flush_logs(struct journal_txn *txn)
 {
-	uint32_t log;
 	int error = 0;
 
-	for (log = 0; log < JOURNAL_LOGS_MAX && !error; log++)
-		if (txn->flush_logs & 1u << log)
-			error = logs_flush(txn->j, log);
+	while (txn->flush_logs && !error) {
+		error = logs_flush(txn->j, (uint32_t)__builtin_ctz(txn->flush_logs));
+		txn->flush_logs &= txn->flush_logs - 1;
+	}
 	txn->flush_logs = 0;
 	return logs_out_say(txn->j, error);
 }
@@ -274,6 +289,7 @@ static int txn_direct_prepare(struct journal_txn *txn)
 		return error;
 	txn_finish(txn);
 	txn_final_meta(txn, LOG_EXTENT, &meta);
+	txn_end_block(txn, &meta);
 	error = extent_write(txn->j, &meta, txn->base, txn->last_segment, !txn->extent_count,
 			     &segment, &offset);
 	if (error)
@@ -303,6 +319,7 @@ int txn_direct_begin(struct journal_txn *txn, const struct extent *beside,
 	JASSERT(!txn->extent_count && !txn->prepared);
 	txn_finish(txn);
 	txn_final_meta(txn, LOG_EXTENT, &meta);
+	txn_end_block(txn, &meta);
 	return extent_begin(txn->j, &meta, txn->base, NULL, beside, extent);
 }
 

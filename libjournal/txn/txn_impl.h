@@ -36,6 +36,7 @@ struct journal_txn {
 
 	/* buffered */
 	uint8_t *small;  /* TXN_SMALL_BYTES, kept with the object */
+	struct zeros small_zeros;
 	uint8_t *large;  /* LOG_BUFFER_BYTES from the store, or NULL */
 	uint64_t spilled; /* payload bytes already in extents */
 	__le64 *extents; /* segment << 32 | offset of each written one: pieces.h */

@@ -35,13 +35,18 @@ struct journal_txn *txn_alloc(struct journal *j)
 /* Everything that a begin must find clear, but for the small buffer. */
 static void txn_clear(struct journal_txn *txn)
 {
+	struct zeros zeros = txn->small_zeros;
 	uint8_t *small = txn->small;
 
+	/* also what was aborted, or reserved only */
+	if (small && txn->base == small)
+		zeros_used(&zeros, (uint32_t)(LOG_RECORD_BYTES + txn->fill + txn->reserved));
 	if (txn->large)
 		log_store_buffer_done(logs_buffers(txn->j), txn->large);
 	free(txn->extents);
 	memset(txn, 0, sizeof(*txn));
 	txn->small = small;
+	txn->small_zeros = zeros;
 }
 
 void txn_free(struct journal_txn *txn)
