@@ -123,6 +123,8 @@ static bool flush_for_all(struct log_flush *flush, const struct log_flusher *flu
 	uint64_t mine = turn + (turn & 1 ? 2 : 1);
 	struct ended ended;
 
+	/* before the turn: who finds that one new finds no time of long ago with it */
+	atomic_store(&flush->turn_ns, now_ns());
 	if (!atomic_compare_exchange_strong(&flush->turn, &turn, mine))
 		return false;
 	*error = flush_now(flush, flusher, &ended);
@@ -132,24 +134,36 @@ static bool flush_for_all(struct log_flush *flush, const struct log_flusher *flu
 	return true;
 }
 
-/* Has the one whose turn it is had its time? */
-static bool patience_lost(struct wait *wait, uint64_t turn, uint64_t patience_ns)
+/* For himself, since those whose turn it was came to no end: what it covers it covers for
+ * all, and nobody else tells them. */
+static int flush_alone(struct log_flush *flush, const struct log_flusher *flusher)
 {
-	uint64_t now = now_ns();
+	struct ended ended;
+	int error = flush_now(flush, flusher, &ended);
 
-	if (wait->turn == turn)
-		return now >= wait->until_ns;
-	wait->turn = turn;
-	wait->until_ns = now + patience_ns;
-	wait->disappointments++;
-	return false;
+	tell(flush, &ended);
+	return error;
+}
+
+/*
+ * Has the one whose turn it is had its time?  That began with the turn, not with this look:
+ * who slept on while hands changed may see it late.
+ */
+static bool patience_lost(const struct log_flush *flush, struct wait *wait, uint64_t turn,
+			  uint64_t patience_ns)
+{
+	if (wait->turn != turn) {
+		wait->turn = turn;
+		wait->until_ns = atomic_load(&flush->turn_ns) + patience_ns;
+		wait->disappointments++;
+	}
+	return now_ns() >= wait->until_ns;
 }
 
 static int wait_for(struct log_flush *flush, const struct log_flusher *flusher, uint64_t seen)
 {
 	_Atomic uint32_t *futex = &flush->signal[(seen + 1) & 1];
 	struct wait wait = { 0 };
-	struct ended ended;
 
 	for (;;) {
 		uint32_t signal = atomic_load(futex);
@@ -161,13 +175,13 @@ static int wait_for(struct log_flush *flush, const struct log_flusher *flusher, 
 		error = atomic_load(&flush->failed);
 		if (error)
 			return error;
-		if (!(turn & 1) || patience_lost(&wait, turn, flusher->patience_ns)) {
+		if (!(turn & 1) || patience_lost(flush, &wait, turn, flusher->patience_ns)) {
 			if (flush_for_all(flush, flusher, turn, &error))
 				return error;
 			continue;
 		}
 		if (wait.disappointments > DISAPPOINTMENTS_MAX)
-			return flush_now(flush, flusher, &ended);
+			return flush_alone(flush, flusher);
 		sleep_until(futex, signal, wait.until_ns);
 	}
 }

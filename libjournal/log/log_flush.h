@@ -37,6 +37,7 @@
  * @started:  number of the youngest flush that has begun
  * @finished: number of the youngest flush that has succeeded
  * @turn:     odd: somebody flushes; changes with every change of hands
+ * @turn_ns:  when it was taken, about: CLOCK_MONOTONIC
  * @signal:   two futexes, for flushes of even and odd numbers: changes when who waits
  *            for such a one is to look
  * @sleepers: at most this many sleep on each
@@ -47,6 +48,7 @@ struct log_flush {
 	_Atomic uint64_t started;
 	_Atomic uint64_t finished;
 	_Atomic uint64_t turn;
+	_Atomic uint64_t turn_ns;
 	_Atomic uint32_t signal[2];
 	_Atomic uint32_t sleepers[2];
 	_Atomic int failed;

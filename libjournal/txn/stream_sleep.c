@@ -22,8 +22,7 @@ void stream_sleep(struct stream *s, uint64_t ticket)
 	/* its result does not matter: who wakes looks for himself.  What was told since the
 	 * lock was dropped has changed the word: there is no sleep then. */
 	(void)syscall(SYS_futex, &bed->told, FUTEX_WAIT_PRIVATE, told, NULL, NULL, 0);
-	/* Who is told is woken by one of them.  If none slept yet there is nobody to wake, and
-	 * each comes by here. */
+	/* he may be the one who wakes the others, of whichever batch */
 	if (atomic_load_explicit(&bed->rest, memory_order_relaxed) &&
 	    atomic_exchange(&bed->rest, false))
 		wake(bed, INT_MAX);
@@ -32,14 +31,15 @@ void stream_sleep(struct stream *s, uint64_t ticket)
 struct stream_bed *stream_tell(struct stream *s, uint64_t ticket)
 {
 	struct stream_bed *bed = &s->beds[ticket & 1];
-	uint32_t sleepers = bed->sleepers;
+	bool any = bed->sleepers;
 
 	bed->sleepers = 0;
-	/* before the word: who sees that one new finds this, too */
-	if (sleepers > 1)
-		atomic_store(&bed->rest, true);
+	/* The word first: who finds the rest to be woken, be it one from long ago, wakes all that
+	 * sleep.  Who was on his way to sleep must not do so after that: he sees the new word. */
 	atomic_fetch_add(&bed->told, 1);
-	return sleepers ? bed : NULL;
+	if (any)
+		atomic_store(&bed->rest, true);
+	return any ? bed : NULL;
 }
 
 void stream_wake(struct stream_bed *bed)

@@ -18,7 +18,7 @@
 #include "log/log_flush.h"
 
 #define THREADS 16
-#define FOREVER 3600000000000ull
+#define FOREVER (UINT64_MAX / 4)
 
 /* a disk whose flush waits to be let go on; counts them */
 struct disk {
@@ -51,8 +51,8 @@ static int quick_sync(void *context)
 	return 0;
 }
 
-/* sleepers now, and how often one woke */
-static _Atomic unsigned int asleep, woke;
+/* sleepers now, how often one was woken, and how often one came back at all */
+static _Atomic unsigned int asleep, woke, came_back;
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
@@ -71,6 +71,7 @@ long __wrap_syscall(long number, ...)
 	atomic_fetch_add(&asleep, 1);
 	result = __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 	atomic_fetch_sub(&asleep, 1);
+	atomic_fetch_add(&came_back, 1);
 	/* else it had not slept yet */
 	if (!result)
 		atomic_fetch_add(&woke, 1);
@@ -282,6 +283,65 @@ static void P13_flushers_that_stop_in_turn_are_not_waited_for_for_ever(void **st
 	assert_int_equal(disk.syncs, 1);
 }
 
+/* the turn passes on, and the first of those who sleep is told */
+static void turn_passes(struct disk *disk)
+{
+	atomic_fetch_add(&disk->flush.turn, 2);
+	atomic_fetch_add(&disk->flush.signal[1], 1);
+	(void)syscall(SYS_futex, &disk->flush.signal[1], FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* One of those who wait for flush 1 makes it, out of turn: nobody else will tell them. */
+static void P13_who_flushes_out_of_turn_tells_the_others(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct waiter first, others[THREADS];
+	unsigned int before;
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, false);
+	atomic_store(&disk.flush.turn, 1);
+	start(&first, &disk, quick_sync, FOREVER);
+	for (int i = 0; i < 3; i++) {
+		until_so_many_sleep(1);
+		before = atomic_load(&came_back);
+		turn_passes(&disk);
+		while (atomic_load(&came_back) == before)
+			nanosleep(&pause, NULL);
+	}
+	until_so_many_sleep(1);
+	for (int i = 0; i < THREADS; i++)
+		start(&others[i], &disk, quick_sync, FOREVER);
+	until_so_many_sleep(THREADS + 1);
+	turn_passes(&disk);
+	join(&first, 0);
+	for (int i = 0; i < THREADS; i++)
+		join(&others[i], 0);
+	assert_int_equal(disk.syncs, 1);
+}
+
+/* Who slept while the turn passed to one that stopped has waited for that, too. */
+static void P13_patience_begins_with_the_turn(void **state)
+{
+	struct timespec now;
+	struct waiter waiter;
+	struct disk disk;
+
+	(void)state;
+	disk_init(&disk, false);
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &now), 0);
+	atomic_store(&disk.flush.turn, 1);
+	atomic_store(&disk.flush.turn_ns, 1);
+	/* half of all the time that the machine is up: or the test takes that long */
+	start(&waiter, &disk, quick_sync, (uint64_t)now.tv_sec * 500000000);
+	join(&waiter, 0);
+	assert_int_equal(atomic_load(&disk.flush.turn), 4);
+	assert_int_equal(disk.syncs, 1);
+	/* whoever takes it says when */
+	assert_true(atomic_load(&disk.flush.turn_ns) > (uint64_t)now.tv_sec * 1000000000);
+}
+
 static void a_failure_is_everybodys_and_stays(void **state)
 {
 	struct waiter first, later;
@@ -373,6 +433,8 @@ int main(void)
 		cmocka_unit_test(P13_a_flush_covers_nothing_that_came_after_it_began),
 		cmocka_unit_test(P13_a_stopped_flusher_holds_up_nobody),
 		cmocka_unit_test(P13_flushers_that_stop_in_turn_are_not_waited_for_for_ever),
+		cmocka_unit_test(P13_who_flushes_out_of_turn_tells_the_others),
+		cmocka_unit_test(P13_patience_begins_with_the_turn),
 		cmocka_unit_test(patience_goes_by_what_a_flush_takes),
 		cmocka_unit_test(a_failure_is_everybodys_and_stays),
 		cmocka_unit_test(a_success_beside_a_failure_proves_nothing),
