@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "syscall_arguments.h"
 #include "util/assert.h"
 
 #define PLACES_MAX 131072u /* sanitizers make many of one */
@@ -232,8 +233,7 @@ long __wrap_syscall(long number, ...)
 	va_list list;
 
 	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(list, long);
+	syscall_arguments(a, list);
 	va_end(list);
 	if (who == 2 && !step.gone && number == SYS_futex && a[1] == FUTEX_WAIT_PRIVATE) {
 		step_wait();

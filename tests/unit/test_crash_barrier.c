@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "lib/sick.h"
+#include "lib/syscall_arguments.h"
 #include "txn/lane.h"
 #include "txn/line.h"
 #include "txn/returning.h"
@@ -57,11 +58,9 @@ long __wrap_syscall(long number, ...)
 {
 	long a[6];
 	va_list list;
-	int i;
 
 	va_start(list, number);
-	for (i = 0; i < 6; i++)
-		a[i] = va_arg(list, long);
+	syscall_arguments(a, list);
 	va_end(list);
 	if (number == __NR_membarrier && barrier.refused) {
 		errno = EPERM;

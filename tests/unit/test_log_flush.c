@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "lib/syscall_arguments.h"
 #include "log/log_flush.h"
 
 #define THREADS 16
@@ -63,8 +64,7 @@ long __wrap_syscall(long number, ...)
 	va_list list;
 
 	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(list, long);
+	syscall_arguments(a, list);
 	va_end(list);
 	if (a[1] != FUTEX_WAIT_BITSET)
 		return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -143,27 +143,6 @@ static void P13_alone_it_flushes_once(void **state)
 	assert_int_equal(disk.syncs, 2);
 }
 
-static void P13_threads_share_flushes(void **state)
-{
-	struct waiter first, others[THREADS];
-	struct disk disk;
-
-	(void)state;
-	disk_init(&disk, true);
-	start(&first, &disk, disk_sync, FOREVER);
-	sem_wait(&disk.begun);
-	for (int i = 0; i < THREADS; i++)
-		start(&others[i], &disk, disk_sync, FOREVER);
-	until_asleep(&disk, THREADS + 1);
-	sem_post(&disk.go); /* the first one's ends */
-	sem_wait(&disk.begun);
-	sem_post(&disk.go); /* one more, for all the others */
-	join(&first, 0);
-	for (int i = 0; i < THREADS; i++)
-		join(&others[i], 0);
-	assert_int_equal(disk.syncs, 2);
-}
-
 static void until_so_many_sleep(unsigned int count)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
@@ -172,7 +151,8 @@ static void until_so_many_sleep(unsigned int count)
 		nanosleep(&pause, NULL);
 }
 
-static void those_who_wait_for_the_next_flush_sleep_on(void **state)
+/* ... and who waits for the next one sleeps on when one ends */
+static void P13_threads_share_flushes(void **state)
 {
 	struct waiter first, others[THREADS];
 	struct disk disk;
@@ -428,7 +408,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(P13_alone_it_flushes_once),
 		cmocka_unit_test(P13_threads_share_flushes),
-		cmocka_unit_test(those_who_wait_for_the_next_flush_sleep_on),
 		cmocka_unit_test(P13_who_waits_for_one_that_was_passed_over_wakes),
 		cmocka_unit_test(P13_a_flush_covers_nothing_that_came_after_it_began),
 		cmocka_unit_test(P13_a_stopped_flusher_holds_up_nobody),

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "lib/bed.h"
+#include "lib/syscall_arguments.h"
 #include "txn/journal_impl.h"
 #include "txn/logs.h"
 
@@ -103,8 +104,7 @@ long __wrap_syscall(long number, ...)
 	va_list list;
 
 	va_start(list, number);
-	for (int i = 0; i < 6; i++)
-		a[i] = va_arg(list, long);
+	syscall_arguments(a, list);
 	va_end(list);
 	if (gate.holds && number == SYS_futex && a[1] == FUTEX_WAIT_PRIVATE)
 		return sleeps(a);
