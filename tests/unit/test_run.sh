@@ -59,6 +59,17 @@ is a.c 'echo 1..1; echo ok 1 - x; exit 1'
 expect "a leak that is found at exit" "1 passed, 1 failed, 0 skipped" 1
 : >"$tree/tests/unit/test_a.c"
 expect "a program that does not build" "0 passed, 1 failed, 0 skipped" 1
+full='echo "x: No space left on device"; exit 1'
+is a.sh "[ ! -e $tree/once ] || exit 0; : >$tree/once; $full"
+expect "who found the disk full is run once more" "1 passed, 0 failed, 0 skipped" 0
+is a.sh "echo >>$tree/times; $full"
+expect "and no more than once" "0 passed, 1 failed, 0 skipped" 1
+[ "$(wc -l <"$tree/times")" = 2 ] || { echo "not ok $((++number)) - run twice" && failed=1; }
+is a.sh "echo >>$tree/failures; exit 1"
+expect "who failed for another reason is not" "0 passed, 1 failed, 0 skipped" 1
+[ "$(wc -l <"$tree/failures")" = 1 ] || { echo "not ok $((++number)) - run once" && failed=1; }
+is a.sh 'exit 0'
+ROOM_MIB=999999999 ROOM_S=1 expect "nobody waits for room for ever" "1 passed, 0 failed, 0 skipped" 0
 is a.sh 'sleep 60'
 HANG_S=1 expect "a test that hangs is ended" "0 passed, 1 failed, 0 skipped" 1
 is a.sh 'exit 0'
