@@ -265,7 +265,7 @@ $(BUILD)/tests/unit/test_crash_moving: TEST_LDFLAGS = $(CRASH_LDFLAGS) \
 	-Wl,--wrap=backend_join_marker
 # what is synced is recorded
 $(BUILD)/tests/unit/test_syncs: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fsync fdatasync \
-	rename pwrite)
+	renameat pwrite)
 # ... or stops somebody between two of them
 $(BUILD)/tests/unit/test_marker_slots $(BUILD)/tests/integration/test_stopped: \
 	TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fdatasync pwrite)
@@ -287,9 +287,10 @@ $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pth
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup
 $(BUILD)/tests/unit/test_unseen: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,marker_store_show \
 	health_raise txn_direct_settle fsync)
-# another journal comes to the place of one that is opened
+# another journal comes to the place of one that is opened, or in use
 $(BUILD)/tests/unit/test_replaced: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,entry_come \
-	entry_exclusive shared_sweep shared_file_announce shared_file_remove)
+	entry_exclusive shared_sweep shared_file_announce shared_file_remove stand_in_first \
+	conf_rewrite conf_enforce)
 # the power goes in the middle of a write
 $(addprefix $(BUILD)/tests/unit/,test_upgrade test_mirror_double): \
 	TEST_LDFLAGS = -Wl,--wrap=backend_open_log

@@ -3,18 +3,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "format/features.h"
 #include "store/evidence.h"
+#include "txn/entry.h"
 #include "txn/left.h"
 
 #define NO_LOG "-" /* in place of a path */
+#define CONF_NAME_CHARS 80 /* with a suffix */
 
 void uuid_print(const uint8_t uuid[16], char text[37])
 {
@@ -357,36 +361,54 @@ static int conf_print(FILE *file, const char *dir, const struct conf *conf)
 	return fflush(file) || fsync(fileno(file)) ? -errno : 0;
 }
 
-static int conf_replace(const char *dir, const char *temporary, const char *path)
+/* DIR, and that of @lock, if it is one: from here on it stays that, whatever comes to its
+ * place.  Another journal that is there by now is left alone. */
+static int conf_directory(const char *dir, int lock, int *directory, struct message *message)
 {
-	int error = 0, fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = lock >= 0 ? entry_directory(dir, lock) :
+			     open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 && lock < 0)
+		fd = -errno;
+	if (fd == -ESTALE)
+		return entry_stale(dir, message);
+	*directory = fd;
+	return fd < 0 ? message_errno(message, fd, "%s", dir) : 0;
+}
+
+static int conf_replace(int directory, const char *temporary)
+{
+	int error = 0, fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
 	/* the name after the content: a crash leaves the old file or the new one */
-	if (rename(temporary, path) || fsync(fd))
+	if (renameat(directory, temporary, directory, CONF_NAME) || fsync(fd))
 		error = -errno;
 	close(fd);
 	return error;
 }
 
 /* A name of its own for each who writes: one that is written by two is neither's. */
-static int conf_temporary(const char *dir, char temporary[PATH_MAX], FILE **file,
-			  struct message *message)
+static int conf_temporary(int directory, char temporary[CONF_NAME_CHARS], FILE **file)
 {
-	int fd, error = conf_path(dir, CONF_NAME ".new-XXXXXX", temporary, message);
+	uint64_t name;
+	int fd;
 
-	if (error)
-		return error;
-	fd = mkostemp(temporary, O_CLOEXEC);
+	do {
+		if (getrandom(&name, sizeof(name), 0) != sizeof(name))
+			return -errno;
+		(void)snprintf(temporary, CONF_NAME_CHARS, CONF_NAME ".new-%016" PRIx64, name);
+		fd = openat(directory, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	} while (fd < 0 && errno == EEXIST);
 	if (fd < 0)
-		return message_errno(message, -errno, "%s", temporary);
+		return -errno;
 	*file = fdopen(fd, "w");
 	if (*file)
 		return 0;
 	close(fd);
-	unlink(temporary);
-	return message_errno(message, -ENOMEM, "%s", temporary);
+	(void)unlinkat(directory, temporary, 0);
+	return -ENOMEM;
 }
 
 /* As @like's, if there is one.  Only root may give the owner; who may not give the group
@@ -400,17 +422,18 @@ static int conf_own(int fd, const struct stat *like, unsigned int mode)
 }
 
 /* Into a file of its own, durably; its name is left in @temporary. */
-static int conf_write_beside(const char *dir, const struct conf *conf, unsigned int mode,
-			     const struct stat *like, char temporary[PATH_MAX],
-			     struct message *message)
+static int conf_write_beside(int directory, const char *dir, const struct conf *conf,
+			     unsigned int mode, const struct stat *like,
+			     char temporary[CONF_NAME_CHARS], struct message *message)
 {
 	FILE *file = NULL;
 	int error = conf_check_paths(dir, conf, message);
 
-	if (!error)
-		error = conf_temporary(dir, temporary, &file, message);
 	if (error)
 		return error;
+	error = conf_temporary(directory, temporary, &file);
+	if (error)
+		return message_errno(message, error, "%s/" CONF_NAME, dir);
 	error = conf_own(fileno(file), like, mode);
 	if (!error)
 		error = conf_print(file, dir, conf);
@@ -418,99 +441,120 @@ static int conf_write_beside(const char *dir, const struct conf *conf, unsigned 
 		error = -errno;
 	if (!error)
 		return 0;
-	unlink(temporary);
-	return message_errno(message, error, "%s", temporary);
+	(void)unlinkat(directory, temporary, 0);
+	return message_errno(message, error, "%s/%s", dir, temporary);
 }
 
-static int conf_write_as(const char *dir, const struct conf *conf, unsigned int mode,
-			 const struct stat *like, struct message *message)
+static int conf_write_as(int directory, const char *dir, const struct conf *conf,
+			 unsigned int mode, const struct stat *like, struct message *message)
 {
-	char path[PATH_MAX], temporary[PATH_MAX];
-	int error = conf_path(dir, CONF_NAME, path, message);
+	char temporary[CONF_NAME_CHARS];
+	int error = conf_write_beside(directory, dir, conf, mode, like, temporary, message);
 
-	if (!error)
-		error = conf_write_beside(dir, conf, mode, like, temporary, message);
 	if (error)
 		return error;
-	error = conf_replace(dir, temporary, path);
+	error = conf_replace(directory, temporary);
 	if (!error)
 		return 0;
-	unlink(temporary);
-	return message_errno(message, error, "%s", path);
+	(void)unlinkat(directory, temporary, 0);
+	return message_errno(message, error, "%s/" CONF_NAME, dir);
 }
 
-int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
+int conf_write(const char *dir, int lock, const struct conf *conf, unsigned int mode,
 	       struct message *message)
 {
-	return conf_write_as(dir, conf, mode, NULL, message);
-}
+	int directory, error = conf_directory(dir, lock, &directory, message);
 
-static int conf_suffixed(const char *dir, const char *suffix, char out[PATH_MAX],
-			 struct message *message)
-{
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), CONF_NAME "%.47s", suffix);
-	return conf_path(dir, name, out, message);
-}
-
-/* @path: of journal.conf, as whose owner, group and mode it will be */
-static int conf_like(const char *dir, char path[PATH_MAX], struct stat *st,
-		     struct message *message)
-{
-	int error = conf_path(dir, CONF_NAME, path, message);
-
-	if (!error && stat(path, st))
-		error = message_errno(message, -errno, "%s", path);
-	return error;
-}
-
-int conf_rewrite(const char *dir, const struct conf *conf, struct message *message)
-{
-	char path[PATH_MAX];
-	struct stat st;
-	int error = conf_like(dir, path, &st, message);
-
-	return error ? error : conf_write_as(dir, conf, st.st_mode & 0777, &st, message);
-}
-
-int conf_prepare(const char *dir, const struct conf *conf, const char *suffix,
-		 struct message *message)
-{
-	char path[PATH_MAX], temporary[PATH_MAX], name[PATH_MAX];
-	struct stat st;
-	int error = conf_like(dir, path, &st, message);
-
-	if (!error)
-		error = conf_suffixed(dir, suffix, name, message);
-	if (!error)
-		error = conf_write_beside(dir, conf, st.st_mode & 0777, &st, temporary,
-					  message);
-	if (error || !rename(temporary, name))
-		return error;
-	error = message_errno(message, -errno, "%s", name);
-	unlink(temporary);
-	return error;
-}
-
-int conf_enforce(const char *dir, const char *suffix, struct message *message)
-{
-	char path[PATH_MAX], name[PATH_MAX];
-	int error = conf_path(dir, CONF_NAME, path, message);
-
-	if (!error)
-		error = conf_suffixed(dir, suffix, name, message);
 	if (error)
 		return error;
-	error = conf_replace(dir, name, path);
-	return error ? message_errno(message, error, "%s", path) : 0;
+	error = conf_write_as(directory, dir, conf, mode, NULL, message);
+	close(directory);
+	return error;
 }
 
-int conf_give_up(const char *dir, const char *suffix)
+static int conf_suffixed(const char *suffix, char name[CONF_NAME_CHARS])
+{
+	return snprintf(name, CONF_NAME_CHARS, CONF_NAME "%s", suffix) < CONF_NAME_CHARS ?
+		       0 : -ENAMETOOLONG;
+}
+
+/* @st: of journal.conf, as whose owner, group and mode it will be */
+static int conf_like(int directory, const char *dir, struct stat *st, struct message *message)
+{
+	return fstatat(directory, CONF_NAME, st, 0) ?
+		       message_errno(message, -errno, "%s/" CONF_NAME, dir) : 0;
+}
+
+int conf_rewrite(const char *dir, int lock, const struct conf *conf, struct message *message)
+{
+	struct stat st;
+	int directory, error = conf_directory(dir, lock, &directory, message);
+
+	if (error)
+		return error;
+	error = conf_like(directory, dir, &st, message);
+	if (!error)
+		error = conf_write_as(directory, dir, conf, st.st_mode & 0777, &st, message);
+	close(directory);
+	return error;
+}
+
+static int conf_prepare_at(int directory, const char *dir, const struct conf *conf,
+			   const char *suffix, struct message *message)
+{
+	char temporary[CONF_NAME_CHARS], name[CONF_NAME_CHARS];
+	struct stat st;
+	int error = conf_like(directory, dir, &st, message);
+
+	if (!error)
+		error = conf_suffixed(suffix, name);
+	if (!error)
+		error = conf_write_beside(directory, dir, conf, st.st_mode & 0777, &st, temporary,
+					  message);
+	if (error || !renameat(directory, temporary, directory, name))
+		return error;
+	error = message_errno(message, -errno, "%s/%s", dir, name);
+	(void)unlinkat(directory, temporary, 0);
+	return error;
+}
+
+int conf_prepare(const char *dir, int lock, const struct conf *conf, const char *suffix,
+		 struct message *message)
+{
+	int directory, error = conf_directory(dir, lock, &directory, message);
+
+	if (error)
+		return error;
+	error = conf_prepare_at(directory, dir, conf, suffix, message);
+	close(directory);
+	return error;
+}
+
+int conf_enforce(const char *dir, int lock, const char *suffix, struct message *message)
+{
+	char name[CONF_NAME_CHARS];
+	int directory, error = conf_directory(dir, lock, &directory, message);
+
+	if (error)
+		return error;
+	error = conf_suffixed(suffix, name);
+	if (!error)
+		error = conf_replace(directory, name);
+	close(directory);
+	return error ? message_errno(message, error, "%s/" CONF_NAME, dir) : 0;
+}
+
+int conf_give_up(const char *dir, int lock, const char *suffix)
 {
 	struct message unused;
-	char name[PATH_MAX];
-	int error = conf_suffixed(dir, suffix, name, &unused);
+	char name[CONF_NAME_CHARS];
+	int directory, error = conf_directory(dir, lock, &directory, &unused);
 
-	return error ? error : unlink(name) ? -errno : 0;
+	if (error)
+		return error;
+	error = conf_suffixed(suffix, name);
+	if (!error && unlinkat(directory, name, 0))
+		error = -errno;
+	close(directory);
+	return error;
 }

@@ -62,24 +62,30 @@ int conf_parse(char *text, const char *dir, struct conf *conf, struct message *m
 /* Return: 0, -ENOENT no journal there, or as conf_parse() */
 int conf_read(const char *dir, struct conf *conf, struct message *message);
 
+/*
+ * What changes DIR changes no other journal that has come to its place: @lock is the descriptor
+ * of DIR/lock (entry.h), of which DIR must be, or else -ESTALE is returned and nothing is done.
+ * Negative: whatever is there.
+ */
+
 /* write it atomically: a temporary file, synced, renamed, directory synced */
-int conf_write(const char *dir, const struct conf *conf, unsigned int mode,
+int conf_write(const char *dir, int lock, const struct conf *conf, unsigned int mode,
 	       struct message *message);
 
 /* the same, with owner, group and mode of the one that is there.  Several may do so at once. */
-int conf_rewrite(const char *dir, const struct conf *conf, struct message *message);
+int conf_rewrite(const char *dir, int lock, const struct conf *conf, struct message *message);
 
 /*
  * The same in two steps, of which the second is one rename(2), and takes away what the
  * first has made: so of any number of who enforce it, at any time, one does, and none
  * once somebody has given it up.
  */
-int conf_prepare(const char *dir, const struct conf *conf, const char *suffix,
+int conf_prepare(const char *dir, int lock, const struct conf *conf, const char *suffix,
 		 struct message *message);
 /* Return: 0; -ENOENT it is not there any more; or negative errno: undecided */
-int conf_enforce(const char *dir, const char *suffix, struct message *message);
+int conf_enforce(const char *dir, int lock, const char *suffix, struct message *message);
 /* Return: 0: nobody has, or ever will; or negative errno (-ENOENT: somebody has) */
-int conf_give_up(const char *dir, const char *suffix);
+int conf_give_up(const char *dir, int lock, const char *suffix);
 
 /* path below @dir unless absolute; Return: 0 or -ENAMETOOLONG */
 int conf_path(const char *dir, const char *path, char out[PATH_MAX], struct message *message);

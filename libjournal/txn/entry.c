@@ -134,6 +134,12 @@ int entry_directory(const char *dir, int fd)
 	return -ESTALE;
 }
 
+int entry_stale(const char *dir, struct message *message)
+{
+	return message_set(message, -ESTALE, "%s: was removed, or is another journal's by now",
+			   dir);
+}
+
 /* Somebody is a member, and none can leave as the last while we hold PRESENT. */
 static bool entry_join(int fd)
 {

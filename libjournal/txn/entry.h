@@ -45,6 +45,9 @@ bool entry_is_there(const char *dir, int fd);
  * Return: it, or -ESTALE, or what the system said */
 int entry_directory(const char *dir, int fd);
 
+/* what is said where it is not.  Return: -ESTALE */
+int entry_stale(const char *dir, struct message *message);
+
 /* the index that was to be joined is gone: its last member left meanwhile */
 void entry_again(int *fd);
 

@@ -215,7 +215,7 @@ static int make_conf(struct make *m)
 	if (!error)
 		error = make_peers(m);
 	if (!error)
-		error = conf_write(m->dir, &m->conf, m->mode, m->message);
+		error = conf_write(m->dir, m->lock_fd, &m->conf, m->mode, m->message);
 	if (!error)
 		error = conf_path(m->dir, CONF_NAME, path, m->message);
 	return error ? error : make_permissions(m, path);

@@ -2,6 +2,7 @@
 #include "txn/on_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -103,21 +104,28 @@ int on_file_join(struct journal *j, struct message *message)
 
 /* ---- its name ------------------------------------------------------------------------ */
 
-static int on_file_link(struct journal *j, const char *from, const char *to)
+static int on_file_link(const struct journal *j, int directory, const char *from, const char *to)
 {
-	char temporary[PATH_MAX + 16];
-	int error = 0;
+	char temporary[64];
+	int fd, error = 0;
 
 	/* over one that an earlier life has left, by one step */
-	(void)snprintf(temporary, sizeof(temporary), "%s.%u", to, j->member);
-	(void)unlink(temporary);
-	if (link(from, temporary))
+	(void)snprintf(temporary, sizeof(temporary), "%.32s.%u", to, j->member);
+	(void)unlinkat(directory, temporary, 0);
+	if (linkat(AT_FDCWD, from, directory, temporary, 0))
 		return -errno;
-	if (rename(temporary, to))
+	if (renameat(directory, temporary, directory, to))
 		error = -errno;
 	/* where both are one file already, rename() leaves it */
-	(void)unlink(temporary);
-	return error ? error : stand_in_sync(j);
+	(void)unlinkat(directory, temporary, 0);
+	if (error)
+		return error;
+	fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd))
+		error = -errno;
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
 int on_file_name(struct journal *j)
@@ -125,13 +133,21 @@ int on_file_name(struct journal *j)
 	struct shared_common *c = &j->shared->common;
 	struct message *message = journal_message(j);
 	char path[PATH_MAX];
-	int error;
+	int directory, error;
 
 	if (!j->on_file || atomic_load(&c->on_file_named))
 		return 0;
 	error = stand_in_own_path(j, path, message);
-	if (!error)
-		error = on_file_link(j, strchr(c->marker_uri, ':') + 1, path);
+	if (error)
+		return error;
+	directory = entry_directory(j->dir, j->lock_fd);
+	error = directory < 0 ? directory :
+				on_file_link(j, directory, strchr(c->marker_uri, ':') + 1,
+					     strrchr(path, '/') + 1);
+	if (directory >= 0)
+		close(directory);
+	if (error == -ESTALE)
+		return entry_stale(j->dir, message);
 	if (error == -EXDEV || error == -EPERM || error == -EMLINK || error == -EOPNOTSUPP)
 		return 0;
 	if (error)

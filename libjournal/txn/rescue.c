@@ -175,6 +175,7 @@ static int rescue_alone(struct set_marker *s, const char *dir)
 	} else {
 		error = entry_exclusive(dir, 0600, &lock, s->message);
 	}
+	s->make.lock_fd = lock;
 	if (!error)
 		error = rescue_locked(s, dir);
 	if (lock >= 0)

@@ -162,7 +162,7 @@ static int place_conf(struct set_marker *s)
 	if (error)
 		return error;
 	(void)snprintf(s->make.conf.marker, sizeof(s->make.conf.marker), "%s", s->place);
-	return conf_rewrite(s->make.dir, &s->make.conf, s->message);
+	return conf_rewrite(s->make.dir, s->make.lock_fd, &s->make.conf, s->message);
 }
 
 static int place_take(struct set_marker *s)

@@ -35,7 +35,7 @@ static int point_prepare(struct resize *r, struct conf *now, struct message *mes
 	memcpy(now->mirrors, r->conf.mirrors, sizeof(now->mirrors));
 	now->log_count = r->conf.log_count;
 	now->runs = r->conf.runs;
-	return conf_prepare(r->j->dir, now, CONF_RESIZED, message);
+	return conf_prepare(r->j->dir, r->j->lock_fd, now, CONF_RESIZED, message);
 }
 
 /* Nobody gives NVRAM up, or goes back to it, and none is late in giving it up. */
@@ -64,7 +64,7 @@ static int point_ready(struct resize *r, struct conf *now, struct message *messa
 		return error;
 	if (point_is_quiet(j) && health_word_now(j) == word)
 		return 0;
-	(void)conf_give_up(j->dir, CONF_RESIZED);
+	(void)conf_give_up(j->dir, j->lock_fd, CONF_RESIZED);
 	return point_is_quiet(j) ? -EAGAIN : point_busy(j, message);
 }
 
@@ -82,9 +82,10 @@ static int point_try(struct resize *r, struct conf *now, struct message *message
 
 	if (error)
 		return error;
-	error = conf_enforce(j->dir, CONF_RESIZED, message);
-	if (!error)
-		return 0;
+	error = conf_enforce(j->dir, j->lock_fd, CONF_RESIZED, message);
+	/* another journal's says nothing of ours */
+	if (!error || error == -ESTALE)
+		return error;
 	if (conf_read(j->dir, now, &ignored))
 		return -EINPROGRESS;
 	if (point_is(now, &r->conf))

@@ -306,7 +306,7 @@ static int return_conf(struct journal *j, const struct view_shared *v)
 	memcpy(conf.marker, v->uri, sizeof(conf.marker));
 	conf.assume_marker = (enum journal_class)v->assume;
 	conf.return_to[0] = '\0';
-	return conf_prepare(j->dir, &conf, v->suffix, message);
+	return conf_prepare(j->dir, j->lock_fd, &conf, v->suffix, message);
 }
 
 /* ---- all of it ------------------------------------------------------------------------ */
@@ -343,7 +343,7 @@ void return_undo(struct journal *j, uint32_t view)
 	struct view_shared *v = shared_view(j, view);
 	char path[PATH_MAX];
 
-	(void)conf_give_up(j->dir, v->suffix);
+	(void)conf_give_up(j->dir, j->lock_fd, v->suffix);
 	if (!return_path(v, v->suffix, path))
 		(void)unlink(path);
 	atomic_store(&v->lease, 0);

@@ -94,7 +94,7 @@ int returning_cancel(struct journal *j, uint64_t word)
 
 	if (health_word_now(j) != word)
 		return 0;
-	error = conf_give_up(j->dir, v->suffix);
+	error = conf_give_up(j->dir, j->lock_fd, v->suffix);
 	if (error == -ENOENT)
 		return returning_decided(j, word, v);
 	/* it is there: somebody who is late could still put it in force */
@@ -166,7 +166,7 @@ static int returning_end(struct journal *j, uint64_t word)
 	if (returning_name(j, v))
 		return health_word_now(j) == word ? -ECANCELED : 0;
 	/* THE POINT.  Before it each who has changed something has done so for both. */
-	error = conf_enforce(j->dir, v->suffix, journal_message(j));
+	error = conf_enforce(j->dir, j->lock_fd, v->suffix, journal_message(j));
 	if (error == -ENOENT)
 		return health_word_now(j) == word ? returning_decided(j, word, v) : 0;
 	if (error)

@@ -126,6 +126,7 @@ static int set_marker_move(struct set_marker *s, struct journal *j)
 		.replay_seq = j->shared->next_seq,
 		.abandoned = j->shared->incarnation,
 	};
+	s->make.lock_fd = j->lock_fd;
 	error = set_marker_make(s);
 	/* then it must not be closed as if it went on here */
 	j->opened = !s->in_force;

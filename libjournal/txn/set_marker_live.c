@@ -47,6 +47,12 @@ static int live_no(struct set_marker *s, const struct journal *j, int error, con
 			   entry_holder(j->dir), why);
 }
 
+/* Another journal may have come to its place: what is in DIR is that one's. */
+static int live_stale(struct set_marker *s, const struct journal *j)
+{
+	return entry_is_there(j->dir, j->lock_fd) ? 0 : entry_stale(j->dir, s->message);
+}
+
 /* what has NVRAM's place anyway */
 static bool live_is_stand_in(struct set_marker *s, struct journal *j)
 {
@@ -92,6 +98,8 @@ static int live_sane(struct set_marker *s, struct journal *j)
 	struct stat st;
 	int error = conf_read(j->dir, &now, s->message);
 
+	if (!error)
+		error = live_stale(s, j);
 	if (error)
 		return error;
 	s->format.marker = s->options->marker;
@@ -163,7 +171,9 @@ static int live_enforce(struct set_marker *s, struct journal *j)
 
 	if (health_now(j) != HEALTH_ABANDONED || health_is_left(j))
 		return -EAGAIN;
-	error = live_link(s, j);
+	error = live_stale(s, j);
+	if (!error)
+		error = live_link(s, j);
 	if (!error)
 		error = conf_read(j->dir, &conf, s->message);
 	if (error)
@@ -171,7 +181,7 @@ static int live_enforce(struct set_marker *s, struct journal *j)
 	memcpy(conf.marker, s->make.conf.marker, sizeof(conf.marker));
 	conf.assume_marker = s->options->assume_marker;
 	conf.return_to[0] = '\0';
-	return conf_rewrite(j->dir, &conf, s->message);
+	return conf_rewrite(j->dir, j->lock_fd, &conf, s->message);
 }
 
 static int live_to_file(struct set_marker *s, struct journal *j)
@@ -309,6 +319,9 @@ static int live_is_there(struct set_marker *s, struct journal *j)
 	struct conf now;
 	int error = conf_read(j->dir, &now, s->message);
 
+	/* then nothing there is cleared */
+	if (!error)
+		error = live_stale(s, j);
 	if (error || !strcmp(now.marker, s->make.conf.marker))
 		return error;
 	return message_set(s->message, -EIO, "%s: is where it was: %s", j->dir, journal_error(j));

@@ -96,7 +96,7 @@ static int set_marker_conf(struct set_marker *s)
 
 	if (error)
 		return error;
-	error = conf_rewrite(s->make.dir, &s->make.conf, s->message);
+	error = conf_rewrite(s->make.dir, s->make.lock_fd, &s->make.conf, s->message);
 	if (error) {
 		set_marker_doubt(s);
 		return error;
@@ -186,6 +186,7 @@ struct set_marker *set_marker_begin(const char *dir,
 	s->message = text;
 	s->make.message = text;
 	s->make.options = &s->format;
+	s->make.lock_fd = -1;
 	return s;
 }
 

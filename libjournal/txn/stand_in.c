@@ -48,16 +48,11 @@ int stand_in_own_path(const struct journal *j, char path[PATH_MAX], struct messa
 	return error;
 }
 
-int stand_in_sync(const struct journal *j)
+/* DIR may have been removed, and another journal be in its place, whose stand-in has the same
+ * path. */
+static int stand_in_there(const struct journal *j, struct message *why)
 {
-	int error = 0, fd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd))
-		error = -errno;
-	close(fd);
-	return error;
+	return entry_is_there(j->dir, j->lock_fd) ? 0 : entry_stale(j->dir, why);
 }
 
 int stand_in_path(const struct journal *j, char path[PATH_MAX], struct message *why)
@@ -234,9 +229,12 @@ int stand_in_permissions(const struct journal *j, const char *path, struct messa
 static int stand_in_make(struct journal *j, const char *uri, struct message *why)
 {
 	struct marker_store *store;
-	int error = backend_open_marker(uri, MARKER_CREATE | MARKER_FORCE,
-					round_up(j->stand_in_geometry.bytes, 4096), &store, why);
+	int error = stand_in_there(j, why);
 
+	if (!error)
+		error = backend_open_marker(uri, MARKER_CREATE | MARKER_FORCE,
+					    round_up(j->stand_in_geometry.bytes, 4096), &store,
+					    why);
 	if (error)
 		return error;
 	stand_in_ready(j, store);
@@ -289,6 +287,9 @@ static int stand_in_refuse(struct journal *j, int error)
 {
 	const char *limit = own_limit(error);
 
+	/* of a journal that is gone nobody opens the rest either */
+	if (error == -ESTALE)
+		return journal_say(j, error, "%s", j->stand_in_not.text);
 	if (!limit || !shared_is_shared(&j->shared_file))
 		return 0;
 	return journal_say(j, error, "what stands in for NVRAM cannot be opened: %.300s: a limit "
@@ -305,6 +306,8 @@ int stand_in_first(struct journal *j)
 	stand_in_shape(j);
 	if (!error)
 		error = stand_in_find(j, uri, why);
+	if (!error)
+		error = stand_in_there(j, why);
 	if (!error)
 		error = stand_in_class(j, uri, why);
 	if (error) {
@@ -352,7 +355,12 @@ int stand_in_open(struct journal *j, struct message *message)
 						    message);
 		/* it has got another name, and lost that one */
 	} while (error == -ENOENT && named != atomic_load(&c->on_file_named));
-	if (!error)
+	if (error)
+		return error;
+	error = stand_in_there(j, message);
+	if (error)
+		marker_store_close(store);
+	else
 		stand_in_ready(j, store);
 	return error;
 }
@@ -371,8 +379,10 @@ void stand_in_close(struct journal *j)
  * Before the one in force is read, or what he has renamed would be lost. */
 static int enforce_alone(const struct journal *j, struct message *message)
 {
-	int error = conf_give_up(j->dir, CONF_RESIZED);
+	int error = conf_give_up(j->dir, j->lock_fd, CONF_RESIZED);
 
+	if (error == -ESTALE)
+		return entry_stale(j->dir, message);
 	return error && error != -ENOENT ?
 		       message_errno(message, error, "%s/" CONF_NAME CONF_RESIZED, j->dir) : 0;
 }
@@ -397,5 +407,5 @@ int stand_in_enforce(struct journal *j)
 		conf.assume_marker = JOURNAL_CLASS_UNSET;
 	}
 	/* also where it stands there already: who wrote it may not have synced it yet */
-	return conf_rewrite(j->dir, &conf, message);
+	return conf_rewrite(j->dir, j->lock_fd, &conf, message);
 }

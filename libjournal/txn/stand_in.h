@@ -24,8 +24,6 @@ void stand_in_close(struct journal *j);
 int stand_in_path(const struct journal *j, char path[PATH_MAX], struct message *why);
 /* where one is that was made for it */
 int stand_in_own_path(const struct journal *j, char path[PATH_MAX], struct message *why);
-/* its directory, as names are there; Return: 0 or negative errno */
-int stand_in_sync(const struct journal *j);
 /* group and mode of @path: as journal.conf; Return: 0 or negative errno with the text */
 int stand_in_permissions(const struct journal *j, const char *path, struct message *why);
 

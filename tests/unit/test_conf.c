@@ -260,7 +260,7 @@ static void written_and_read(void **state)
 			       "segments = 0 10 0 1 8192 53248\n"), 0);
 	snprintf(conf.marker, sizeof(conf.marker), "file:%s/markers", dir);
 	snprintf(conf.logs[0], sizeof(conf.logs[0]), "%s/log", dir);
-	assert_int_equal(conf_write(dir, &conf, 0640, &message), 0);
+	assert_int_equal(conf_write(dir, -1, &conf, 0640, &message), 0);
 	assert_int_equal(conf_read(dir, &again, &message), 0);
 	assert_memory_equal(again.uuid, conf.uuid, 16);
 	assert_string_equal(again.marker, conf.marker);
@@ -289,7 +289,7 @@ static void moved_with_its_directory(void **state)
 	assert_int_equal(parse(GOOD), 0);
 	snprintf(conf.marker, sizeof(conf.marker), "file:%s/markers", dir);
 	snprintf(conf.logs[0], sizeof(conf.logs[0]), "%s/log", dir);
-	assert_int_equal(conf_write(dir, &conf, 0600, &message), 0);
+	assert_int_equal(conf_write(dir, -1, &conf, 0600, &message), 0);
 	snprintf(to, sizeof(to), "%s-moved", dir);
 	assert_int_equal(rename(dir, to), 0);
 	assert_int_equal(conf_read(to, &again, &message), 0);
@@ -336,10 +336,10 @@ static void paths_that_cannot_be_written(void **state)
 	for (i = 0; i < ARRAY_COUNT(paths); i++) {
 		assert_int_equal(parse(GOOD), 0);
 		snprintf(conf.logs[0], sizeof(conf.logs[0]), "%s", paths[i]);
-		assert_int_equal(conf_write(dir, &conf, 0600, &message), -EINVAL);
+		assert_int_equal(conf_write(dir, -1, &conf, 0600, &message), -EINVAL);
 		assert_int_equal(parse(GOOD), 0);
 		snprintf(conf.marker, sizeof(conf.marker), "file:%s", paths[i]);
-		assert_int_equal(conf_write(dir, &conf, 0600, &message), -EINVAL);
+		assert_int_equal(conf_write(dir, -1, &conf, 0600, &message), -EINVAL);
 	}
 	assert_int_equal(conf_read(dir, &conf, &message), -ENOENT);
 }
@@ -355,7 +355,7 @@ static void the_leg_that_was_left_outlives_it(void **state)
 	assert_int_equal(before.left[0], 0);
 	assert_int_equal(left_say(dir, before.uuid, 0, 2), 0);
 	assert_int_equal(left_say(dir, before.uuid, 0, 2), 0);
-	assert_int_equal(conf_rewrite(dir, &before, &message), 0);
+	assert_int_equal(conf_rewrite(dir, -1, &before, &message), 0);
 	assert_int_equal(conf_read(dir, &conf, &message), 0);
 	assert_int_equal(conf.left[0], 2);
 	/* half changed: neither */

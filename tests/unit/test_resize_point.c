@@ -73,28 +73,23 @@ static void text_at(pid_t pid, uint64_t address, char text[PATH_MAX])
 
 static bool is_renamed(pid_t pid, uint64_t from, uint64_t to)
 {
-	static const char name[] = "/" CONF_NAME;
 	char text[PATH_MAX];
-	size_t length;
 
 	text_at(pid, from, text);
 	if (!text[0])
 		return false;
 	text_at(pid, to, text);
-	length = strlen(text);
-	return length >= strlen(name) && !strcmp(text + length - strlen(name), name);
+	return !strcmp(text, CONF_NAME);
 }
 
-/* It begins to give a file the name journal.conf: by rename(), which not all machines
- * have, or renameat(), whatever their numbers. */
+/* It begins to give a file the name journal.conf, by renameat(), whatever its number. */
 static bool is_at_the_point(pid_t pid)
 {
 	struct ptrace_syscall_info info;
 
 	assert_true(ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) > 0);
 	return info.op == PTRACE_SYSCALL_INFO_ENTRY &&
-	       (is_renamed(pid, info.entry.args[0], info.entry.args[1]) ||
-		is_renamed(pid, info.entry.args[1], info.entry.args[3]));
+	       is_renamed(pid, info.entry.args[1], info.entry.args[3]);
 }
 
 static void goes_to_the_point(pid_t pid)

@@ -56,8 +56,8 @@ int __real_fsync(int fd);
 int __wrap_fsync(int fd);
 int __real_fdatasync(int fd);
 int __wrap_fdatasync(int fd);
-int __real_rename(const char *from, const char *to);
-int __wrap_rename(const char *from, const char *to);
+int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
 ssize_t __real_pwrite(int fd, const void *buffer, size_t bytes, off_t offset);
 ssize_t __wrap_pwrite(int fd, const void *buffer, size_t bytes, off_t offset);
 
@@ -73,13 +73,13 @@ int __wrap_fdatasync(int fd)
 	return __real_fdatasync(fd);
 }
 
-int __wrap_rename(const char *from, const char *to)
+int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
 {
 	struct stat st;
 
-	assert_int_equal(stat(from, &st), 0);
+	assert_int_equal(fstatat(from_dir, from, &st, 0), 0);
 	note(RENAME, &st, 0);
-	return __real_rename(from, to);
+	return __real_renameat(from_dir, from, to_dir, to);
 }
 
 ssize_t __wrap_pwrite(int fd, const void *buffer, size_t bytes, off_t offset)
