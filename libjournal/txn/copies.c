@@ -9,6 +9,110 @@
 #include "txn/found.h"
 #include "txn/holds.h"
 
+/* ---- telling ---------------------------------------------------------------------- */
+
+/* Of a disk that went bad there may be as many as there are blocks: a line for each segment
+ * will do. */
+struct repair {
+	uint32_t log, number;
+	unsigned int leg;
+	uint64_t first, last, places; /* offsets in the log */
+};
+
+struct repairs {
+	struct repair *all;
+	size_t count, room;
+};
+
+static struct repair *repairs_find(struct repairs *r, uint32_t log, uint32_t number,
+				   unsigned int leg)
+{
+	size_t i;
+
+	/* the newest are looked for most */
+	for (i = r->count; i--;)
+		if (r->all[i].number == number && r->all[i].log == log && r->all[i].leg == leg)
+			return &r->all[i];
+	return NULL;
+}
+
+static bool repairs_room(struct repairs *r)
+{
+	size_t room = r->room ? 2 * r->room : 16;
+	struct repair *all = r->count < r->room ? r->all : reallocarray(r->all, room, sizeof(*all));
+
+	if (!all)
+		return false;
+	r->room = r->count < r->room ? r->room : room;
+	r->all = all;
+	return true;
+}
+
+/* Return: whether it is told later */
+static bool repairs_add(struct journal *j, uint32_t log, uint32_t number, unsigned int leg,
+			uint64_t offset)
+{
+	struct repair *repair = NULL;
+
+	/* recovery's threads, and what is done in the background, read, too */
+	pthread_mutex_lock(&j->found_lock);
+	if (j->repairs) {
+		repair = repairs_find(j->repairs, log, number, leg);
+		if (!repair && repairs_room(j->repairs)) {
+			repair = &j->repairs->all[j->repairs->count++];
+			*repair = (struct repair){ .log = log, .number = number, .leg = leg,
+						   .first = offset, .last = offset };
+		}
+	}
+	if (repair) {
+		repair->first = min_u64(repair->first, offset);
+		repair->last = max_u64(repair->last, offset);
+		repair->places++;
+	}
+	pthread_mutex_unlock(&j->found_lock);
+	return repair;
+}
+
+static void repairs_tell(struct journal *j, const struct repair *repair)
+{
+	struct log_copy copy, other;
+
+	log_copies_look(j->logs[repair->log], repair->leg, &copy);
+	log_copies_look(j->logs[repair->log], !repair->leg, &other);
+	if (repair->places == 1)
+		found_remark(j, 0, "%s: segment %u, at %llu of the log: this copy was damaged, and "
+			     "is repaired from %s", copy.path, repair->number,
+			     (unsigned long long)repair->first, other.path);
+	else
+		found_remark(j, 0, "%s: segment %u, %llu places between %llu and %llu of the log: "
+			     "this copy was damaged, and is repaired from %s", copy.path,
+			     repair->number, (unsigned long long)repair->places,
+			     (unsigned long long)repair->first,
+			     (unsigned long long)repair->last, other.path);
+}
+
+void copies_gather(struct journal *j)
+{
+	/* without memory each is told by itself */
+	j->repairs = calloc(1, sizeof(*j->repairs));
+}
+
+void copies_gathered(struct journal *j)
+{
+	struct repairs *repairs;
+	size_t i;
+
+	pthread_mutex_lock(&j->found_lock);
+	repairs = j->repairs;
+	j->repairs = NULL;
+	pthread_mutex_unlock(&j->found_lock);
+	for (i = 0; repairs && i < repairs->count; i++)
+		repairs_tell(j, &repairs->all[i]);
+	if (repairs)
+		free(repairs->all);
+	free(repairs);
+}
+
 void copies_tell(struct journal *j, uint32_t log, uint32_t number, unsigned int leg,
 		 uint64_t offset, bool repaired)
 {
@@ -16,7 +120,8 @@ void copies_tell(struct journal *j, uint32_t log, uint32_t number, unsigned int 
 	char where[32] = "";
 
 	log_copies_damaged(j->logs[log], leg, offset, repaired);
-	if (!j->found)
+	if (!j->found || (repaired && number != NO_SEGMENT &&
+			  repairs_add(j, log, number, leg, offset)))
 		return;
 	log_copies_look(j->logs[log], leg, &copy);
 	log_copies_look(j->logs[log], !leg, &other);
@@ -30,6 +135,8 @@ void copies_tell(struct journal *j, uint32_t log, uint32_t number, unsigned int 
 		found_damage(j, 0, "%s: %sat %llu of the log: this copy is damaged, that on %s is "
 			     "good", copy.path, where, (unsigned long long)offset, other.path);
 }
+
+/* ---- reading ---------------------------------------------------------------------- */
 
 /*
  * What was verified, and no more: of its neighbours in the same blocks the copy on @leg may

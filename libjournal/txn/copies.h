@@ -57,6 +57,11 @@ int copies_record(struct journal *j, uint32_t number, uint32_t offset, struct lo
 /* Both copies of @io are the same; @spare: as large as it.  @io has the first one then. */
 bool copies_agree(struct journal *j, uint32_t log, struct log_io *io, void *spare);
 
+/* What is repaired from here on is told at copies_gathered(), a segment of a leg at once.
+ * Context: @j is not opened yet.  It is closed after copies_gathered(). */
+void copies_gather(struct journal *j);
+void copies_gathered(struct journal *j);
+
 /* A copy is damaged: counted, and told to who wants to know. */
 void copies_tell(struct journal *j, uint32_t log, uint32_t number, unsigned int leg,
 		 uint64_t offset, bool repaired);

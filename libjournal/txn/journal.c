@@ -10,6 +10,7 @@
 #include "format/features.h"
 #include "txn/background.h"
 #include "txn/checkpoint.h"
+#include "txn/copies.h"
 #include "txn/entry.h"
 #include "txn/extent.h"
 #include "txn/extents.h"
@@ -540,6 +541,8 @@ int journal_close(struct journal *j)
 		return journal_childs(j);
 	JASSERT(!atomic_load_explicit(&j->reads_open, memory_order_relaxed));
 	JASSERT(!atomic_load_explicit(&j->asyncs_open, memory_order_relaxed));
+	/* also of an open that failed */
+	copies_gathered(j);
 	if (j->opened && !j->read_only)
 		background_stop(j);
 	if (j->opened) {

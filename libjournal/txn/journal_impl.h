@@ -346,6 +346,7 @@ struct journal {
 	pthread_mutex_t found_lock;
 	void (*found)(void *context, const struct journal_finding *finding);
 	void *found_context;
+	struct repairs *repairs; /* copies.c; NULL: each is told by itself */
 };
 
 /* failed.c: a medium, for all; or a limit of this process, for this handle.  Return: -EIO,

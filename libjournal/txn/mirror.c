@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "store/log_copies.h"
+#include "txn/copies.h"
 #include "txn/entry.h"
 #include "txn/found.h"
 #include "txn/left.h"
@@ -221,6 +222,7 @@ static int mirroring_choose(struct mirroring *m, const char *dir)
 static void mirroring_prepare(struct journal *j, void *context)
 {
 	j->scrub = true;
+	copies_gather(j);
 	j->found = mirroring_found;
 	j->found_context = context;
 }

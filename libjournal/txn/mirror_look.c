@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "txn/copies.h"
 #include "txn/found.h"
 #include "txn/mirror.h"
 #include "txn/read.h"
@@ -96,5 +97,6 @@ int mirror_look(struct journal *j, uint32_t logs, const struct journal_progress 
 		if (progress->report)
 			progress->report(progress->context, done, max_u64(done, info.live_bytes));
 	}
+	copies_gathered(j);
 	return error == -ENOENT ? 0 : message_errno(message, error, "%s", j->dir);
 }

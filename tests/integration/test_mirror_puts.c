@@ -42,7 +42,7 @@ static void leg_of(struct bed *bed, unsigned int log, unsigned int leg, char pat
 struct meanwhile {
 	struct bed *bed;
 	struct model *model;
-	unsigned int puts, wanted, repaired, damage;
+	unsigned int puts, wanted, repaired, lines, damage;
 	bool spoilt;
 };
 
@@ -115,6 +115,15 @@ static void copied(void *context, uint64_t done, uint64_t total)
 		put_meanwhile(context);
 }
 
+/* Return: how many are in one line */
+static unsigned int places(const char *text)
+{
+	const char *at = strstr(text, ": segment ");
+	unsigned int count;
+
+	return at && sscanf(at, ": segment %*u, %u places between ", &count) == 1 ? count : 1;
+}
+
 static void told(void *context, const struct journal_finding *finding)
 {
 	struct meanwhile *m = context;
@@ -122,7 +131,8 @@ static void told(void *context, const struct journal_finding *finding)
 	m->damage += finding->damage != 0;
 	if (!strstr(finding->text, "is repaired from"))
 		return;
-	m->repaired++;
+	m->repaired += places(finding->text);
+	m->lines++;
 	put_meanwhile(m);
 }
 
@@ -275,6 +285,28 @@ static void copies_are_repaired(enum bed_medium medium)
 	only(&bed, &model, 0);
 }
 
+/* However many there are, of a segment that is damaged a line is enough. */
+static void many_repairs_are_few_lines(enum bed_medium medium)
+{
+	struct bed bed;
+	struct model model;
+	struct meanwhile m = { .bed = &bed, .model = &model };
+	unsigned int i;
+
+	bed_make_mirrored(&bed, medium);
+	begin(&bed, &model);
+	for (i = 0; i < PUTS; i++)
+		if (i != 3)
+			spoil(&bed, 1, i, BYTES);
+	mirror(&m);
+	assert_int_equal(m.repaired, PUTS - 1);
+	/* small ones, and one large one in their midst */
+	assert_in_range(m.lines, 1, 5);
+	assert_int_equal(m.damage, 0);
+	bed_check(&bed, 0);
+	only(&bed, &model, 1);
+}
+
 /* Of a journal in use, too: what was damaged since somebody opened it. */
 static void copies_are_repaired_while_others_have_it(enum bed_medium medium)
 {
@@ -329,6 +361,7 @@ int main(void)
 		{ "puts_go_on_while_copies_are_looked_at", puts_go_on_while_copies_are_looked_at,
 		  MEDIA },
 		{ "copies_are_repaired", copies_are_repaired, MEDIA },
+		{ "many_repairs_are_few_lines", many_repairs_are_few_lines, MEDIA },
 		{ "copies_are_repaired_while_others_have_it",
 		  copies_are_repaired_while_others_have_it, MEDIA },
 		{ "what_no_copy_has_is_told", what_no_copy_has_is_told, MEDIA },
