@@ -285,7 +285,7 @@ static int set_up(struct log_file *log, struct request *request)
 
 	error = evidence_read(log->fd, &evidence);
 	if (error)
-		return message_errno(request->message, error, "%s", request->path);
+		return evidence_none(request->path, error, request->message);
 	log->store.class = evidence.class;
 	memcpy(log->store.evidence, evidence.text, sizeof(log->store.evidence));
 	log_align(log, &evidence);

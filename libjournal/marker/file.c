@@ -433,7 +433,7 @@ static int find_class(struct marker_file *f, struct message *message)
 	int error = evidence_read(f->medium.fd, &evidence);
 
 	if (error)
-		return message_errno(message, error, "%s", f->medium.path);
+		return evidence_none(f->medium.path, error, message);
 	f->store.class = evidence.class;
 	memcpy(f->store.evidence, evidence.text, sizeof(f->store.evidence));
 	return 0;

@@ -22,8 +22,9 @@ struct pmem_evidence {
  *
  * Where anything is missing or unhealthy the class is process, and the text
  * says what.
+ * Return: 0; or negative errno: a limit of this process is why something is missing
  */
-void pmem_evidence_read(const char *sysfs, bool character, dev_t device,
-			struct pmem_evidence *evidence);
+int pmem_evidence_read(const char *sysfs, bool character, dev_t device,
+		       struct pmem_evidence *evidence);
 
 #endif

@@ -82,8 +82,9 @@ static int pmem_health(struct marker_store *store, struct message *why)
 		return message_set(why, -EUCLEAN, "the medium was truncated");
 	if (pmem->kind != PMEM_DAX)
 		return 0;
-	pmem_evidence_read("/sys", S_ISCHR(st.st_mode),
-			   S_ISCHR(st.st_mode) ? st.st_rdev : st.st_dev, &evidence);
+	/* of a limit of this process the text says nothing worse than of a region that went */
+	(void)pmem_evidence_read("/sys", S_ISCHR(st.st_mode),
+				 S_ISCHR(st.st_mode) ? st.st_rdev : st.st_dev, &evidence);
 	return evidence.class >= store->class ? 0 : message_set(why, -EIO, "%s", evidence.text);
 }
 
@@ -206,11 +207,14 @@ static int judge_dax(struct marker_pmem *pmem)
 	struct pmem_evidence evidence;
 	struct stat st;
 	bool cache;
+	int error;
 
 	if (fstat(pmem->medium.fd, &st))
 		return -errno;
-	pmem_evidence_read("/sys", pmem->medium.device,
-			   pmem->medium.device ? st.st_rdev : st.st_dev, &evidence);
+	error = pmem_evidence_read("/sys", pmem->medium.device,
+				   pmem->medium.device ? st.st_rdev : st.st_dev, &evidence);
+	if (error)
+		return error;
 	pmem->store.class = evidence.class;
 	(void)snprintf(pmem->store.evidence, sizeof(pmem->store.evidence), "%s, %.240s",
 		       pmem->medium.device ? "device dax" : "fsdax", evidence.text);
@@ -244,9 +248,7 @@ static int judge(struct marker_pmem *pmem, struct message *message)
 	/* no instruction known that writes lines back: the system does it */
 	if (error == -ENOTSUP)
 		error = pmem_msync_init(pmem);
-	if (error)
-		return message_errno(message, error, "%s", pmem->medium.path);
-	return 0;
+	return error ? evidence_none(pmem->medium.path, error, message) : 0;
 }
 
 /* ---- erasing ------------------------------------------------------------------ */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "marker/pmem_evidence.h"
+#include "store/evidence.h"
 #include "util/math.h"
 
 /* The routine was chosen for the kind, once. */
@@ -27,6 +28,7 @@ static int replace_check(const struct marker_pmem *pmem, const struct medium *m,
 {
 	struct pmem_evidence evidence;
 	struct stat st;
+	int error;
 
 	if (fstat(m->fd, &st))
 		return message_errno(message, -errno, "%s", m->path);
@@ -36,7 +38,10 @@ static int replace_check(const struct marker_pmem *pmem, const struct medium *m,
 		return message_set(message, -ENOTSUP, "%s: is another kind of memory", m->path);
 	if (pmem->kind != PMEM_DAX)
 		return 0;
-	pmem_evidence_read("/sys", m->device, m->device ? st.st_rdev : st.st_dev, &evidence);
+	error = pmem_evidence_read("/sys", m->device, m->device ? st.st_rdev : st.st_dev,
+				   &evidence);
+	if (error)
+		return evidence_none(m->path, error, message);
 	return evidence.class >= pmem->store.class ? 0 :
 	       message_set(message, -EPERM, "%s: %s", m->path, evidence.text);
 }

@@ -12,6 +12,7 @@
 
 #include "store/evidence_walk.h"
 #include "util/math.h"
+#include "util/own_limit.h"
 
 enum below {
 	BELOW_DISK,  /* st_dev is the disk */
@@ -83,6 +84,26 @@ void evidence_unknown(struct evidence_walk *walk)
 	walk->found->overwrites_in_place = false;
 }
 
+bool evidence_is_limited(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
+
+void evidence_missed(struct evidence_walk *walk, int error)
+{
+	if (!walk->error && evidence_is_limited(error))
+		walk->error = error;
+}
+
+int evidence_none(const char *path, int error, struct message *message)
+{
+	if (!evidence_is_limited(error))
+		return message_errno(message, error, "%s", path);
+	return message_set(message, error, "%s: what it survives cannot be found out: %s: a limit "
+			   "of this process (%s)", path, strerrordesc_np(-error),
+			   own_limit(error));
+}
+
 static const struct file_system *file_system_find(long magic)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(file_systems); i++)
@@ -129,11 +150,13 @@ static void walk_file_system(struct evidence_walk *walk, const struct file_syste
 			     int fd, dev_t device)
 {
 	struct evidence_mount mount = { 0 };
+	int error = evidence_mount_read(fd, &mount);
 
 	/* without /proc the options are unknown; what they could spoil is then
 	 * taken as spoilt */
-	if (evidence_mount_read(fd, &mount))
+	if (error)
 		walk->found->no_volatile_cache = walk->found->overwrites_in_place = false;
+	evidence_missed(walk, error);
 	walk->found->overwrites_in_place &= type->in_place;
 	evidence_say(walk, "%s", mount.type[0] ? mount.type : type->name);
 	if (type->below == BELOW_NONE) {
@@ -178,11 +201,13 @@ int evidence_walk_fd(struct evidence_walk *walk, int fd)
 int evidence_read(int fd, struct evidence *evidence)
 {
 	struct evidence_walk walk = { .found = evidence, .sysfs = "/sys" };
+	int error;
 
 	*evidence = (struct evidence){
 		.class = JOURNAL_CLASS_POWER,
 		.no_volatile_cache = true,
 		.overwrites_in_place = true,
 	};
-	return evidence_walk_fd(&walk, fd);
+	error = evidence_walk_fd(&walk, fd);
+	return error ? error : walk.error;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "journal.h"
+#include "util/message.h"
 
 struct evidence {
 	enum journal_class class;
@@ -27,9 +28,16 @@ struct evidence {
 /**
  * evidence_read() - find out about the file or device behind @fd
  * Return: 0 (what is unknown is class process, and the text says so), or a
- * negative errno when @fd itself cannot be looked at.
+ * negative errno when @fd itself cannot be looked at, or when a limit of this process
+ * (open files, memory) is why something is unknown.
  */
 int evidence_read(int fd, struct evidence *evidence);
+
+/* What is said where there is none: of a limit, which.  Return: @error */
+int evidence_none(const char *path, int error, struct message *message);
+
+/* whether @error is a limit of this process, for which nobody is refused later */
+bool evidence_is_limited(int error);
 
 const char *journal_class_name(enum journal_class class);
 

@@ -42,7 +42,8 @@ static bool exists(const char *directory, const char *name)
 }
 
 /* One line of an attribute, without its end. */
-static bool attribute(const char *directory, const char *name, char *value, size_t bytes)
+static bool attribute(struct evidence_walk *walk, const char *directory, const char *name,
+		      char *value, size_t bytes)
 {
 	char path[PATH_MAX];
 	ssize_t got;
@@ -51,8 +52,10 @@ static bool attribute(const char *directory, const char *name, char *value, size
 	if (!path_make(path, "%s/%s", directory, name))
 		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (fd < 0) {
+		evidence_missed(walk, -errno);
 		return false;
+	}
 	got = read(fd, value, bytes - 1);
 	(void)close(fd);
 	if (got < 0)
@@ -81,7 +84,7 @@ static void weigh_sector(struct evidence_walk *walk, const char *directory)
 	char value[32];
 	unsigned long bytes;
 
-	if (!attribute(directory, "queue/physical_block_size", value, sizeof(value)))
+	if (!attribute(walk, directory, "queue/physical_block_size", value, sizeof(value)))
 		return;
 	bytes = strtoul(value, NULL, 10);
 	if (bytes <= UINT_MAX && bytes > walk->found->physical_sector_bytes)
@@ -101,7 +104,7 @@ static void walk_disk(struct evidence_walk *walk, const char *directory)
 		evidence_say(walk, " (no disk is known behind it)");
 		return;
 	}
-	told = attribute(directory, "queue/write_cache", cache, sizeof(cache));
+	told = attribute(walk, directory, "queue/write_cache", cache, sizeof(cache));
 	through = told && !strcmp(cache, "write through");
 	if ((!told || through) && nvme_device_is(directory)) {
 		evidence_walk_nvme(walk, directory, through);
@@ -112,7 +115,7 @@ static void walk_disk(struct evidence_walk *walk, const char *directory)
 		evidence_say(walk, " (it does not say whether it has a write cache)");
 		return;
 	}
-	(void)attribute(directory, "queue/fua", fua, sizeof(fua));
+	(void)attribute(walk, directory, "queue/fua", fua, sizeof(fua));
 	if (through) {
 		evidence_say(walk, " (write through, no volatile cache%s)", who);
 		return;
@@ -132,7 +135,7 @@ static void walk_loop(struct evidence_walk *walk, const char *directory)
 	 * file below may be sparse or shared. */
 	walk->found->no_volatile_cache = false;
 	walk->found->overwrites_in_place = false;
-	if (!attribute(directory, "loop/backing_file", path, sizeof(path)) || !path[0]) {
+	if (!attribute(walk, directory, "loop/backing_file", path, sizeof(path)) || !path[0]) {
 		evidence_unknown(walk);
 		evidence_say(walk, " (a loop device with no backing file to be seen)");
 		return;
@@ -141,6 +144,7 @@ static void walk_loop(struct evidence_walk *walk, const char *directory)
 	 * to read it */
 	fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd < 0) {
+		evidence_missed(walk, -errno);
 		evidence_unknown(walk);
 		evidence_say(walk, " (a loop device; its backing file %.60s cannot be found)",
 			     path);
@@ -161,8 +165,10 @@ static unsigned int walk_entries(struct evidence_walk *walk, const char *directo
 	char path[PATH_MAX];
 	DIR *entries = opendir(directory);
 
-	if (!entries)
+	if (!entries) {
+		evidence_missed(walk, -errno);
 		return 0;
+	}
 	while ((entry = readdir(entries))) {
 		if (entry->d_name[0] == '.' ||
 		    !path_make(path, "%s/%s", directory, entry->d_name))
@@ -175,14 +181,16 @@ static unsigned int walk_entries(struct evidence_walk *walk, const char *directo
 	return count;
 }
 
-static bool has_entries(const char *directory)
+static bool has_entries(struct evidence_walk *walk, const char *directory)
 {
 	DIR *entries = opendir(directory);
 	struct dirent *entry;
 	bool found = false;
 
-	if (!entries)
+	if (!entries) {
+		evidence_missed(walk, -errno);
 		return false;
+	}
 	while (!found && (entry = readdir(entries)))
 		found = entry->d_name[0] != '.';
 	(void)closedir(entries);
@@ -197,7 +205,7 @@ static void walk_stacked(struct evidence_walk *walk, const char *directory,
 	/* dm-thin and dm-snapshot copy on write, an md may answer before a
 	 * write-mostly member has, and sysfs does not tell: no short cuts */
 	walk->found->overwrites_in_place = false;
-	if (!attribute(directory, "queue/write_cache", cache, sizeof(cache)) ||
+	if (!attribute(walk, directory, "queue/write_cache", cache, sizeof(cache)) ||
 	    strcmp(cache, "write through"))
 		walk->found->no_volatile_cache = false;
 	evidence_say(walk, " on ");
@@ -211,14 +219,14 @@ static void walk_whole(struct evidence_walk *walk, const char *directory)
 	char label[64], slaves[PATH_MAX];
 
 	/* "vg-home (dm-3)" is what people know it by */
-	if (attribute(directory, "dm/name", label, sizeof(label)) && label[0])
+	if (attribute(walk, directory, "dm/name", label, sizeof(label)) && label[0])
 		evidence_say(walk, "%s (%s)", label, name);
 	else
 		evidence_say(walk, "%s", name);
 	weigh_sector(walk, directory);
 	if (exists(directory, "loop"))
 		walk_loop(walk, directory);
-	else if (path_make(slaves, "%s/slaves", directory) && has_entries(slaves))
+	else if (path_make(slaves, "%s/slaves", directory) && has_entries(walk, slaves))
 		walk_stacked(walk, directory, slaves);
 	else
 		walk_disk(walk, directory);
@@ -275,8 +283,10 @@ static bool btrfs_devices(struct evidence_walk *walk, const char *name,
 	if (!path_make(path, "%s/fs/btrfs", walk->sysfs))
 		return false;
 	all = opendir(path);
-	if (!all)
+	if (!all) {
+		evidence_missed(walk, -errno);
 		return false;
+	}
 	while (!found && (entry = readdir(all)))
 		found = entry->d_name[0] != '.' &&
 			path_make(devices, "%s/%s/devices", path, entry->d_name) &&

@@ -81,8 +81,11 @@ int evidence_mount_read(int fd, struct evidence_mount *mount)
 	if (!file)
 		return -errno;
 	error = -ENOENT;
+	errno = 0;
 	while (error == -ENOENT && getline(&line, &room, file) > 0)
 		error = evidence_mount_parse(line, mount_id, mount);
+	if (error == -ENOENT && errno == ENOMEM)
+		error = -ENOMEM;
 	free(line);
 	(void)fclose(file);
 	return error;

@@ -9,12 +9,24 @@
  * no such cache, or that cannot be asked; the text says which.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "store/evidence_walk.h"
 #include "store/nvme_device.h"
 #include "util/module.h"
+
+/* A module that does not load says not why: whether there is one more file to be had does. */
+static int nvme_limited(int fd, int error)
+{
+	int another = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (another < 0)
+		return -errno;
+	(void)close(another);
+	return error;
+}
 
 /* Return: 0, or a negative errno with @why. */
 static int nvme_ask(const char *directory, struct nvme_cache *cache, const char **why)
@@ -31,6 +43,7 @@ static int nvme_ask(const char *directory, struct nvme_cache *cache, const char 
 			    reason, sizeof(reason));
 	if (error) {
 		*why = NVME_MODULE_FILE " cannot be loaded";
+		error = nvme_limited(fd, error);
 	} else {
 		error = ((const struct nvme_module *)module)->cache(fd, cache);
 		*why = error ? strerrordesc_np(-error) : NULL;
@@ -61,6 +74,7 @@ void evidence_walk_nvme(struct evidence_walk *walk, const char *directory, bool 
 	const char *why;
 	int error = nvme_ask(directory, &cache, &why);
 
+	evidence_missed(walk, error);
 	if (!error && !cache.present) {
 		evidence_say(walk, " (%sno volatile cache, by NVMe Identify)",
 			     write_through ? "write through, " : "");

@@ -20,11 +20,13 @@
  * @found: what is concluded so far; starts as the best case
  * @sysfs: "/sys"; the tests bring their own tree
  * @depth: steps down so far
+ * @error: a limit of this process was in the way: then what is concluded is too little
  */
 struct evidence_walk {
 	struct evidence *found;
 	const char *sysfs;
 	unsigned int depth;
+	int error;
 };
 
 /* append to the text; what does not fit is cut */
@@ -36,6 +38,9 @@ void evidence_limit(struct evidence_walk *walk, enum journal_class class);
 
 /* nothing is known below this point: class process, and no short cuts */
 void evidence_unknown(struct evidence_walk *walk);
+
+/* @error, a negative errno, is why something was not looked at; noted where it is a limit */
+void evidence_missed(struct evidence_walk *walk, int error);
 
 /* evidence.c: a file, directory or block device; -errno if it cannot be looked at */
 int evidence_walk_fd(struct evidence_walk *walk, int fd);

@@ -81,7 +81,7 @@ static int probe_class(struct make *m, const char *name, int fd, enum journal_cl
 	int error = evidence_read(fd, &evidence);
 
 	if (error)
-		return message_errno(m->message, error, "%s", name);
+		return evidence_none(name, error, m->message);
 	return media_class(name, evidence.class, evidence.text, assumed, m->conf.require, &class,
 			   m->message);
 }

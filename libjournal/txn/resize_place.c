@@ -90,7 +90,7 @@ static int look_class(struct resize *r, const char *path)
 	error = evidence_read(fd, &evidence);
 	close(fd);
 	if (error)
-		return message_errno(message, error, "%s", path);
+		return evidence_none(path, error, message);
 	return media_class(path, evidence.class, evidence.text, r->j->conf.assume_log,
 			   r->j->conf.require, &class, message);
 }

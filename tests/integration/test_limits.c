@@ -193,6 +193,58 @@ static void p14_no_file_is_left_for_the_stand_in(enum bed_medium medium)
 	bed_remove(&bed);
 }
 
+static bool is_as(const struct journal_medium *medium, const struct journal_medium *wanted)
+{
+	return medium->survives == wanted->survives &&
+	       !strcmp(medium->evidence, wanted->evidence);
+}
+
+/* With one file more each time, until it opens, no medium is said to survive less.
+ * Return: 0, or which step was wrong */
+static int is_known_or_refused(const char *dir, const struct journal_info *wanted)
+{
+	struct journal_info info;
+	struct rlimit limit;
+	struct journal *j;
+	bool refused = false;
+	int error;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 1;
+	for (limit.rlim_cur = 3; limit.rlim_cur < 64; limit.rlim_cur++) {
+		if (setrlimit(RLIMIT_NOFILE, &limit))
+			return 2;
+		error = journal_open(dir, NULL, &j);
+		refused |= error == -EMFILE && strstr(journal_error(j), "what it survives") &&
+			   strstr(journal_error(j), "ulimit -n");
+		if (!error && (journal_info(j, &info) || !is_as(&info.marker, &wanted->marker) ||
+			       !is_as(&info.logs[0], &wanted->logs[0])))
+			return 3;
+		if (journal_close(j))
+			return 4;
+		if (!error && info.index_shared)
+			return refused ? 0 : 5;
+	}
+	return 6;
+}
+
+static void no_file_is_left_for_the_evidence(enum bed_medium medium)
+{
+	struct journal_info wanted;
+	struct bed bed;
+	pid_t pid;
+
+	bed_make(&bed, medium, 0, 0);
+	wanted = bed_info(&bed);
+	bed_close(&bed);
+	pid = child_fork();
+	if (!pid)
+		child_exit(is_known_or_refused(bed.dir, &wanted));
+	child_ends(pid, 0);
+	bed_open(&bed, NULL);
+	bed_remove(&bed);
+}
+
 int main(void)
 {
 	static const struct bed_test tests[] = {
@@ -202,6 +254,8 @@ int main(void)
 		{ "p14_nor_be_so_long", p14_nor_be_so_long, 1u << BED_PMEM },
 		{ "p14_no_file_is_left_for_the_stand_in", p14_no_file_is_left_for_the_stand_in,
 		  1u << BED_PMEM },
+		{ "no_file_is_left_for_the_evidence", no_file_is_left_for_the_evidence,
+		  1u << BED_FILE | 1u << BED_MSYNC },
 	};
 
 	return bed_run(tests, sizeof(tests) / sizeof(tests[0]));

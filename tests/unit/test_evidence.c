@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -245,6 +246,63 @@ static void tmpfs_and_the_like_survive_a_process(void **state)
 	(void)close(fd);
 }
 
+/* from now on no file can be opened, or @at: as it was */
+static void no_files(struct rlimit *before, bool at)
+{
+	struct rlimit none;
+
+	if (!at)
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+	none = *before;
+	if (!at)
+		none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+}
+
+/* What cannot be looked at by this process alone is not taken for bad. */
+static void a_limit_is_an_error_and_no_lower_class(void **state)
+{
+	static const unsigned int devices[][2] = { { 8, 0 }, { 8, 34 }, { 252, 3 }, { 9, 0 } };
+	struct message message = { "" };
+	struct evidence found;
+	struct rlimit before;
+	int fd = open(scratch.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC), error;
+	size_t i;
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (i = 0; i < sizeof(devices) / sizeof(*devices); i++) {
+		struct evidence_walk walk = { .found = &found, .sysfs = scratch.directory };
+
+		memset(&found, 0, sizeof(found));
+		no_files(&before, false);
+		evidence_walk_device(&walk, makedev(devices[i][0], devices[i][1]));
+		no_files(&before, true);
+		assert_int_equal(walk.error, -EMFILE);
+	}
+	no_files(&before, false);
+	error = evidence_read(fd, &found);
+	no_files(&before, true);
+	assert_int_equal(error, -EMFILE);
+	assert_int_equal(evidence_none("a file", error, &message), -EMFILE);
+	assert_non_null(strstr(message.text, "ulimit -n"));
+	assert_int_equal(evidence_read(fd, &found), 0);
+	(void)close(fd);
+}
+
+static void btrfs_needs_its_list(void **state)
+{
+	struct evidence found = { .class = JOURNAL_CLASS_POWER };
+	struct evidence_walk walk = { .found = &found, .sysfs = scratch.directory };
+	struct rlimit before;
+
+	(void)state;
+	no_files(&before, false);
+	evidence_walk_btrfs(&walk, makedev(8, 0));
+	no_files(&before, true);
+	assert_int_equal(walk.error, -EMFILE);
+}
+
 static void classes_have_names(void **state)
 {
 	(void)state;
@@ -266,6 +324,8 @@ int main(void)
 		cmocka_unit_test(btrfs_is_as_good_as_its_worst_device),
 		cmocka_unit_test(mountinfo_is_understood),
 		cmocka_unit_test(tmpfs_and_the_like_survive_a_process),
+		cmocka_unit_test(a_limit_is_an_error_and_no_lower_class),
+		cmocka_unit_test(btrfs_needs_its_list),
 		cmocka_unit_test(classes_have_names),
 	};
 

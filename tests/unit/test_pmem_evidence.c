@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -93,7 +94,8 @@ static struct pmem_evidence look(bool character)
 {
 	struct pmem_evidence e;
 
-	pmem_evidence_read(root, character, character ? makedev(251, 2) : makedev(259, 7), &e);
+	assert_int_equal(pmem_evidence_read(root, character, character ? makedev(251, 2) :
+					    makedev(259, 7), &e), 0);
 	print_message("%s\n", e.text);
 	return e;
 }
@@ -168,9 +170,26 @@ static void no_region(void **state)
 	(void)snprintf(path, sizeof(path), "%s/" REGION "/persistence_domain", root);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(look(false).class, JOURNAL_CLASS_PROCESS);
-	pmem_evidence_read(root, false, makedev(8, 1), &e);
+	assert_int_equal(pmem_evidence_read(root, false, makedev(8, 1), &e), 0);
 	assert_int_equal(e.class, JOURNAL_CLASS_PROCESS);
 	assert_non_null(strstr(e.text, "no nvdimm region"));
+}
+
+/* what this process alone cannot read is not missing */
+static void no_file_to_be_had(void **state)
+{
+	struct rlimit before, none;
+	struct pmem_evidence e;
+	int error;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	error = pmem_evidence_read(root, false, makedev(259, 7), &e);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(error, -EMFILE);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -179,7 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(healthy), T(caches_saved), T(domain_not_stated), T(not_armed),
-		T(health_unknown), T(no_region),
+		T(health_unknown), T(no_region), T(no_file_to_be_had),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
