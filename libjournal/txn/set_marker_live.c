@@ -204,12 +204,14 @@ static int live_to_file(struct set_marker *s, struct journal *j)
 
 /* ---- to NVRAM ---------------------------------------------------------------------- */
 
-static int live_to_nvram(struct set_marker *s, struct journal *j)
+/* @tried: one could be made there.  Else there was none to give up; is there by now, others
+ * went back to it, and it is tried first. */
+static int live_to_nvram(struct set_marker *s, struct journal *j, bool tried)
 {
 	const struct return_where where = { s->make.conf.marker, s->options->assume_marker };
 	int error;
 
-	if (health_distrust(j, "moved to other NVRAM by order"))
+	if (tried && health_distrust(j, "moved to other NVRAM by order"))
 		return message_set(s->message, -EIO, "%s", journal_error(j));
 	error = returning_try_at(j, &where);
 	if (error && error != -EAGAIN)
@@ -245,14 +247,18 @@ static int live_try_link(struct set_marker *s, struct journal *j)
 				message_errno(s->message, -errno, "%s", live_path(s));
 }
 
-static int live_try(struct set_marker *s, struct journal *j)
+/* A medium for a trial has to be filled: where no NVRAM is to be given up for it, the one that
+ * is to stay is the trial. */
+static int live_try(struct set_marker *s, struct journal *j, bool *tried)
 {
 	const struct return_where where = { s->make.conf.marker, s->options->assume_marker };
 	int error;
 
+	*tried = true;
 	if (live_to(s, "file:"))
 		return live_try_link(s, j);
-	error = return_try(j, &where);
+	*tried = health_now(j) != HEALTH_ABANDONED;
+	error = *tried ? return_try(j, &where) : 0;
 	return error && error != -EAGAIN ?
 		       message_set(s->message, error, "%s", journal_error(j)) : error;
 }
@@ -330,7 +336,7 @@ static int live_is_there(struct set_marker *s, struct journal *j)
 static int live_move(struct set_marker *s, struct journal *j)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
-	bool file = live_to(s, "file:");
+	bool file = live_to(s, "file:"), tried;
 	char before[PATH_MAX];
 	struct conf was;
 	int error = conf_read(j->dir, &was, s->message), i;
@@ -349,9 +355,9 @@ static int live_move(struct set_marker *s, struct journal *j)
 			takeover_sweep(j, SWEEP_WAITING_NS);
 			(void)nanosleep(&moment, NULL);
 		}
-		error = live_try(s, j);
+		error = live_try(s, j, &tried);
 		if (!error)
-			error = file ? live_to_file(s, j) : live_to_nvram(s, j);
+			error = file ? live_to_file(s, j) : live_to_nvram(s, j, tried);
 	}
 	if (error == -EAGAIN)
 		return live_no(s, j, -EBUSY, "somebody is stopped while giving NVRAM up");

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,6 +162,46 @@ static void one_goes_on(void **state)
 }
 
 /* what is open all the while is committed, by what there is by then */
+/* Return: how many files were made there since @fd began to watch */
+static unsigned int made(int fd)
+{
+	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t got = read(fd, events, sizeof(events)), at = 0;
+	unsigned int count = 0;
+
+	while (at < got) {
+		const struct inotify_event *event = (const void *)(events + at);
+
+		count += !!(event->mask & IN_CREATE);
+		at += (ssize_t)(sizeof(*event) + event->len);
+	}
+	return count;
+}
+
+/* It is filled, which takes its time: for a trial only where NVRAM is to be given up. */
+static void a_medium_is_made_once(void **state)
+{
+	struct bed bed;
+	struct target first, second;
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	(void)state;
+	assert_true(fd >= 0);
+	bed_make(&bed, BED_FILE, 64 << 20, 0);
+	target_of(&bed, true, "first", &first);
+	target_of(&bed, true, "second", &second);
+	/* two of one name, with nothing in between, would be told as one */
+	assert_true(inotify_add_watch(fd, bed.memory.directory, IN_CREATE | IN_DELETE) >= 0);
+	moves_to(&bed, &first);
+	conf_names(&bed, &first);
+	assert_int_equal(made(fd), 1);
+	moves_to(&bed, &second);
+	conf_names(&bed, &second);
+	assert_int_equal(made(fd), 2);
+	close(fd);
+	bed_remove(&bed);
+}
+
 static void an_open_one_is_committed(void **state)
 {
 	struct journal_txn_options options = { .bytes = 400 };
@@ -356,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_goes_on),
+		cmocka_unit_test(a_medium_is_made_once),
 		cmocka_unit_test(an_open_one_is_committed),
 		cmocka_unit_test(again_and_again),
 		cmocka_unit_test(what_is_required_is_kept),
