@@ -54,7 +54,7 @@ bool health_raise(struct journal *j, uint64_t from, uint64_t to, const char *why
 		return false;
 	atomic_store(&s->health_ns, clock_ns());
 	if (why)
-		(void)snprintf(s->health_why, sizeof(s->health_why), "%s", why);
+		shared_text_set(&s->health_why, why);
 	return true;
 }
 
@@ -261,7 +261,7 @@ static int health_switch_one(struct journal *j)
 
 int health_switch(struct journal *j)
 {
-	char why[sizeof(j->stand_in_not.text)];
+	char why[sizeof(j->stand_in_not.text)], distrust[SHARED_TEXT_BYTES];
 	uint64_t word = health_word_now(j);
 	int error = 0, unseen;
 
@@ -278,9 +278,10 @@ int health_switch(struct journal *j)
 		return error ? journal_fail(j, error) : 0;
 	/* neither NVRAM nor what should stand in for it: nothing can be told any more */
 	(void)snprintf(why, sizeof(why), "%s", journal_message(j)->text);
+	shared_text_get(&j->shared->health_why, distrust);
 	(void)journal_fail(j, -EIO);
 	return journal_say(j, -EIO, "NVRAM is not trusted (%s), and there is nothing in its place: "
-			   "%.200s", j->shared->health_why, why);
+			   "%.200s", distrust, why);
 }
 
 int health_distrust(struct journal *j, const char *why)
@@ -434,7 +435,7 @@ int journal_health(struct journal *j, struct journal_health *health)
 		(void)(health_switch(j) || returning_help(j));
 	health->trust = health_trust(j);
 	health->since_ns = atomic_load(&s->health_ns);
-	(void)snprintf(health->why, sizeof(health->why), "%.127s", s->health_why);
+	shared_text_get(&s->health_why, health->why);
 	(void)health_legs(j, &health->legs_out);
 	health->evacuated = atomic_load(&s->evacuated);
 	health->evacuated_lost = atomic_load(&s->evacuated_not);

@@ -61,8 +61,7 @@ static void info_health(struct journal *j, struct journal_info *info)
 	info->returns = atomic_load(&j->shared->returns);
 	if (health_is_file(j) || health_now(j) == HEALTH_TRUSTED)
 		return;
-	(void)snprintf(info->marker.distrust, sizeof(info->marker.distrust), "%.127s",
-		       j->shared->health_why);
+	shared_text_get(&j->shared->health_why, info->marker.distrust);
 	info->abandoned = health_now(j) != HEALTH_SWITCHING;
 	info->distrusted_time_ns = atomic_load(&j->shared->health_ns);
 	info->evacuated = atomic_load(&j->shared->evacuated);

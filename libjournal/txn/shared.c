@@ -21,7 +21,7 @@
 #define PART_ALIGN 4096u
 
 /* changes with any change of what is shared: processes of two versions never join */
-#define SHARED_MAGIC (0x4c4a53480000000cull ^ sizeof(struct shared) << 8)
+#define SHARED_MAGIC (0x4c4a53480000000dull ^ sizeof(struct shared) << 8)
 
 /* of the medium that there is, and of one that may come */
 static uint32_t shared_lanes(const struct journal *j)

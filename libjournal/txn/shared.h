@@ -22,6 +22,7 @@
 #include "store/marker_store.h"
 #include "txn/counters.h"
 #include "txn/shared_file.h"
+#include "util/shared_text.h"
 
 #define SLOTS_PER_LINE MARKER_LINE_SLOTS
 #define NO_LINE        UINT32_MAX
@@ -350,7 +351,7 @@ struct shared {
 	_Atomic uint64_t evacuated, evacuated_not; /* brought to the log; not readable */
 	/* giving up: turn << 32 | who, and that he goes on */
 	_Atomic uint64_t switcher, switcher_beat;
-	char health_why[128];        /* for people, from whoever noticed */
+	struct shared_text health_why; /* from whoever noticed */
 	/* coming back: when the medium was last looked at, since when it was sound, and how
 	 * often it was given up again soon (returning.c) */
 	_Atomic uint64_t sound_look_ns, sound_since_ns;
