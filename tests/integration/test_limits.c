@@ -147,11 +147,18 @@ static void p14_nor_be_so_long(enum bed_medium medium)
 
 /* ---- who opens first ------------------------------------------------------------------- */
 
-/* With one file more each time: what others can join has a stand-in, as they would have then.
+struct opener {
+	const char *refused; /* what says why, beside the limit's name */
+	/* Return: it is as it should be */
+	bool (*opened)(struct journal *j, const struct journal_info *info,
+		       const struct journal_info *wanted);
+	struct journal_info wanted; /* as it was with all files */
+};
+
+/* With one file more each time, until others can join.
  * Return: 0, or where it went wrong */
-static int opens_with_few_files(const char *dir)
+static int opens_with_few_files(const char *dir, const struct opener *o)
 {
-	struct journal_health health = { 0 };
 	struct journal_info info = { 0 };
 	struct rlimit limit;
 	struct journal *j;
@@ -164,33 +171,48 @@ static int opens_with_few_files(const char *dir)
 		if (setrlimit(RLIMIT_NOFILE, &limit))
 			return 2;
 		error = journal_open(dir, NULL, &j);
-		refused |= error == -EMFILE && strstr(journal_error(j), "/stand-in: ") &&
+		refused |= error == -EMFILE && strstr(journal_error(j), o->refused) &&
 			   strstr(journal_error(j), "ulimit -n");
-		if (!error && (journal_health(j, &health) || journal_info(j, &info)))
+		if (!error && (journal_info(j, &info) || !o->opened(j, &info, &o->wanted)))
 			return 3;
-		if (info.index_shared && !health.stand_in)
-			return 4;
 		if (journal_close(j))
-			return 5;
+			return 4;
 		if (info.index_shared)
-			return refused ? 0 : 6;
+			return refused ? 0 : 5;
 	}
-	return 7;
+	return 6;
 }
 
-static void p14_no_file_is_left_for_the_stand_in(enum bed_medium medium)
+static void few_files_are_left(enum bed_medium medium, struct opener *o)
 {
 	struct bed bed;
 	pid_t pid;
 
 	bed_make(&bed, medium, 64 << 20, 4 << 20);
+	o->wanted = bed_info(&bed);
 	bed_close(&bed);
 	pid = child_fork();
 	if (!pid)
-		child_exit(opens_with_few_files(bed.dir));
+		child_exit(opens_with_few_files(bed.dir, o));
 	child_ends(pid, 0);
 	bed_open(&bed, NULL);
 	bed_remove(&bed);
+}
+
+/* what others can join has a stand-in, as they would have then */
+static bool has_its_stand_in(struct journal *j, const struct journal_info *info,
+			     const struct journal_info *wanted)
+{
+	struct journal_health health;
+
+	(void)wanted;
+	return !journal_health(j, &health) && (!info->index_shared || health.stand_in);
+}
+
+static void p14_no_file_is_left_for_the_stand_in(enum bed_medium medium)
+{
+	few_files_are_left(medium, &(struct opener){ .refused = "/stand-in: ",
+						     .opened = has_its_stand_in });
 }
 
 static bool is_as(const struct journal_medium *medium, const struct journal_medium *wanted)
@@ -199,50 +221,18 @@ static bool is_as(const struct journal_medium *medium, const struct journal_medi
 	       !strcmp(medium->evidence, wanted->evidence);
 }
 
-/* With one file more each time, until it opens, no medium is said to survive less.
- * Return: 0, or which step was wrong */
-static int is_known_or_refused(const char *dir, const struct journal_info *wanted)
+/* no medium is said to survive less */
+static bool is_known(struct journal *j, const struct journal_info *info,
+		     const struct journal_info *wanted)
 {
-	struct journal_info info;
-	struct rlimit limit;
-	struct journal *j;
-	bool refused = false;
-	int error;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return 1;
-	for (limit.rlim_cur = 3; limit.rlim_cur < 64; limit.rlim_cur++) {
-		if (setrlimit(RLIMIT_NOFILE, &limit))
-			return 2;
-		error = journal_open(dir, NULL, &j);
-		refused |= error == -EMFILE && strstr(journal_error(j), "what it survives") &&
-			   strstr(journal_error(j), "ulimit -n");
-		if (!error && (journal_info(j, &info) || !is_as(&info.marker, &wanted->marker) ||
-			       !is_as(&info.logs[0], &wanted->logs[0])))
-			return 3;
-		if (journal_close(j))
-			return 4;
-		if (!error && info.index_shared)
-			return refused ? 0 : 5;
-	}
-	return 6;
+	(void)j;
+	return is_as(&info->marker, &wanted->marker) && is_as(&info->logs[0], &wanted->logs[0]);
 }
 
 static void no_file_is_left_for_the_evidence(enum bed_medium medium)
 {
-	struct journal_info wanted;
-	struct bed bed;
-	pid_t pid;
-
-	bed_make(&bed, medium, 0, 0);
-	wanted = bed_info(&bed);
-	bed_close(&bed);
-	pid = child_fork();
-	if (!pid)
-		child_exit(is_known_or_refused(bed.dir, &wanted));
-	child_ends(pid, 0);
-	bed_open(&bed, NULL);
-	bed_remove(&bed);
+	few_files_are_left(medium, &(struct opener){ .refused = "what it survives",
+						     .opened = is_known });
 }
 
 int main(void)
