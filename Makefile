@@ -330,6 +330,12 @@ run-check: all
 model: need-model
 	$(Q)CC="$(CC)" JOBS="$(JOBS)" tests/model/run
 
+# the integration tests on each file system, over an image in $(BUILD)
+FS ?= ext4,xfs,btrfs,tmpfs
+check-fs: need-test
+	+$(Q)$(AGAIN) -k all tests
+	$(Q)$(RUN) -f $(FS) $(if $(filter all,$(TESTS)),disk,$(TESTS))
+
 deps: need-test
 
 need-%:
@@ -448,6 +454,8 @@ help:
 	@echo '  demo       installs what is missing, builds, shows what it is for'
 	@echo '  check      installs what is missing, builds, runs every test'
 	@echo '  quick      the same without the slow tests'
+	@echo '  check-fs   the integration tests on ext4, xfs, btrfs and tmpfs, each a new one over'
+	@echo '             an image; FS=xfs,ext4: on these.  As root'
 	@echo '  model      only checks the models of the protocols, with spin'
 	@echo '  deps       only installs what is missing, or says so'
 	@echo '  bench      commit latency here, against fsync and databases: build/bench.json'
@@ -463,7 +471,7 @@ help:
 	@echo
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
-.PHONY: all tests deps model check quick run-check asan ubsan tsan valgrind fuzz soak coverage demo run-demo \
+.PHONY: all tests deps model check check-fs quick run-check asan ubsan tsan valgrind fuzz soak coverage demo run-demo \
 	bench run-bench bench-programs install uninstall clean help FORCE
 
 define NEWLINE

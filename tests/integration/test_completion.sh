@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# diskless
 # The completion for bash knows the commands and options that --help names, and
 # completes what it should.
 . "$(dirname "$0")/../lib/common.sh"

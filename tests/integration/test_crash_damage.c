@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* diskless */
 /*
  * Rules about what is no crash: bytes that go bad after they were acknowledged,
  * and media that fail.  Linked with CRASH_LDFLAGS: media in memory.

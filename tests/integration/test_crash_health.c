@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* diskless */
 /*
  * P14: the power goes at each operation (fence, log write, flush, checkpoint) while NVRAM
  * is given up, and of what comes after.  Before journal.conf names the stand-in NVRAM

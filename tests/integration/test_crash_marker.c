@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* diskless */
 /*
  * The power goes at each operation of journal_set_marker() and journal_rescue(): each
  * fence, log write, flush, checkpoint.  What is left is one journal, with all of it:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* diskless */
 /* Random runs over all paths, cut at every operation.  Linked with CRASH_LDFLAGS. */
 #include <setjmp.h>
 #include <stdarg.h>

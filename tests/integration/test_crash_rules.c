@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* diskless */
 /*
  * Rules of the protocol, each with runs made so that dropping it is found: the
  * operations that it is about, over and over, cut everywhere.

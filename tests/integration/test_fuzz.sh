@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# diskless
 # A short run, with a fixed seed, of every fuzz target: what comes from a medium
 # or a file must never do more than be refused.  Longer, with another seed:
 #

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# diskless
 # Install somewhere, compile and run a program against it by pkg-config, with
 # the shared and with the static library, uninstall, look what is left.
 set -u

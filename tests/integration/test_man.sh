@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# diskless
 # The man pages are sound, and in step with --help and journal.h.
 . "$(dirname "$0")/../lib/common.sh"
 

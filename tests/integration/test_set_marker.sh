@@ -308,7 +308,9 @@ in_use_refused_it_stays()
 	cp "$j/journal.conf" "$scratch/conf"
 	refused "pmem:/dev/shm/jnl.$$.no/x" "/dev/shm/jnl.$$.no/x: No such file or directory"
 	refused pmem:/proc/x "/proc/x: "
-	refused "pmem:$j/x" "pmem:$j/x: it is another kind of memory than the one before"
+	# tmpfs is the same kind as /dev/shm
+	[ "$(stat -f -c %T "$j")" = tmpfs ] ||
+		refused "pmem:$j/x" "pmem:$j/x: it is another kind of memory than the one before"
 	refused "sim:$nvram.2" "sim:$nvram.2: it is no memory .* can be moved to"
 	refused "file:$j/no/x" "$j/no/x: No such file or directory"
 	refused "file:/dev/shm/jnl.$$.x" "that is on another file system"

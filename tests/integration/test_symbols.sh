@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
+# diskless
 # What leaves the libraries is what journal.h declares, and the library brings
 # no other than the few libraries it may.
 set -u

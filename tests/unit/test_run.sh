@@ -5,8 +5,9 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 tree=$(mktemp -d "${TMPDIR:-/tmp}/run.XXXXXX") || exit 1
 trap 'rm -rf "$tree"' EXIT
-mkdir -p "$tree/tests/unit" "$tree/build/tests/unit"
-cp tests/run "$tree/tests/run"
+mkdir -p "$tree/tests/unit" "$tree/tests/lib" "$tree/build/tests/unit"
+cp tests/run tests/fs "$tree/tests/"
+cp tests/lib/mounts.sh "$tree/tests/lib/"
 number=0 failed=0
 
 # a test of the tree that is made of these shell lines
@@ -82,6 +83,22 @@ lock='mkdir "$BUILD/lock" || exit 1; sleep 0.1; rmdir "$BUILD/lock"'
 for n in a b c; do is $n.sh $'# serial\n'"$lock"; done
 is d.sh 'sleep 0.1'
 expect "serial tests run one at a time" "4 passed, 0 failed, 0 skipped" 0
+
+# on a file system of its own, and on one that there is not
+if "$tree/tests/fs" -d "$tree/build" tmpfs true >"$tree/why"; then
+	is a.sh '[ "$(stat -f -c %T "$TMPDIR")" = tmpfs ] && : >"$TMPDIR/stays"'
+	is b.sh 'exit 1'
+	expect "on file systems" "1 passed, 1 failed, 1 skipped" 1 -f tmpfs,nosuch 'unit/*'
+else
+	cat "$tree/why"
+	echo "ok $((++number)) - on file systems # skip"
+fi
+mkdir "$tree/tests/integration"
+printf '# diskless\nexit 1\n' >"$tree/tests/integration/test_a.sh"
+printf 'exit 0\n' >"$tree/tests/integration/test_b.sh"
+is a.sh 'exit 1'
+expect "what is meant for a file system" "1 passed, 0 failed, 0 skipped" 0 disk
+rm -r "$tree/tests/integration"
 
 mkdir "$tree/tests/model"
 printf '#!/bin/bash\ncat "$1"\n' >"$tree/tests/model/run"
