@@ -294,6 +294,8 @@ $(BUILD)/tests/unit/test_replaced: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=
 # the power goes in the middle of a write
 $(addprefix $(BUILD)/tests/unit/,test_upgrade test_mirror_double): \
 	TEST_LDFLAGS = -Wl,--wrap=backend_open_log
+# a buffer that the kernel does not take back
+$(BUILD)/tests/unit/test_log_buffers: TEST_LDFLAGS = -Wl,--wrap=munmap
 $(BUILD)/tests/integration/test_memory: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,malloc \
 	calloc realloc posix_memalign strdup)
 

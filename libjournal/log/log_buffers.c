@@ -15,9 +15,12 @@ static uint8_t *map(void)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* Out of the middle of one mapping the kernel cannot take it when the process has as many
+ * as it may have: then it stays, and that is all. */
 static void unmap(void *buffer)
 {
-	JASSERT(!munmap(buffer, LOG_BUFFER_BYTES));
+	if (munmap(buffer, LOG_BUFFER_BYTES))
+		(void)madvise(buffer, LOG_BUFFER_BYTES, MADV_DONTNEED);
 }
 
 static void *take(struct log_buffers *buffers, unsigned int i)
