@@ -296,6 +296,9 @@ $(addprefix $(BUILD)/tests/unit/,test_upgrade test_mirror_double): \
 	TEST_LDFLAGS = -Wl,--wrap=backend_open_log
 # a buffer that the kernel does not take back
 $(BUILD)/tests/unit/test_log_buffers: TEST_LDFLAGS = -Wl,--wrap=munmap
+# ... and everything, in all of them
+$(BUILD)/tests/unit/test_faults: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=, \
+	backend_open_marker backend_join_marker backend_open_log backend_join_log)
 $(BUILD)/tests/integration/test_memory: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,malloc \
 	calloc realloc posix_memalign strdup)
 
@@ -327,6 +330,11 @@ quick: need-test
 run-check: all
 	-+$(Q)$(AGAIN) -k tests
 	$(Q)$(RUN) $(TESTS)
+
+# every single operation fails, once and for ever: check does one in so many
+check-faults: need-test
+	+$(Q)$(AGAIN) all $(BUILD)/tests/unit/test_faults
+	$(Q)STRIDE=1 LD_LIBRARY_PATH=$(BUILD) $(BUILD)/tests/unit/test_faults
 
 # the protocols alone, with spin; also a part of check
 model: need-model
@@ -458,6 +466,9 @@ help:
 	@echo '  quick      the same without the slow tests'
 	@echo '  check-fs   the integration tests on ext4, xfs, btrfs and tmpfs, each a new one over'
 	@echo '             an image; FS=xfs,ext4: on these.  As root'
+	@echo '  check-faults'
+	@echo '             each allocation, system call, completion and store operation fails,'
+	@echo '             one after the other; check does one in so many'
 	@echo '  model      only checks the models of the protocols, with spin'
 	@echo '  deps       only installs what is missing, or says so'
 	@echo '  bench      commit latency here, against fsync and databases: build/bench.json'
@@ -473,7 +484,7 @@ help:
 	@echo
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
-.PHONY: all tests deps model check check-fs quick run-check asan ubsan tsan valgrind fuzz soak coverage demo run-demo \
+.PHONY: all tests deps model check check-fs check-faults quick run-check asan ubsan tsan valgrind fuzz soak coverage demo run-demo \
 	bench run-bench bench-programs install uninstall clean help FORCE
 
 define NEWLINE
