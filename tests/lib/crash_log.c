@@ -83,7 +83,8 @@ static int log_flush(struct log_store *store)
 		return world->write_error ? world->write_error : -EIO;
 	if (is_failing(store))
 		return -EIO;
-	crash_writes_land(world);
+	crash_writes_land(world, base_of(store),
+			  world->log.bytes / (world->log_count ? world->log_count : 1));
 	return 0;
 }
 

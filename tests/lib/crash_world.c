@@ -127,12 +127,20 @@ static void writes_forget(struct crash_world *world)
 	world->youngest = &world->oldest;
 }
 
-/* a flush: all of them are durable */
-void crash_writes_land(struct crash_world *world)
+void crash_writes_land(struct crash_world *world, uint64_t from, uint64_t bytes)
 {
-	for (struct crash_write *write = world->oldest; write; write = write->next)
+	struct crash_write **at = &world->oldest, *write;
+
+	while ((write = *at)) {
+		if (write->offset - from >= bytes) {
+			at = &write->next;
+			continue;
+		}
 		memcpy(world->log.durable + write->offset, write->data, write->bytes);
-	writes_forget(world);
+		*at = write->next;
+		free(write);
+	}
+	world->youngest = at;
 }
 
 /* A durable write is on the medium: what the cache still holds of an older write

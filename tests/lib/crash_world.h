@@ -115,7 +115,8 @@ void crash_map_show(struct crash_map *map, uint64_t at, const struct crash_map *
 		    uint64_t offset, uint64_t bytes);
 /* a write reaches the medium, all but what @keep says no to */
 void crash_write_add(struct crash_world *world, const struct log_io *io);
-void crash_writes_land(struct crash_world *world);
+/* a flush of the log that lies there: its own are durable, the other logs' are not */
+void crash_writes_land(struct crash_world *world, uint64_t from, uint64_t bytes);
 void crash_writes_done(struct crash_world *world, bool durable);
 
 #endif

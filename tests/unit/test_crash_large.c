@@ -338,9 +338,37 @@ static void a_prepared_one_pins_its_segment(void **state)
 	remove_all(&l);
 }
 
+/* Its pieces lie on two logs, and both are flushed before it counts. */
+static void on_two_logs(enum journal_path path)
+{
+	const struct crash_plan plan = { .logs = 2 };
+	struct large l = { .p = place_make(&plan) };
+	uint32_t segments[8], count, i, logs = 0, tries;
+
+	for (tries = 0; logs != 3; tries++) {
+		assert_true(tries < 20);
+		put_large(&l, path);
+		count = segments_of(&l, segments, 8);
+		for (i = 0, logs = 0; i < count; i++)
+			logs |= 1u << segment_log(l.p->j, segments[i]);
+	}
+	place_crash(l.p);
+	assert_int_equal(place_open(l.p), 0);
+	is_whole(&l);
+	remove_all(&l);
+}
+
+static void p9_all_logs_that_it_lies_on_are_flushed(void **state)
+{
+	(void)state;
+	on_two_logs(JOURNAL_PATH_DIRECT);
+	on_two_logs(JOURNAL_PATH_SYNCED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(p9_all_logs_that_it_lies_on_are_flushed),
 		cmocka_unit_test(a_large_one_moves),
 		cmocka_unit_test(a_large_one_moves_that_was_moved_to_another_line),
 		cmocka_unit_test(p2_a_large_one_is_there_whenever_the_power_goes),
