@@ -381,6 +381,10 @@ soak: need-test
 	$(Q)KILL_SECONDS=$(SOAK_SECONDS) KILLS=1000 STOP_SECONDS=$(SOAK_SECONDS) STRIDE=1 \
 		AGING_TIMES=$(SOAK_TIMES) HANG_S=7200 \
 		$(RUN) "integration/test_processes*" integration/test_aging
+# one flush, fence or check of the library taken away at a time: a test has to fail
+MUTANTS ?=
+check-mutants: need-test
+	$(Q)BUILD=$(BUILD) JOBS="$(JOBS)" MAKEARGS='CC="$(CC)"' tests/mutants/run $(MUTANTS)
 coverage: need-coverage
 	$(Q)rm -rf $(BUILD)/coverage/tests
 	$(Q)find $(BUILD)/coverage -name '*.gcda' -delete 2>/dev/null || true
@@ -477,6 +481,9 @@ help:
 	@echo '  fuzz       each fuzz target for FUZZ_SECONDS=60, FUZZ_SEED=the clock'
 	@echo '  soak       processes killed and stopped at random, SOAK_SECONDS=200 of each (SEED=);'
 	@echo '             SOAK_TIMES=100 times its size through a log that is nine tenths full'
+	@echo '  check-mutants'
+	@echo '             the library without one of its flushes, fences, checks at a time:'
+	@echo '             a test notices each (MUTANTS="p7-*"; tests/mutants/README.md)'
 	@echo '  coverage   what the tests reach, in build/coverage'
 	@echo '  install uninstall'
 	@echo '             under $$(DESTDIR)$$(PREFIX)'
@@ -484,8 +491,9 @@ help:
 	@echo
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
-.PHONY: all tests deps model check check-fs check-faults quick run-check asan ubsan tsan valgrind fuzz soak coverage demo run-demo \
-	bench run-bench bench-programs install uninstall clean help FORCE
+.PHONY: all tests deps model check check-fs check-faults check-mutants quick run-check asan ubsan tsan \
+	valgrind fuzz soak coverage demo run-demo bench run-bench bench-programs install uninstall \
+	clean help FORCE
 
 define NEWLINE
 
