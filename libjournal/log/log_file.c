@@ -15,6 +15,7 @@
 
 #include "log/log.h"
 #include "util/assert.h"
+#include "util/in_place.h"
 #include "util/in_use.h"
 #include "util/math.h"
 
@@ -141,6 +142,7 @@ static int open_new(struct request *request, int *fd)
 	if (*fd < 0)
 		return message_errno(request->message, -errno, "%s: cannot be made", request->path);
 	request->made = true;
+	in_place_ask(*fd);
 	if (fchmod(*fd, 0600)) /* whatever the umask says */
 		return message_errno(request->message, -errno, "%s", request->path);
 	return 0;
@@ -175,6 +177,7 @@ static int open_old(struct request *request, int *fd, bool device)
 		return 0;
 	if (ftruncate(*fd, 0))
 		return message_errno(request->message, -errno, "%s", request->path);
+	in_place_ask(*fd);
 	request->made = true; /* what it was is gone */
 	return 0;
 }

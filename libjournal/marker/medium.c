@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "util/in_place.h"
 #include "util/in_use.h"
 #include "util/math.h"
 
@@ -125,6 +126,8 @@ static int open_fd(struct medium *m, unsigned int flags)
 	if (flags & MARKER_CREATE) {
 		m->fd = open(m->path, mode | O_CREAT | O_EXCL, 0600);
 		m->made = m->fd >= 0;
+		if (m->made)
+			in_place_ask(m->fd);
 		if (m->fd >= 0 || errno != EEXIST)
 			return m->fd < 0 ? -errno : 0;
 	}

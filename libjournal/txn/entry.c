@@ -13,6 +13,7 @@
 
 #include "txn/clock.h"
 #include "txn/conf.h"
+#include "util/in_place.h"
 
 #define LOCK_NAME  "lock"
 #define LOCK_CHARS 512
@@ -99,8 +100,11 @@ static int entry_open(const char *dir, unsigned int mode, int *fd, struct messag
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
 	if (*fd < 0)
 		return message_errno(message, -errno, "%s", path);
-	if (!fstat(*fd, &st) && S_ISREG(st.st_mode))
+	if (!fstat(*fd, &st) && S_ISREG(st.st_mode)) {
+		if (!st.st_size)
+			in_place_ask(*fd);
 		return 0;
+	}
 	close(*fd);
 	return message_set(message, -EUCLEAN, "%s: is no file", path);
 }

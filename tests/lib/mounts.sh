@@ -26,7 +26,7 @@ mounts_mib() # mounts_mib FS MIB
 	local least
 	case $1 in
 	xfs) least=300 ;;
-	btrfs) least=128 ;;
+	btrfs) least=256 ;;
 	*) least=1 ;;
 	esac
 	echo $(($2 > least ? $2 : least))
