@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # diskless
 # On ext4, xfs, btrfs and tmpfs, some of what `make check-fs` runs there: processes that
-# are killed and recovered from, media that fail, and what a journal's files are.
+# are killed and recovered from, and what a journal's files are.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-some="integration/test_exec integration/test_limits integration/test_copied.sh
-	integration/test_processes_kill integration/test_txn_groups"
+some="integration/test_exec integration/test_copied.sh integration/test_processes_kill"
 export KILL_SECONDS=1
 # beside the logs of check-fs
 export ON_LOGS=some
