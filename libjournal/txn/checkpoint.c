@@ -188,23 +188,14 @@ static void checkpoint_free_pending(struct journal *j)
 	pthread_mutex_unlock(&j->lines_lock);
 }
 
-int checkpoint_try(struct journal *j)
+/* Context: lines_lock. */
+static int checkpoint_locked(struct journal *j)
 {
 	uint64_t drawn;
-	int error;
+	int error = j->bits_durable ? stand_in_open(j, journal_message(j)) : 0;
 
-	if (health_bits_durable(j)) {
-		/* what waits for one was retired while NVRAM was given up */
-		if (segments_pending(j))
-			checkpoint_free_pending(j);
-		return 0;
-	}
-	pthread_mutex_lock(&j->lines_lock);
-	error = j->bits_durable ? stand_in_open(j, journal_message(j)) : 0;
-	if (error) {
-		pthread_mutex_unlock(&j->lines_lock);
+	if (error)
 		return journal_fail(j, error);
-	}
 	/*
 	 * What is pending before a generation is drawn is in the map that is copied
 	 * after, of that generation and of all higher ones.  So it may be freed, no
@@ -216,6 +207,34 @@ int checkpoint_try(struct journal *j)
 	error = checkpoint_after(j, drawn);
 	if (!error)
 		segments_free_pending(j);
+	return error;
+}
+
+int checkpoint_try(struct journal *j)
+{
+	int error;
+
+	if (health_bits_durable(j)) {
+		/* what waits for one was retired while NVRAM was given up */
+		if (segments_pending(j))
+			checkpoint_free_pending(j);
+		return 0;
+	}
+	pthread_mutex_lock(&j->lines_lock);
+	error = checkpoint_locked(j);
+	pthread_mutex_unlock(&j->lines_lock);
+	return error;
+}
+
+int checkpoint_taker(struct journal *j)
+{
+	int error;
+
+	if (health_bits_durable(j))
+		return 0;
+	if (pthread_mutex_trylock(&j->lines_lock))
+		return -EAGAIN;
+	error = checkpoint_locked(j);
 	pthread_mutex_unlock(&j->lines_lock);
 	return error;
 }

@@ -19,6 +19,10 @@ int checkpoint(struct journal *j);
 /* the same; -EAGAIN: two others are stopped or slow, and nothing was done */
 int checkpoint_try(struct journal *j);
 
+/* The same for who takes over from the dead, which who waits for a checkpoint does, too: also
+ * -EAGAIN: somebody of this process is at one, and it may be the caller */
+int checkpoint_taker(struct journal *j);
+
 /* somebody is at it, or was stopped at it */
 static inline bool checkpoint_is_somebodys(const struct journal *j)
 {

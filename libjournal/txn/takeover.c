@@ -298,6 +298,13 @@ int takeover_all(struct journal *j, uint32_t number)
 		error = takeover_retires(j);
 	if (!error)
 		error = takeover_moves(j, number);
+	/*
+	 * What it had begun was given up in the index, and may be whole in the log: where bits
+	 * are not durable by themselves, a checkpoint says so before anybody goes on in the log.
+	 * Each who takes over makes one: who did before us may have died on the way.
+	 */
+	if (!error)
+		error = checkpoint_taker(j);
 	if (error)
 		return error;
 	takeover_cells(j, number);

@@ -112,7 +112,7 @@ static int halves_durably(struct journal *j, uint64_t seen)
 	int error;
 
 	if (!j->bits_durable || health_word_on_file(j, seen)) {
-		error = checkpoint_try(j);
+		error = checkpoint_taker(j);
 		if (error || !j->bits_durable)
 			return error;
 	} else {

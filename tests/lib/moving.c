@@ -27,13 +27,18 @@ static void flushes(struct scene *s)
 	s->p->j->marker->persist.flush = passed_flush;
 }
 
-void moving_make(struct scene *s)
+void moving_make_on(struct scene *s, const struct crash_plan *plan)
 {
 	if (!actors_possible())
 		skip();
 	*s = (struct scene){ .path = JOURNAL_PATH_DIRECT, .seed = 1000 };
-	s->p = place_make(NULL);
+	s->p = place_make(plan);
 	flushes(s);
+}
+
+void moving_make(struct scene *s)
+{
+	moving_make_on(s, NULL);
 }
 
 void moving_x(struct scene *s)

@@ -11,6 +11,8 @@
 
 /* open, with nothing in it; skipped where nobody can be led */
 void moving_make(struct scene *s);
+/* the same of another kind of journal */
+void moving_make_on(struct scene *s, const struct crash_plan *plan);
 /* x is in the first slot of a line that nobody goes on in, the lowest. */
 void moving_x(struct scene *s);
 

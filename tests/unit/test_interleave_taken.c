@@ -29,15 +29,20 @@ static void puts_x(void *scene)
 }
 
 /* What it needs is open: the next fence is that of its commit. */
-static void make(struct scene *s, enum journal_path path)
+static void make_on(struct scene *s, const struct crash_plan *plan, enum journal_path path)
 {
 	uint64_t id;
 
-	moving_make(s);
+	moving_make_on(s, plan);
 	s->path = path;
 	assert_int_equal(scene_put(s, 1, 7, &id), 0);
 	assert_int_equal(journal_retire(s->p->j, id), 0);
 	assert_int_equal(place_live(s->p), 0);
+}
+
+static void make(struct scene *s, enum journal_path path)
+{
+	make_on(s, NULL, path);
 }
 
 static void takes_over(void *scene)
@@ -129,6 +134,45 @@ static void p7_what_is_given_up_stays_so(void **state)
 	moving_power_fails(&s);
 	assert_int_equal(place_live(s.p), 0);
 	assert_int_equal(place_check(s.p), 0);
+	place_remove(s.p);
+}
+
+/* The same on a file: what says so there is a checkpoint. */
+static void p7_so_it_does_without_nvram(void **state)
+{
+	struct actor *w;
+	struct scene s;
+
+	(void)state;
+	make_on(&s, &moves_plan_file, JOURNAL_PATH_SYNCED);
+	w = actor_make(puts_x, &s);
+	assert_true(ACTOR_AT(w, line_publish, 1));
+	actor_killed(w);
+	is_taken_over(&s);
+	assert_int_equal(place_live(s.p), 0);
+	moving_power_fails(&s);
+	assert_int_equal(place_live(s.p), 0);
+	place_remove(s.p);
+}
+
+/* Who waits for a checkpoint takes over from the dead meanwhile: for himself he does not wait. */
+static void p7_nobody_waits_for_himself(void **state)
+{
+	struct actor *w;
+	struct scene s;
+
+	(void)state;
+	make_on(&s, &moves_plan_file, JOURNAL_PATH_SYNCED);
+	w = actor_make(puts_x, &s);
+	assert_true(ACTOR_AT(w, line_publish, 1));
+	actor_killed(w);
+	assert_int_equal(pthread_mutex_lock(&s.p->j->lines_lock), 0);
+	takes_over(&s);
+	assert_int_equal(s.second, -EAGAIN);
+	assert_int_equal(pthread_mutex_unlock(&s.p->j->lines_lock), 0);
+	is_taken_over(&s);
+	moving_power_fails(&s);
+	assert_int_equal(place_live(s.p), 0);
 	place_remove(s.p);
 }
 
@@ -383,6 +427,8 @@ int main(void)
 		cmocka_unit_test(p7_a_tail_is_durable_before_its_room_is_used),
 		cmocka_unit_test(p7_what_a_digest_names_is_durable),
 		cmocka_unit_test(p7_what_is_given_up_stays_so),
+		cmocka_unit_test(p7_so_it_does_without_nvram),
+		cmocka_unit_test(p7_nobody_waits_for_himself),
 		cmocka_unit_test(p7_a_retire_that_was_claimed_is_durable),
 		cmocka_unit_test(p7_a_bit_that_was_cleared_is_durable),
 		cmocka_unit_test(p7_so_it_is_in_a_line_without_its_number),
