@@ -196,6 +196,21 @@ static bool scan_best(struct window *w, uint64_t at, struct seen *best, unsigned
 	return true;
 }
 
+/* Most of a segment that was not filled is no record: where the next may be, of any copy. */
+static uint64_t scan_skip(const struct window *w, uint64_t at)
+{
+	const struct log_record *record;
+	unsigned int copy;
+
+	for (at += LOG_RECORD_ALIGN; at + LOG_RECORD_BYTES <= w->to; at += LOG_RECORD_ALIGN)
+		for (copy = 0; copy < w->copies; copy++) {
+			record = (const void *)(w->buffer + copy * WINDOW_BYTES + (at - w->from));
+			if (get_le16(record->magic) == LOG_RECORD_MAGIC)
+				return at;
+		}
+	return at;
+}
+
 /* Look for a record at @at; Return: where to look next, 0 on an error. */
 static uint64_t scan_step(struct window *w, struct segment_scan *scan, uint64_t at, int *error)
 {
@@ -205,7 +220,7 @@ static uint64_t scan_step(struct window *w, struct segment_scan *scan, uint64_t 
 	if (!scan_best(w, at, &seen, &legs))
 		return w->limit;
 	if (!seen.header)
-		return at + LOG_RECORD_ALIGN;
+		return scan_skip(w, at);
 	*error = scan_keep(scan, &seen.meta, (uint32_t)at, seen.bytes + LOG_RECORD_BYTES, legs);
 	if (seen.valid)
 		scan->end = (uint32_t)round_up(at + log_record_bytes(seen.meta.bytes),
