@@ -126,6 +126,9 @@ TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard tests/integration/*.c))
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_SOURCES))
 
+EXPLORE_SOURCES := $(wildcard tests/crash/*.c)
+EXPLORE := $(if $(EXPLORE_SOURCES),$(BUILD)/tests/crash/explore)
+
 VERSION := $(shell sed -n 's/^$(HASH)define JOURNAL_VERSION_\(MAJOR\|MINOR\) *//p' \
 	libjournal/include/journal.h | tr '\n' '.')0
 SOVERSION := 0
@@ -231,7 +234,7 @@ $(BUILD)/jnl: $(TOOL_OBJECTS) $(INTERNAL) $(BUILD)/sources
 
 TESTLIB := $(BUILD)/tests/libtest.a
 TOOLLIB := $(BUILD)/tests/libtools.a
-tests: $(TEST_PROGRAMS) $(HELPERS) bench-programs
+tests: $(TEST_PROGRAMS) $(HELPERS) $(EXPLORE) bench-programs
 
 $(TESTLIB): $(call objects,$(TESTLIB_SOURCES)) $(BUILD)/sources
 	$(archive)
@@ -302,6 +305,16 @@ $(BUILD)/tests/unit/test_faults: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=, 
 $(BUILD)/tests/integration/test_memory: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,malloc \
 	calloc realloc posix_memalign strdup)
 
+# every crash of every short run, with the time that it takes to ask for it
+$(BUILD)/tests/crash/explore: $(call objects,$(EXPLORE_SOURCES)) $(TESTLIB) $(TOOLLIB) $(INTERNAL)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(CRASH_LDFLAGS) $(addprefix -Wl$(COMMA)--wrap=,clock_gettime \
+		backend_extend_log backend_trim_log \
+		pthread_mutex_lock pthread_cond_wait sched_yield syscall) -o $@ \
+		$(call objects,$(EXPLORE_SOURCES)) $(TESTLIB) $(TOOLLIB) $(INTERNAL) \
+		-lcmocka -lm $(TOOL_LDLIBS) $(LIB_LDLIBS) $(LDLIBS)
+
 .SECONDARY:
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TESTLIB) $(TOOLLIB) \
 		$(INTERNAL)
@@ -335,6 +348,15 @@ run-check: all
 check-faults: need-test
 	+$(Q)$(AGAIN) all $(BUILD)/tests/unit/test_faults
 	$(Q)STRIDE=1 LD_LIBRARY_PATH=$(BUILD) $(BUILD)/tests/unit/test_faults
+
+# every crash of every short run; also a part of check.  The long one goes on where it was
+CRASH_DIR ?= $(BUILD)/crash-long
+check-crash: need-test
+	+$(Q)$(AGAIN) $(EXPLORE)
+	$(Q)$(EXPLORE) --check --jobs=$(JOBS)
+check-crash-long: need-test
+	+$(Q)$(AGAIN) $(EXPLORE)
+	$(Q)$(EXPLORE) --long --jobs=$(JOBS) --resume=$(CRASH_DIR) --progress
 
 # the protocols alone, with spin; also a part of check
 model: need-model
@@ -468,6 +490,10 @@ help:
 	@echo '  demo       installs what is missing, builds, shows what it is for'
 	@echo '  check      installs what is missing, builds, runs every test'
 	@echo '  quick      the same without the slow tests'
+	@echo '  check-crash'
+	@echo '             every crash of every two operations, recovered and judged'
+	@echo '  check-crash-long'
+	@echo '             of every three; what was done is kept in CRASH_DIR=build/crash-long'
 	@echo '  check-fs   the integration tests on ext4, xfs, btrfs and tmpfs, each a new one over'
 	@echo '             an image; FS=xfs,ext4: on these.  As root'
 	@echo '  check-faults'
@@ -491,7 +517,7 @@ help:
 	@echo
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
-.PHONY: all tests deps model check check-fs check-faults check-mutants quick run-check asan ubsan tsan \
+.PHONY: all tests deps model check check-crash check-crash-long check-fs check-faults check-mutants quick run-check asan ubsan tsan \
 	valgrind fuzz soak coverage demo run-demo bench run-bench bench-programs install uninstall \
 	clean help FORCE
 

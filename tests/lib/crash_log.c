@@ -61,17 +61,29 @@ static int log_write(struct log_store *store, struct log_io *io, unsigned int co
 	/* it stays in flight: the cut decides; as much of it as it likes has landed */
 	if (!crash_operation(world) || is_failing(store))
 		return fail_all(io, count, -EIO);
-	crash_writes_done(world, durable && !world->no_dsync);
+	crash_writes_done(world, world->no_cache || (durable && !world->no_dsync), false);
 	return fail_all(io, count, 0);
+}
+
+static void sectors_read(struct crash_world *world, uint64_t at, uint64_t bytes)
+{
+	uint64_t sector;
+
+	for (sector = at / CRASH_SECTOR; sector * CRASH_SECTOR < at + bytes; sector++)
+		world->read[sector / 64] |= 1ull << (sector & 63);
 }
 
 static int log_read(struct log_store *store, struct log_io *io, unsigned int count)
 {
 	struct crash_world *world = world_of(store);
 
-	for (unsigned int i = 0; i < count; i++)
-		memcpy(io[i].buffer, world->log.now + base_of(store) + io[i].offset,
-		       io[i].bytes);
+	for (unsigned int i = 0; i < count; i++) {
+		uint64_t at = base_of(store) + io[i].offset;
+
+		crash_log_get(world, at, io[i].buffer, io[i].bytes);
+		if (world->read)
+			sectors_read(world, at, io[i].bytes);
+	}
 	return fail_all(io, count, 0);
 }
 
@@ -173,6 +185,11 @@ void crash_set_cpu(int which)
 void crash_set_random(uint64_t seed)
 {
 	random_state = seed;
+}
+
+uint64_t crash_random(void)
+{
+	return random_state;
 }
 
 int __wrap_backend_open_marker(const char *uri, unsigned int flags, uint64_t bytes,

@@ -27,8 +27,7 @@ static struct crash_marker *marker_of(struct marker_store *store)
 	return (struct crash_marker *)store;
 }
 
-/* of the calling thread */
-static uint32_t thread_number(void)
+uint32_t crash_thread(void)
 {
 	static _Atomic uint32_t drawn;
 	static _Thread_local uint32_t number;
@@ -38,15 +37,20 @@ static uint32_t thread_number(void)
 	return number;
 }
 
-static void line_flush(struct crash_world *world, uint64_t line)
+static void line_flush(struct crash_world *world, uint64_t line, const void *words)
 {
+	struct crash_flush *flush;
+
 	if (world->flushed_count == world->flushed_room) {
 		world->flushed_room = world->flushed_room ? world->flushed_room * 2 : 64;
 		world->flushed = realloc(world->flushed,
 					 world->flushed_room * sizeof(*world->flushed));
 		JASSERT(world->flushed);
 	}
-	world->flushed[world->flushed_count++] = (uint64_t)thread_number() << 32 | line;
+	flush = &world->flushed[world->flushed_count++];
+	flush->thread = crash_thread();
+	flush->line = (uint32_t)line;
+	memcpy(flush->words, words, LINE_BYTES);
 }
 
 static void marker_flush(struct marker_store *store, const void *address, size_t bytes)
@@ -54,20 +58,22 @@ static void marker_flush(struct marker_store *store, const void *address, size_t
 	struct crash_marker *marker = marker_of(store);
 	struct crash_world *world = marker->world;
 	uint64_t offset = (uint64_t)((const uint8_t *)address - store->map);
+	const uint8_t *words;
 	uint64_t line, page;
 
 	if (!bytes || world->checkpointed)
 		return;
 	for (line = offset / LINE_BYTES; line <= (offset + bytes - 1) / LINE_BYTES; line++) {
+		words = store->map + line * LINE_BYTES;
 		page = line * LINE_BYTES / PAGE_BYTES;
 		if (marker->vacant && !marker->shown[page])
 			continue;
 		if (marker->shown && marker->shown[page])
 			line_flush(marker->vacant ? world : world->next,
 				   (marker->shown[page] - 1) / LINE_BYTES +
-					   line % (PAGE_BYTES / LINE_BYTES));
+					   line % (PAGE_BYTES / LINE_BYTES), words);
 		else
-			line_flush(world, line);
+			line_flush(world, line, words);
 	}
 }
 
@@ -78,20 +84,28 @@ static void marker_copy(struct marker_store *store, void *destination, const voi
 	marker_flush(store, destination, bytes);
 }
 
-/* A fence waits for what its own processor has flushed: what another thread has, may be
- * on its way for ever. */
+/*
+ * A fence waits for what its own processor has flushed: what another thread has, may be on
+ * its way for ever.  What a line was before may not come after it any more, whoever flushed
+ * that; what it is since may be there or not.
+ */
 static void lines_land(struct crash_world *world)
 {
 	uint32_t i, kept = 0;
-	uint64_t at;
 
 	for (i = 0; i < world->flushed_count; i++) {
-		if (world->flushed[i] >> 32 != thread_number()) {
-			world->flushed[kept++] = world->flushed[i];
+		const struct crash_flush *flush = &world->flushed[i];
+		uint32_t before, count = kept;
+
+		if (flush->thread != crash_thread()) {
+			world->flushed[kept++] = *flush;
 			continue;
 		}
-		at = (uint64_t)(uint32_t)world->flushed[i] * LINE_BYTES;
-		memcpy(world->marker.durable + at, world->marker.now + at, LINE_BYTES);
+		memcpy(world->marker.durable + (uint64_t)flush->line * LINE_BYTES, flush->words,
+		       LINE_BYTES);
+		for (before = kept = 0; before < count; before++)
+			if (world->flushed[before].line != flush->line)
+				world->flushed[kept++] = world->flushed[before];
 	}
 	world->flushed_count = kept;
 }

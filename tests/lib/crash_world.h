@@ -26,6 +26,14 @@ struct crash_map {
 	int now_fd, durable_fd; /* -1: a copy's */
 	uint8_t *now, *durable;
 	uint64_t bytes;
+	bool heap;              /* a clone of a marker map */
+	struct crash_pages *pages; /* a clone of a log, which has neither @now nor @durable */
+};
+
+/* a line of the marker map as it was when @thread flushed it, to be fenced */
+struct crash_flush {
+	uint32_t thread, line;
+	uint64_t words[8];
 };
 
 /* a log write that is not durable yet */
@@ -33,6 +41,7 @@ struct crash_write {
 	struct crash_write *next;
 	uint64_t offset;
 	uint32_t bytes;
+	uint32_t thread;
 	bool in_flight; /* it has not even completed */
 	uint8_t data[];
 };
@@ -48,6 +57,7 @@ enum crash_how {
 struct crash_world {
 	bool checkpointed;  /* the marker medium is like file: */
 	bool no_dsync;      /* durable writes are not: what P12 must not do */
+	bool no_cache;      /* of the disk: what has completed is durable, as P12 wants it */
 	uint32_t block_bytes;
 	struct crash_map marker, log;
 	uint32_t log_count; /* 0: one */
@@ -55,8 +65,11 @@ struct crash_world {
 	uint32_t failing;   /* a bit for each log whose writes and flushes fail */
 	uint32_t away;      /* a bit for each log that is not there when it is opened */
 	struct crash_write *oldest, **youngest;
-	uint64_t *flushed;  /* thread << 32 | 64-byte line of the marker map, to be fenced */
+	struct crash_flush *flushed; /* in the order in which they were */
 	uint32_t flushed_count, flushed_room;
+	bool summed;        /* @log_sum is kept: crash_sum() of each durable sector of the log */
+	uint64_t log_sum;
+	uint64_t *read;     /* NULL, or a bit for each sector of the log that was read */
 	uint64_t checkpoint_bytes; /* of the checkpoint in flight */
 	uint64_t operations;
 	uint64_t die_at;    /* 0: never */
@@ -68,6 +81,7 @@ struct crash_world {
 	/* markers whose URI begins with @other_scheme are @other's, and its operations are
 	 * those of this world */
 	struct crash_world *other, *main;
+	bool owns_other;    /* a clone's */
 	const char *other_scheme;
 	/* a marker medium that is made while the journal is open, to be gone back to */
 	struct crash_world *next;
@@ -80,6 +94,11 @@ void crash_world_free(struct crash_world *world);
 /* @copy: @world after a crash now; it can crash again, but not be copied */
 void crash_world_copy(const struct crash_world *world, enum crash_how how, uint64_t seed,
 		      struct crash_world *copy);
+/*
+ * @copy: what is durable in @world, or with @killed all that its processes saw, the rest in
+ * caches; it can be copied again while @world is as it is.  With @world->other, without ->next.
+ */
+void crash_world_clone(const struct crash_world *world, bool killed, struct crash_world *copy);
 /* The power fails in @world itself; what it holds then can be opened again. */
 void crash_world_cut(struct crash_world *world, enum crash_how how, uint64_t seed);
 
@@ -93,6 +112,7 @@ bool crash_operation(struct crash_world *world);
 /* the processor that sched_getcpu() tells, and the source of getrandom() */
 void crash_set_cpu(int cpu);
 void crash_set_random(uint64_t seed);
+uint64_t crash_random(void); /* where it is */
 
 /* crash_marker.c, crash_log.c */
 int crash_marker_open(struct crash_world *world, unsigned int flags, uint64_t bytes,
@@ -107,6 +127,17 @@ int crash_marker_join(struct crash_world *world, void *map, uint64_t bytes,
 		      struct marker_store **store);
 void crash_marker_persist(struct crash_world *world);
 
+#define CRASH_SECTOR 512u /* what a disk at least writes whole */
+
+/* of @bytes, a multiple of 8, that lie at @at: what is added up over an image names it */
+uint64_t crash_sum(uint64_t at, const void *data, uint32_t bytes);
+/* one sector of what is seen of the log, or what is durable */
+const uint8_t *crash_log_sector(const struct crash_world *world, bool now, uint64_t offset);
+void crash_log_get(const struct crash_world *world, uint64_t offset, void *data, uint64_t bytes);
+/* @data comes to the durable side of the log, or with @now to what is seen of it */
+void crash_log_put(struct crash_world *world, bool now, uint64_t offset, const void *data,
+		   uint32_t bytes);
+
 /* crash_world.c, for the stores */
 void crash_map_make(struct crash_map *map, uint64_t bytes, int fill);
 void crash_map_free(struct crash_map *map);
@@ -117,6 +148,9 @@ void crash_map_show(struct crash_map *map, uint64_t at, const struct crash_map *
 void crash_write_add(struct crash_world *world, const struct log_io *io);
 /* a flush of the log that lies there: its own are durable, the other logs' are not */
 void crash_writes_land(struct crash_world *world, uint64_t from, uint64_t bytes);
-void crash_writes_done(struct crash_world *world, bool durable);
+/* The writes in flight of the calling thread have completed, or all that are. */
+void crash_writes_done(struct crash_world *world, bool durable, bool anybodys);
+/* the number of the calling thread */
+uint32_t crash_thread(void);
 
 #endif
