@@ -266,6 +266,22 @@ static void p11_a_checkpoint_is_payload_then_heads_then_done(void **state)
 	scratch_remove(&p.scratch);
 }
 
+/* It was the page cache's only, perhaps, of one who is dead: what is decided by it is on
+ * the disk before anything else is written there. */
+static void p7_what_is_read_at_open_is_durable_first(void **state)
+{
+	struct journal *j;
+	struct paths p;
+
+	(void)state;
+	format(&p, "file");
+	count = 0;
+	assert_int_equal(journal_open(p.dir, NULL, &j), 0);
+	assert_in_range(call_of(SYNC, p.marker, 0), 0, call_of(WRITE, p.marker, 0) - 1);
+	assert_int_equal(journal_close(j), 0);
+	scratch_remove(&p.scratch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +289,7 @@ int main(void)
 		cmocka_unit_test(format_writes_nothing_after_its_sync),
 		cmocka_unit_test(a_marker_file_has_its_head_last),
 		cmocka_unit_test(p11_a_checkpoint_is_payload_then_heads_then_done),
+		cmocka_unit_test(p7_what_is_read_at_open_is_durable_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
