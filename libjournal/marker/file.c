@@ -255,20 +255,42 @@ static int read_payload(struct marker_file *f, unsigned int index, const struct 
 	return crc == slot->payload_crc ? 0 : -EBADMSG;
 }
 
-static void read_slots(struct marker_file *f, struct slot slots[CHECKPOINT_SLOTS])
+/* Each of both heads for itself, if both together cannot be read: a sector that cannot be
+ * read is a bad head, not the end.  Return: 0, or why there is one; then @blocks has the
+ * other, or ones. */
+static int read_heads(struct marker_file *f, uint8_t blocks[CHECKPOINT_HEAD_BYTES],
+		      uint64_t offset)
 {
+	int error, failed = 0;
+
+	if (!medium_read(f->medium.fd, blocks, CHECKPOINT_HEAD_BYTES, offset))
+		return 0;
+	for (unsigned int at = 0; at < CHECKPOINT_HEAD_BYTES; at += CHECKPOINT_BLOCK_BYTES) {
+		error = medium_read(f->medium.fd, blocks + at, CHECKPOINT_BLOCK_BYTES,
+				    offset + at);
+		if (error)
+			memset(blocks + at, 0xff, CHECKPOINT_BLOCK_BYTES);
+		failed = error ? error : failed;
+	}
+	return failed;
+}
+
+/* Return: 0, or why heads could not be read, that may have been the newest ones. */
+static int read_slots(struct marker_file *f, struct slot slots[CHECKPOINT_SLOTS])
+{
+	int error, failed = 0;
+
 	for (unsigned int i = 0; i < CHECKPOINT_SLOTS; i++) {
 		uint8_t blocks[CHECKPOINT_HEAD_BYTES];
-		int error = medium_read(f->medium.fd, blocks, sizeof(blocks),
-					checkpoint_slot_offset(i, f->store.bytes));
 
-		/* a sector that cannot be read is a bad head, not the end */
-		if (error)
-			memset(blocks, 0xff, sizeof(blocks));
+		error = read_heads(f, blocks, checkpoint_slot_offset(i, f->store.bytes));
 		decode_heads(blocks, f->store.bytes, &slots[i]);
 		if (slots[i].head == CHECKPOINT_WHOLE)
 			file_slots_seen(f->share, i, slots[i].generation);
+		else if (error)
+			failed = error;
 	}
+	return failed;
 }
 
 /* Return: the one of the highest generation whose head is whole, of those not yet
@@ -309,21 +331,31 @@ static int load_newest(struct marker_file *f, struct message *message)
 {
 	struct slot slots[CHECKPOINT_SLOTS];
 	unsigned int tried = 0, slot;
+	int error = 0, unread = read_slots(f, slots);
 
-	read_slots(f, slots);
+	f->store.unread = unread;
 	for (; (slot = newest_slot(slots, tried)) < CHECKPOINT_SLOTS; tried |= 1u << slot) {
-		if (read_payload(f, slot, &slots[slot]))
+		/* of a bad sector the one before may stand in; for want of memory it may not */
+		if (unread && unread != -EIO)
+			break;
+		error = read_payload(f, slot, &slots[slot]);
+		if (error == -EBADMSG || error == -EIO)
 			continue;
+		if (error)
+			return message_errno(message, error, "%s", f->medium.path);
 		memset(f->store.map + slots[slot].bytes, 0xff,
 		       f->store.bytes - slots[slot].bytes);
 		file_slots_loaded(f->share, slot, slots[slot].generation);
 		/* see format/checkpoint.h: nobody overwrites the newest */
-		f->store.fell_back = tried || ((f->store.head_damaged || f->store.truncated) &&
-					       !all_whole(slots));
+		f->store.fell_back = tried || ((f->store.head_damaged || f->store.truncated ||
+						unread) && !all_whole(slots));
 		return 0;
 	}
 	if (f->store.truncated) /* the text is there */
 		return -EUCLEAN;
+	if (unread || error == -EIO)
+		return message_errno(message, unread ? unread : error, "%s: a checkpoint cannot "
+				     "be read", f->medium.path);
 	if (none_yet(slots))
 		return message_set(message, -ENOENT, "%s: holds no checkpoint yet",
 				   f->medium.path);

@@ -140,6 +140,8 @@ struct marker_store {
 	/* file: only: the newest checkpoint is damaged for certain (no crash leaves
 	 * that), or may be, and the map shows the one before it */
 	bool fell_back;
+	/* file: only: heads of a checkpoint could not be read: it may be the newest */
+	bool unread;
 	/* file: only: the head of the file was damaged, those of checkpoints stood in */
 	bool head_damaged;
 	/* file: only: it ended too soon; who writes makes it as long again */

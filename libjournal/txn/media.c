@@ -122,7 +122,8 @@ static int media_open_marker(struct journal *j, struct message *message)
 	if (j->marker->truncated)
 		found_damage(j, 0, "%s: the file is truncated, and who writes makes it as long "
 			     "again", j->conf.marker);
-	if (j->marker->fell_back && (j->marker->head_damaged || j->marker->truncated))
+	if (j->marker->fell_back && (j->marker->head_damaged || j->marker->truncated ||
+				     j->marker->unread))
 		found_damage(j, 0, "%s: of a checkpoint no head is whole: if it was the newest, "
 			     "the one before it is in use", j->conf.marker);
 	else if (j->marker->fell_back)

@@ -25,14 +25,16 @@ static char path[256];
 static struct marker_store *store;
 static struct message message;
 static off_t unreadable; /* blocks below it cannot be read */
+static off_t unreadable_from; /* ... and not below this one */
+static int unreadable_errno = EIO;
 static unsigned int syncs_until_head, writes; /* since open_again() */
 
 /* In place of libc's: a disk with bad sectors, and what is written when. */
 ssize_t pread(int fd, void *data, size_t bytes, off_t offset)
 {
-	if (offset >= unreadable)
+	if (offset >= unreadable || offset + (off_t)bytes <= unreadable_from)
 		return syscall(SYS_pread64, fd, data, bytes, offset);
-	errno = EIO;
+	errno = unreadable_errno;
 	return -1;
 }
 
@@ -387,6 +389,34 @@ static void blocks_that_cannot_be_read(void **state)
 	assert_false(store->head_damaged);
 }
 
+/* It may be the newest: that is said.  Want of memory is no bad sector. */
+static void heads_that_cannot_be_read(void **state)
+{
+	(void)state;
+	unreadable_from = (off_t)head_at(4);
+	unreadable = unreadable_from + CHECKPOINT_HEAD_BYTES;
+	assert_int_equal(open_again(MARKER_RDONLY), 0);
+	assert_false(store->head_damaged);
+	assert_true(store->unread);
+	assert_true(store->fell_back);
+	assert_holds(2);
+	/* one of both will do */
+	unreadable = unreadable_from + CHECKPOINT_BLOCK_BYTES;
+	assert_int_equal(open_again(MARKER_RDONLY), 0);
+	assert_false(store->fell_back);
+	assert_holds(3);
+	unreadable = unreadable_from + CHECKPOINT_HEAD_BYTES;
+	unreadable_errno = ENOMEM;
+	assert_int_equal(open_again(MARKER_RDONLY), -ENOMEM);
+	unreadable_errno = EIO;
+	unreadable_from = CHECKPOINT_BLOCK_BYTES;
+	unreadable = INT64_MAX;
+	assert_int_equal(open_again(MARKER_RDONLY), -EIO);
+	unreadable = unreadable_from = 0;
+	assert_int_equal(open_again(0), 0);
+	assert_false(store->fell_back);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -397,7 +427,7 @@ int main(void)
 		T(blank_head_is_not_free), T(older_heads_are_no_help), T(forged_capacity),
 		T(misplaced), T(left_by_a_smaller_file), T(another_length),
 		T(another_version_stays_refused), T(sealed_nonsense),
-		T(blocks_that_cannot_be_read),
+		T(blocks_that_cannot_be_read), T(heads_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
