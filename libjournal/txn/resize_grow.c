@@ -189,9 +189,11 @@ int resize_grow(struct resize *r, uint32_t each)
 
 	if (error)
 		return error;
+	/* a file without the mark is as long as it was made, and nothing may be cut off it */
 	error = resize_mark(r);
-	if (!error)
-		error = resize_trim(r);
+	if (error)
+		return error;
+	error = resize_trim(r);
 	if (!error)
 		error = grow_extend(r, &next);
 	if (!error) {
