@@ -98,26 +98,33 @@ void shared_file_close(struct shared_file *file)
 
 /* ---- DIR/index --------------------------------------------------------------- */
 
-/* "" where it is not to be had: then a reboot is known by the file's absence */
-static void boot_read(char boot[BOOT_CHARS])
+/* "" where it is not to be had: then a reboot is known by the file's absence.  That is for
+ * all alike; a failure of ours is not, and what we announced then nobody could join. */
+static int boot_read(char boot[BOOT_CHARS])
 {
-	int fd = open(BOOT_FILE, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? 0 : read(fd, boot, BOOT_CHARS - 1);
+	int error = 0, fd = open(BOOT_FILE, O_RDONLY | O_CLOEXEC);
+	ssize_t got = 0;
 
-	if (fd >= 0)
-		close(fd);
+	boot[0] = '\0';
+	if (fd < 0)
+		return errno == ENOENT || errno == EACCES || errno == EPERM ? 0 : -errno;
+	got = read(fd, boot, BOOT_CHARS - 1);
+	if (got < 0)
+		error = -errno;
+	close(fd);
 	boot[got > 0 ? got : 0] = '\0';
 	boot[strcspn(boot, "\n")] = '\0';
+	return error;
 }
 
 static int index_text(const struct shared_file *file, char text[INDEX_CHARS])
 {
 	char boot[BOOT_CHARS];
 	struct stat st;
+	int error = fstat(file->fd, &st) ? -errno : boot_read(boot);
 
-	if (fstat(file->fd, &st))
-		return -errno;
-	boot_read(boot);
+	if (error)
+		return error;
 	return snprintf(text, INDEX_CHARS, "boot=%s\nfile=%s\ndevice=%ju\ninode=%ju\n", boot,
 			file->path, (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
 }
@@ -129,7 +136,8 @@ static int index_write(int directory, int lock_fd, const struct shared_file *fil
 	ssize_t written;
 
 	/* one that is there may be of a user with whom we only share a group */
-	(void)unlinkat(directory, INDEX_NAME, 0);
+	if (unlinkat(directory, INDEX_NAME, 0) && errno != ENOENT)
+		return -errno;
 	fd = openat(directory, INDEX_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
 		    0600);
 	if (fd < 0)
@@ -171,9 +179,11 @@ static int index_read(const char *dir, char text[INDEX_CHARS], struct message *m
 	if (fd < 0)
 		return message_errno(message, errno == ENOENT ? -ESTALE : -errno, "%s", path);
 	got = read(fd, text, INDEX_CHARS - 1);
+	if (got < 0)
+		error = message_errno(message, -errno, "%s", path);
 	close(fd);
 	text[got > 0 ? got : 0] = '\0';
-	return 0;
+	return error;
 }
 
 static int index_file(const char *text, struct shared_file *file)
@@ -217,6 +227,8 @@ int shared_file_find(const char *dir, bool read_only, struct shared_file *file,
 		error = -errno;
 	if (error) {
 		shared_file_close(file);
+		if (error != -ESTALE)
+			return message_errno(message, error, "%s", file->path);
 		return message_set(message, error, "%s: is not the file that %s/%s means",
 				   file->path, dir, INDEX_NAME);
 	}
