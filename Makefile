@@ -299,6 +299,9 @@ $(addprefix $(BUILD)/tests/unit/,test_upgrade test_mirror_double): \
 	TEST_LDFLAGS = -Wl,--wrap=backend_open_log
 # a buffer that the kernel does not take back
 $(BUILD)/tests/unit/test_log_buffers: TEST_LDFLAGS = -Wl,--wrap=munmap
+# calls that fail in opening
+$(BUILD)/tests/unit/test_calls_fail: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,fcntl fstat \
+	open unlinkat pwritev2)
 # ... and everything, in all of them
 $(BUILD)/tests/unit/test_faults: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=, \
 	backend_open_marker backend_join_marker backend_open_log backend_join_log)

@@ -235,7 +235,9 @@ static int conf_read_fd(int fd, const char *dir, struct conf *conf, struct messa
 	ssize_t got;
 	int error;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+	if (fstat(fd, &st))
+		return message_errno(message, -errno, "%s/" CONF_NAME, dir);
+	if (!S_ISREG(st.st_mode))
 		return message_set(message, -EUCLEAN, "%s/" CONF_NAME ": is no file", dir);
 	text = malloc(CONF_BYTES_MAX + 2);
 	if (!text)

@@ -31,7 +31,8 @@ static int entry_lock(int fd, enum entry_byte byte, short type)
 
 	if (!fcntl(fd, F_OFD_SETLK, &lock))
 		return 0;
-	return errno == EACCES ? -EAGAIN : -errno;
+	/* interrupted: as one that is denied, it is tried again */
+	return errno == EACCES || errno == EINTR ? -EAGAIN : -errno;
 }
 
 /* whether somebody else's lock on it is in the way of one of @type */
@@ -100,42 +101,62 @@ static int entry_open(const char *dir, unsigned int mode, int *fd, struct messag
 	*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode);
 	if (*fd < 0)
 		return message_errno(message, -errno, "%s", path);
-	if (!fstat(*fd, &st) && S_ISREG(st.st_mode)) {
+	error = fstat(*fd, &st) ? -errno : 0;
+	if (!error && S_ISREG(st.st_mode)) {
 		if (!st.st_size)
 			in_place_ask(*fd);
 		return 0;
 	}
 	close(*fd);
-	return message_set(message, -EUCLEAN, "%s: is no file", path);
+	return error ? message_errno(message, error, "%s", path) :
+		       message_set(message, -EUCLEAN, "%s: is no file", path);
 }
 
-static bool entry_is_at(int directory, const char *path, int fd)
+/* Return: 0 it is, -ESTALE it is not, or why that is not known. */
+static int entry_at(int directory, const char *path, int fd)
 {
 	struct stat there, own;
 
-	return !fstatat(directory, path, &there, AT_SYMLINK_NOFOLLOW) && !fstat(fd, &own) &&
-	       there.st_dev == own.st_dev && there.st_ino == own.st_ino;
+	if (fstatat(directory, path, &there, AT_SYMLINK_NOFOLLOW))
+		return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
+	if (fstat(fd, &own))
+		return -errno;
+	return there.st_dev == own.st_dev && there.st_ino == own.st_ino ? 0 : -ESTALE;
 }
 
 /* Between open and lock the journal may have been destroyed: then what is locked is no
  * file any more, and whoever makes the next journal there locks another. */
-bool entry_is_there(const char *dir, int fd)
+int entry_there(const char *dir, int fd)
 {
 	char path[PATH_MAX];
+	int error = conf_path(dir, LOCK_NAME, path, NULL);
 
-	return !conf_path(dir, LOCK_NAME, path, NULL) && entry_is_at(AT_FDCWD, path, fd);
+	return error ? error : entry_at(AT_FDCWD, path, fd);
+}
+
+bool entry_is_there(const char *dir, int fd)
+{
+	return !entry_there(dir, fd);
 }
 
 int entry_directory(const char *dir, int fd)
 {
-	int directory = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int error, directory = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (directory < 0)
 		return errno == ENOENT || errno == ENOTDIR ? -ESTALE : -errno;
-	if (entry_is_at(directory, LOCK_NAME, fd))
+	error = entry_at(directory, LOCK_NAME, fd);
+	if (!error)
 		return directory;
 	close(directory);
-	return -ESTALE;
+	return error;
+}
+
+int entry_not_there(const char *dir, int error, struct message *message)
+{
+	if (!error || error == -ESTALE)
+		return error ? entry_stale(dir, message) : 0;
+	return message_errno(message, error, "%s/%s", dir, LOCK_NAME);
 }
 
 int entry_stale(const char *dir, struct message *message)
@@ -144,46 +165,56 @@ int entry_stale(const char *dir, struct message *message)
 			   dir);
 }
 
-/* Somebody is a member, and none can leave as the last while we hold PRESENT. */
-static bool entry_join(int fd)
+/* Somebody is a member, and none can leave as the last while we hold PRESENT.
+ * Return: 0, -EAGAIN not so, or why there are no locks. */
+static int entry_join(int fd)
 {
-	if (entry_lock(fd, PRESENT, F_RDLCK))
-		return false;
+	int error = entry_lock(fd, PRESENT, F_RDLCK);
+
+	if (error)
+		return error;
 	if (entry_locked(fd, MEMBER, F_WRLCK))
-		return true;
+		return 0;
 	(void)entry_lock(fd, PRESENT, F_UNLCK);
-	return false;
+	return -EAGAIN;
 }
 
-/* Nobody is there: neither a member, nor one who comes. */
-static bool entry_first(int fd)
+/* Nobody is there: neither a member, nor one who comes.  Return: as entry_join() */
+static int entry_first(int fd)
 {
-	if (entry_lock(fd, ARBITER, F_WRLCK))
-		return false;
-	if (!entry_lock(fd, PRESENT, F_WRLCK)) {
+	int error = entry_lock(fd, ARBITER, F_WRLCK);
+
+	if (error)
+		return error;
+	error = entry_lock(fd, PRESENT, F_WRLCK);
+	if (!error) {
 		/* a fork's child may hold this one alone: it is no member */
 		if (!entry_locked(fd, MEMBER, F_WRLCK))
-			return true;
+			return 0;
 		(void)entry_lock(fd, PRESENT, F_UNLCK);
+		error = -EAGAIN;
 	}
 	(void)entry_lock(fd, ARBITER, F_UNLCK);
-	return false;
+	return error;
 }
 
 static int entry_wait(int fd, enum entry_role *role)
 {
 	const struct timespec moment = { .tv_nsec = MOMENT_NS };
 	uint64_t end = clock_monotonic_ns() + WAIT_NS;
+	int error;
 
 	for (;;) {
 		if (entry_locked(fd, ALONE, F_WRLCK))
 			return -EBUSY;
 		*role = ENTRY_JOINS;
-		if (entry_join(fd))
-			return 0;
+		error = entry_join(fd);
+		if (error != -EAGAIN)
+			return error;
 		*role = ENTRY_FIRST;
-		if (entry_first(fd))
-			return 0;
+		error = entry_first(fd);
+		if (error != -EAGAIN)
+			return error;
 		if (clock_monotonic_ns() > end)
 			return -ETIMEDOUT;
 		nanosleep(&moment, NULL);
@@ -200,12 +231,16 @@ int entry_come(const char *dir, unsigned int mode, int *out, enum entry_role *ro
 	error = entry_wait(fd, role);
 	if (error == -EBUSY)
 		error = entry_busy(dir, fd, "", message);
-	else if (error)
+	else if (error == -ETIMEDOUT)
 		error = entry_busy(dir, fd, ", which opens or closes it and does not get done",
 				   message);
-	else if (!entry_is_there(dir, fd))
+	else if (error)
+		error = message_errno(message, error, "%s/%s: lock", dir, LOCK_NAME);
+	else if ((error = entry_there(dir, fd)) == -ESTALE)
 		error = message_set(message, -ESTALE, "%s: destroyed while it was being opened",
 				    dir);
+	else if (error)
+		error = message_errno(message, error, "%s/%s", dir, LOCK_NAME);
 	else if (*role == ENTRY_FIRST && (error = entry_write(fd, "")))
 		error = message_errno(message, error, "%s/%s", dir, LOCK_NAME);
 	if (error) {

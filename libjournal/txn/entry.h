@@ -40,11 +40,15 @@ int entry_come(const char *dir, unsigned int mode, int *fd, enum entry_role *rol
 /* whether DIR is still the journal whose lock this is: it may have been removed, and another be
  * in its place */
 bool entry_is_there(const char *dir, int fd);
+/* Return: 0 it is, -ESTALE it is not, or why that is not known */
+int entry_there(const char *dir, int fd);
 
 /* the same, with a descriptor of DIR, which stays that of this journal.
  * Return: it, or -ESTALE, or what the system said */
 int entry_directory(const char *dir, int fd);
 
+/* what is said where @error says that it is not, or why that is not known.  Return: @error */
+int entry_not_there(const char *dir, int error, struct message *message);
 /* what is said where it is not.  Return: -ESTALE */
 int entry_stale(const char *dir, struct message *message);
 

@@ -388,8 +388,8 @@ int journal_open_impl(struct journal *j, const char *dir,
 	if (!error && j->role == ENTRY_FIRST)
 		error = conf_read(dir, &j->conf, journal_message(j));
 	/* with the lock of one journal nothing of another is opened */
-	if (!error && !entry_is_there(j->dir, j->lock_fd))
-		error = journal_say(j, -ESTALE, "%s: removed while it was being opened", dir);
+	if (!error)
+		error = entry_not_there(dir, entry_there(j->dir, j->lock_fd), journal_message(j));
 	if (error)
 		return error;
 	return j->role == ENTRY_FIRST ? journal_first(j, o) : journal_join(j, o);

@@ -50,7 +50,7 @@ static int live_no(struct set_marker *s, const struct journal *j, int error, con
 /* Another journal may have come to its place: what is in DIR is that one's. */
 static int live_stale(struct set_marker *s, const struct journal *j)
 {
-	return entry_is_there(j->dir, j->lock_fd) ? 0 : entry_stale(j->dir, s->message);
+	return entry_not_there(j->dir, entry_there(j->dir, j->lock_fd), s->message);
 }
 
 /* what has NVRAM's place anyway */

@@ -52,7 +52,7 @@ int stand_in_own_path(const struct journal *j, char path[PATH_MAX], struct messa
  * path. */
 static int stand_in_there(const struct journal *j, struct message *why)
 {
-	return entry_is_there(j->dir, j->lock_fd) ? 0 : entry_stale(j->dir, why);
+	return entry_not_there(j->dir, entry_there(j->dir, j->lock_fd), why);
 }
 
 int stand_in_path(const struct journal *j, char path[PATH_MAX], struct message *why)
