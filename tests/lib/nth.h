@@ -55,12 +55,14 @@ bool nth_gave(int error);
 
 /* ---- allocations: the program defines malloc() and the like by these ------------- */
 
-void *nth_malloc(size_t bytes);
-void *nth_calloc(size_t count, size_t bytes);
-void *nth_realloc(void *old, size_t bytes);
-void *nth_memalign(size_t alignment, size_t bytes);
-int nth_posix_memalign(void **out, size_t alignment, size_t bytes);
-void nth_free(void *memory);
+/* @by: who called, by __builtin_return_address(0) */
+void *nth_malloc(size_t bytes, const void *by);
+void *nth_calloc(size_t count, size_t bytes, const void *by);
+void *nth_realloc(void *old, size_t bytes, const void *by);
+void *nth_memalign(size_t alignment, size_t bytes, const void *by);
+int nth_posix_memalign(void **out, size_t alignment, size_t bytes, const void *by);
+void nth_free(void *memory, const void *by);
+void nth_memory_begin(void);
 /* allocated and not freed */
 int64_t nth_live(void);
 

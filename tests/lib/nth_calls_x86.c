@@ -73,6 +73,23 @@ static long short_one(long number, long a[6])
 	return carry_out(number, a);
 }
 
+/* Of an eventfd reads and writes do not fail, but by what it counts. */
+static _Atomic uint64_t eventfds[16];
+
+static void descriptor(long number, const long a[6], long result)
+{
+	if (number == SYS_eventfd2 && result >= 0 && result < 1024)
+		atomic_fetch_or(&eventfds[result / 64], 1ull << result % 64);
+	if (number == SYS_close && a[0] >= 0 && a[0] < 1024)
+		atomic_fetch_and(&eventfds[a[0] / 64], ~(1ull << a[0] % 64));
+}
+
+static bool is_eventfd(long number, const long a[6])
+{
+	return (number == SYS_read || number == SYS_write) && a[0] >= 0 && a[0] < 1024 &&
+	       atomic_load(&eventfds[a[0] / 64]) >> a[0] % 64 & 1;
+}
+
 /* Return: whether it fails, with @result */
 static bool fails(long number, long a[6], long *result)
 {
@@ -81,7 +98,7 @@ static bool fails(long number, long a[6], long *result)
 	int error;
 
 	if (nth->kind == NTH_INTERRUPTION) {
-		if (!nth_can_interrupt(number, a))
+		if (!nth_can_interrupt(number, a) || is_eventfd(number, a))
 			return false;
 		turn = nth_strikes(NTH_INTERRUPTION);
 		if (!turn)
@@ -99,7 +116,7 @@ static bool fails(long number, long a[6], long *result)
 		*result = -EINTR;
 		return true;
 	}
-	if (nth->kind != NTH_CALL || nth_cannot_fail(number, a))
+	if (nth->kind != NTH_CALL || nth_cannot_fail(number, a) || is_eventfd(number, a))
 		return false;
 	turn = nth_strikes(NTH_CALL);
 	if (!turn)
@@ -109,7 +126,7 @@ static bool fails(long number, long a[6], long *result)
 	*result = -error;
 	/* these cannot leave undone what they were to do */
 	if (number == SYS_close || number == SYS_munmap)
-		(void)carry_out(number, a);
+		descriptor(number, a, carry_out(number, a));
 	if (number == SYS_brk)
 		*result = nth_gate(SYS_brk, 0, 0, 0, 0, 0, 0);
 	return true;
@@ -174,6 +191,7 @@ static void on_call(int signal, siginfo_t *info, void *handed)
 		nth_ring_submits(a);
 	result = carry_out(number, a);
 	nth_ring_called(number, a, result);
+	descriptor(number, a, result);
 	r[REG_RAX] = result;
 }
 

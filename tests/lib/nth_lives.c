@@ -17,7 +17,7 @@ void nth_format(struct nth_life *life)
 		.log_count = place->logs, .mirrors = mirrors,
 		.mirror_count = place->mirrored ? place->logs : 0,
 		.log_bytes = place->logs == 2 ? 2 * LOG_BYTES : LOG_BYTES,
-		.require = JOURNAL_CLASS_PROCESS,
+		.require = JOURNAL_CLASS_PROCESS, .force = life->force,
 	};
 	char text[512] = "";
 

@@ -26,5 +26,26 @@ bool nth_has_nvram(const struct nth_life *life);
 
 void nth_format(struct nth_life *life);
 void nth_work(struct nth_life *life);
+void nth_recover(struct nth_life *life);
+void nth_clean(struct nth_life *life);
+void nth_resize(struct nth_life *life);
+void nth_set_marker(struct nth_life *life);
+void nth_rescue(struct nth_life *life);
+void nth_moving(struct nth_life *life);
+void nth_distrust(struct nth_life *life);
+void nth_upgrade(struct nth_life *life);
+void nth_mirror(struct nth_life *life);
+void nth_destroy(struct nth_life *life);
+
+/* ---- what they begin with, and what follows ---------------------------------------------- */
+
+void nth_prepare_some(struct nth_life *life);
+void nth_prepare_killed(struct nth_life *life);
+void nth_prepare_full(struct nth_life *life);
+void nth_prepare_leg(struct nth_life *life);
+void nth_prepare_old(struct nth_life *life);
+void nth_after_format(struct nth_life *life);
+void nth_after_destroy(struct nth_life *life);
+void nth_after_upgrade(struct nth_life *life);
 
 #endif

@@ -15,6 +15,7 @@ struct nth_scenario {
 	/* NULL, or what is to be done before all is compared */
 	void (*after)(struct nth_life *life);
 	const char *places; /* names of struct nth_place, each with blanks around it */
+	bool unfinished; /* has points known to be wrong: only with ALL, ONLY or FAULT */
 	unsigned int kinds; /* mask of those that make no sense; 0: all do */
 };
 

@@ -19,10 +19,16 @@ bool nth_has_nvram(const struct nth_life *life)
 bool nth_open(struct nth_life *life, unsigned int flags)
 {
 	struct journal_open_options options = { .flags = flags };
+	struct journal_info info;
 
 	for (int tries = 0; tries < 2; tries++) {
-		if (!NTH_CALL_J(life, journal_open(life->place->dir, &options, &life->j)))
+		if (!NTH_CALL_J(life, journal_open(life->place->dir, &options, &life->j))) {
+			if (!journal_info(life->j, &info)) {
+				life->unnamed = info.lost_unnamed;
+				life->lost = info.lost;
+			}
 			return true;
+		}
 		/* also without a handle: then for want of memory */
 		(void)NTH_CALL_J(life, journal_close(life->j) ? 0 : 0);
 		life->j = NULL;
@@ -185,7 +191,7 @@ static bool lives(const struct nth_put *put)
 
 static enum nth_answer retired(struct nth_life *life, int error)
 {
-	if (error == -ENOENT)
+	if (error == -ENOENT && !life->unnamed)
 		nth_wrong(life->story, "one that lives cannot be found, to be retired");
 	return nth_committed(error);
 }
@@ -229,7 +235,8 @@ void nth_read_all(struct nth_life *life)
 
 		if (!lives(put))
 			continue;
-		if (journal_lookup(life->j, put->id, &entry))
+		/* that some are lost is told, without their names, nor how many */
+		if (journal_lookup(life->j, put->id, &entry) && !life->unnamed)
 			nth_wrong(story, "number %d is not found", (int)i);
 		data = malloc(put->bytes);
 		if (!data)

@@ -53,8 +53,13 @@ int nth_told(struct nth_life *life, const char *call, int error, const char *tex
 	if (!atomic_load(&nth->struck))
 		nth_wrong(life->story, "%s: %s, and nothing failed: %s", call, strerror(-error),
 			  text ? text : "");
-	/* of two logs one is out of use: the other one may be full */
-	else if (error == -ENOSPC && life->place->logs == 2)
+	/* what cannot be read is damage to it, and its findings say which */
+	else if (error == -EUCLEAN && strstr(call, "journal_check"))
+		return error;
+	else if ((error == -ENOENT && life->unnamed) || (error == -EBADMSG && life->lost))
+		return error;
+	/* of two logs one is out of use: the other one may be full; or nothing is cleaned */
+	else if (error == -ENOSPC && (life->place->logs == 2 || life->fills))
 		return error;
 	else if (!follows(call, error, text) && !(life->alone && error == -EBUSY))
 		nth_wrong(life->story, "%s: an error that nothing gave: %s: %s", call,
@@ -147,7 +152,7 @@ static void compare_one(struct nth_life *life, const struct journal_entry *entry
 		number = (uint64_t)(put - story->put);
 		if (seen[number]++)
 			nth_wrong(story, "number %d is there twice", (int)number);
-		if (put->put == NTH_NO)
+		if (put->put == NTH_NO && !story->rescued)
 			nth_wrong(story, "number %d is there, and was refused", (int)number);
 		if (put->put == NTH_YES && put->id != entry->id)
 			nth_wrong(story, "number %d has another id", (int)number);

@@ -61,6 +61,9 @@ struct nth_life {
 	bool unhindered; /* nothing fails: what is refused is wrong */
 	bool killed;     /* it is not closed */
 	bool alone;      /* others are refused, and told so */
+	uint64_t unnamed, lost; /* that could not be read when it was opened, and are told of */
+	bool fills;      /* without cleaning it is full */
+	bool force;      /* to format: over what is there */
 	bool damaged;    /* check has found what a write that failed may leave */
 };
 

@@ -8,7 +8,8 @@
  *
  *   STRIDE=1          every one of them; otherwise one of so many, from a place that the
  *                     seed chooses
- *   SEED=7            that run again
+ *   SEED=7            another place (1)
+ *   ALL=1             also lives of which some points are known to be wrong
  *   ONLY=work KINDS=call    of these lives, and kinds
  *   FAULT=work/pmem/call/once/17   one alone
  */
@@ -24,41 +25,42 @@
 
 /* ---- what the whole process is to call ------------------------------------------------- */
 
+#define BY __builtin_return_address(0)
 #define EXPORTED __attribute__((visibility("default")))
 
 EXPORTED void *malloc(size_t bytes)
 {
-	return nth_malloc(bytes);
+	return nth_malloc(bytes, BY);
 }
 
 EXPORTED void *calloc(size_t count, size_t bytes)
 {
-	return nth_calloc(count, bytes);
+	return nth_calloc(count, bytes, BY);
 }
 
 EXPORTED void *realloc(void *old, size_t bytes)
 {
-	return nth_realloc(old, bytes);
+	return nth_realloc(old, bytes, BY);
 }
 
 EXPORTED void *memalign(size_t alignment, size_t bytes)
 {
-	return nth_memalign(alignment, bytes);
+	return nth_memalign(alignment, bytes, BY);
 }
 
 EXPORTED void *aligned_alloc(size_t alignment, size_t bytes)
 {
-	return nth_memalign(alignment, bytes);
+	return nth_memalign(alignment, bytes, BY);
 }
 
 EXPORTED int posix_memalign(void **out, size_t alignment, size_t bytes)
 {
-	return nth_posix_memalign(out, alignment, bytes);
+	return nth_posix_memalign(out, alignment, bytes, BY);
 }
 
 EXPORTED void free(void *memory)
 {
-	nth_free(memory);
+	nth_free(memory, BY);
 }
 
 /* ---- the stores ------------------------------------------------------------------------- */
@@ -114,8 +116,34 @@ int __wrap_backend_join_log(const char *path, unsigned int flags, struct log_sha
 int main(void)
 {
 	static const struct nth_scenario scenarios[] = {
-		{ .name = "work", .prepare = nth_format, .live = nth_work, .places = ALL,
-		  .kinds = 1u << NTH_CALL | 1u << NTH_INTERRUPTION },
+		{ .name = "work", .prepare = nth_format, .live = nth_work, .places = ALL },
+		{ .name = "format", .unfinished = true, .live = nth_format,
+		  .after = nth_after_format, .places = ALL },
+		{ .name = "recover", .prepare = nth_prepare_killed, .live = nth_recover,
+		  .places = ALL },
+		{ .name = "clean", .prepare = nth_prepare_full, .live = nth_clean,
+		  .places = " file sim pmem filem pmem2 " },
+		{ .name = "distrust", .prepare = nth_prepare_some, .live = nth_distrust,
+		  .places = " sim pmem pmemm " },
+		{ .name = "resize", .unfinished = true, .prepare = nth_prepare_some,
+		  .live = nth_resize,
+		  .places = " file pmem filem " },
+		{ .name = "set-marker", .unfinished = true, .prepare = nth_prepare_some,
+		  .live = nth_set_marker,
+		  .places = " file sim pmem pmem2 " },
+		{ .name = "moving", .unfinished = true, .prepare = nth_prepare_some,
+		  .live = nth_moving,
+		  .places = " file pmem pmem2 " },
+		{ .name = "rescue", .unfinished = true, .prepare = nth_prepare_some,
+		  .live = nth_rescue,
+		  .places = " file pmem " },
+		{ .name = "upgrade", .prepare = nth_prepare_old, .live = nth_upgrade,
+		  .after = nth_after_upgrade, .places = " file pmem " },
+		{ .name = "mirror", .prepare = nth_prepare_leg, .live = nth_mirror,
+		  .places = " filem pmemm " },
+		{ .name = "destroy", .unfinished = true, .prepare = nth_prepare_some,
+		  .live = nth_destroy,
+		  .after = nth_after_destroy, .places = " file pmem filem " },
 	};
 
 	if (under_valgrind()) {
