@@ -369,7 +369,12 @@ model: need-model
 FS ?= ext4,xfs,btrfs,tmpfs
 check-fs: need-test
 	+$(Q)$(AGAIN) -k all tests
-	$(Q)$(RUN) -f $(FS) $(if $(filter all,$(TESTS)),disk,$(TESTS))
+	$(Q)HANG_S=3600 $(RUN) -f $(FS) $(if $(filter all,$(TESTS)),disk,$(TESTS))
+
+# as delivered: with release flags, installed, and the tests see nothing else
+check-installed: need-test
+	+$(Q)$(AGAIN) all BUILD=$(BUILD)/release OPT=-O2 CPPFLAGS="-DNDEBUG $(CPPFLAGS)"
+	$(Q)CC="$(CC)" JOBS="$(JOBS)" tests/installed -b $(BUILD)/release $(TESTS)
 
 deps: need-test
 
@@ -502,6 +507,8 @@ help:
 	@echo '  check-faults'
 	@echo '             each allocation, system call, completion and store operation fails,'
 	@echo '             one after the other; check does one in so many'
+	@echo '  check-installed'
+	@echo '             the integration tests against what a release build installs'
 	@echo '  model      only checks the models of the protocols, with spin'
 	@echo '  deps       only installs what is missing, or says so'
 	@echo '  bench      commit latency here, against fsync and databases: build/bench.json'
@@ -521,7 +528,7 @@ help:
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
 .PHONY: all tests deps model check check-crash check-crash-long check-fs check-faults check-mutants quick run-check asan ubsan tsan \
-	valgrind fuzz soak coverage demo run-demo bench run-bench bench-programs install uninstall \
+	check-installed valgrind fuzz soak coverage demo run-demo bench run-bench bench-programs install uninstall \
 	clean help FORCE
 
 define NEWLINE

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "crash_oracle.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 
 #include "fault.h"
-#include "util/assert.h"
 
 int oracle_wrong(struct oracle *oracle, const char *format, ...)
 {
@@ -57,7 +57,7 @@ void oracle_begin(struct oracle *oracle)
 
 void oracle_add_flight(struct oracle *oracle, uint64_t seed, uint32_t bytes)
 {
-	JASSERT(oracle->flight_count < JOURNAL_GROUP_MAX);
+	assert(oracle->flight_count < JOURNAL_GROUP_MAX);
 	oracle->flight[oracle->flight_count++] =
 		(struct oracle_txn){ .seed = seed, .bytes = bytes };
 }
@@ -76,7 +76,7 @@ bool oracle_committed(struct oracle *oracle, uint64_t first_id)
 			oracle->room = oracle->room ? oracle->room * 2 : 256;
 			oracle->all = realloc(oracle->all,
 					      oracle->room * sizeof(*oracle->all));
-			JASSERT(oracle->all);
+			assert(oracle->all);
 		}
 		oracle->all[oracle->count] = oracle->flight[i];
 		oracle->all[oracle->count].id = first_id + i;
@@ -95,7 +95,7 @@ void oracle_state(struct oracle *oracle, uint64_t id, enum oracle_state state)
 {
 	struct oracle_txn *txn = oracle_find(oracle, id);
 
-	JASSERT(txn);
+	assert(txn);
 	txn->state = state;
 }
 
@@ -108,7 +108,7 @@ static int oracle_read(struct oracle *oracle, struct journal *j, uint64_t id,
 	uint8_t *is = malloc(txn->bytes + 1), *should = malloc(txn->bytes + 1);
 	int error;
 
-	JASSERT(is && should);
+	assert(is && should);
 	oracle_payload(txn->seed, should, txn->bytes);
 	error = journal_read(j, id, is, txn->bytes, &got);
 	if (error)
@@ -127,7 +127,7 @@ static void list_add(struct oracle_list *list, uint64_t id)
 	if (list->count == list->room) {
 		list->room = list->room ? list->room * 2 : 256;
 		list->ids = realloc(list->ids, list->room * sizeof(*list->ids));
-		JASSERT(list->ids);
+		assert(list->ids);
 	}
 	list->ids[list->count++] = id;
 }
@@ -202,7 +202,7 @@ static int oracle_info(struct oracle *oracle, struct journal *j)
 	struct journal_info *info = calloc(1, sizeof(*info));
 	int error = 0;
 
-	JASSERT(info);
+	assert(info);
 	(void)journal_info(j, info);
 	if (info->lost || info->lost_unnamed)
 		error = oracle_wrong(oracle, "%" PRIu64 " lost, %" PRIu64 " without a name: a "

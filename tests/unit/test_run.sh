@@ -79,6 +79,9 @@ expect "quick leaves the slow ones out" "1 passed, 0 failed, 0 skipped" 0 quick
 is a.sh 'exit 0'
 is b.sh 'exit 1'
 expect "a selection by name" "1 passed, 0 failed, 0 skipped" 0 'unit/test_a*'
+is a.sh "exit 0"
+is a.c "exit 1"
+expect "of a script and a program of one name, the script" "1 passed, 0 failed, 0 skipped" 0 unit/test_a.sh
 lock='mkdir "$BUILD/lock" || exit 1; sleep 0.1; rmdir "$BUILD/lock"'
 for n in a b c; do is $n.sh $'# serial\n'"$lock"; done
 is d.sh 'sleep 0.1'
