@@ -54,9 +54,10 @@ static bool by_others(const void *by)
 	return false;
 }
 
-static bool fails(void)
+static bool fails(const void *by)
 {
-	if (!nth_strikes(NTH_ALLOCATION))
+	/* libpmem ends the process for want of it, and the loader keeps half of what it had */
+	if (by_others(by) || !nth_strikes(NTH_ALLOCATION))
 		return false;
 	nth_note("allocation", ENOMEM);
 	errno = ENOMEM;
@@ -72,7 +73,7 @@ static void *counted(void *memory, const void *by)
 
 void *nth_malloc(size_t bytes, const void *by)
 {
-	if (fails())
+	if (fails(by))
 		return NULL;
 	return counted(__interceptor_malloc ? __interceptor_malloc(bytes) :
 		       __libc_malloc(bytes), by);
@@ -80,7 +81,7 @@ void *nth_malloc(size_t bytes, const void *by)
 
 void *nth_calloc(size_t count, size_t bytes, const void *by)
 {
-	if (fails())
+	if (fails(by))
 		return NULL;
 	return counted(__interceptor_calloc ? __interceptor_calloc(count, bytes) :
 		       __libc_calloc(count, bytes), by);
@@ -90,7 +91,7 @@ void *nth_realloc(void *old, size_t bytes, const void *by)
 {
 	void *memory;
 
-	if (fails())
+	if (fails(by))
 		return NULL;
 	memory = __interceptor_realloc ? __interceptor_realloc(old, bytes) :
 					 __libc_realloc(old, bytes);
@@ -99,7 +100,7 @@ void *nth_realloc(void *old, size_t bytes, const void *by)
 
 void *nth_memalign(size_t alignment, size_t bytes, const void *by)
 {
-	if (fails())
+	if (fails(by))
 		return NULL;
 	return counted(__interceptor_memalign ? __interceptor_memalign(alignment, bytes) :
 		       __libc_memalign(alignment, bytes), by);
