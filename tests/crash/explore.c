@@ -290,6 +290,19 @@ static void look_killed(struct point *p)
 	judge(p, found, sum);
 }
 
+static void trace(const struct explorer *x, const struct point *p)
+{
+	static const char *const kinds[] = { "word", "sector", "checkpoint" };
+	uint32_t i;
+
+	printf("point %" PRIu64 ": %.0f images of %u elements\n", x->points, p->flight.images,
+	       p->flight.count);
+	rules_print_stack();
+	for (i = 0; i < p->flight.count; i++)
+		printf("    %s %#" PRIx64 ", %u\n", kinds[p->flight.all[i].kind],
+		       p->flight.all[i].at, p->flight.all[i].versions);
+}
+
 static void look_around(struct explorer *x, const struct crash_world *world, uint32_t depth,
 			const struct found *must)
 {
@@ -303,6 +316,8 @@ static void look_around(struct explorer *x, const struct crash_world *world, uin
 	p.flight.sum += run_sum(x->run, depth);
 	p.rules = rules_here(&p.flight, &x->run->geometry) |
 		  (!depth && writers_other_stands() ? 1u << RULE_P18 : 0);
+	if (x->trace && !depth)
+		trace(x, &p);
 	flight_each(&p.flight, depth ? x->inside_all : x->all,
 		    depth ? x->inside_samples : x->samples, p.flight.sum, look_at, &p);
 	if (!depth && !p.wrong && p.flight.count)

@@ -7,6 +7,8 @@
 #ifndef TESTS_CRASH_EXPLORE_H
 #define TESTS_CRASH_EXPLORE_H
 
+#include <stdbool.h>
+
 #include "flight.h"
 #include "rules.h"
 #include "run.h"
@@ -25,6 +27,7 @@ struct explorer {
 	uint32_t inside_all, inside_samples;
 	uint32_t inside_every, again_every, check_every;
 
+	bool trace; /* the points of runs are printed */
 	struct run *run;
 	const struct schedule *schedule; /* of two writers; NULL: there is one */
 	struct seen seen;

@@ -30,6 +30,7 @@ static const char help[] =
 "  --schedules=N     of two threads, at most (100)\n"
 "  --jobs=N          processes (2)\n"
 "  --resume=DIR      what was done is kept there, and is not done again\n"
+"  --trace           what is on its way at each point, and where that is\n"
 "  --progress\n"
 "\n"
 "The last line is `crash: I images, S states, Q sequences, V violations`; exit 1 with any.\n";
@@ -42,7 +43,7 @@ struct options {
 };
 
 enum { CHECK = 256, LONG, SINGLES, PAIRS, TRIPLES, RANDOM, TOGETHER, ONLY, CONFIG, LIST, ALL,
-       SAMPLES, INSIDE, SCHEDULES, SEED, JOBS, RESUME, PROGRESS, HELP };
+       SAMPLES, INSIDE, SCHEDULES, SEED, JOBS, RESUME, PROGRESS, TRACE, HELP };
 
 static const struct option longs[] = {
 	{ "check", no_argument, NULL, CHECK }, { "long", no_argument, NULL, LONG },
@@ -55,6 +56,7 @@ static const struct option longs[] = {
 	{ "schedules", required_argument, NULL, SCHEDULES },
 	{ "seed", required_argument, NULL, SEED }, { "jobs", required_argument, NULL, JOBS },
 	{ "resume", required_argument, NULL, RESUME }, { "progress", no_argument, NULL, PROGRESS },
+	{ "trace", no_argument, NULL, TRACE },
 	{ "help", no_argument, NULL, HELP }, { NULL, 0, NULL, 0 },
 };
 
@@ -125,7 +127,7 @@ static void check(struct options *o)
 	o->work.all[1] = 128;
 	o->work.all[2] = 16;
 	o->work.schedules = 8;
-	o->x.samples = 8;
+	o->x.samples = 4;
 	o->x.inside_every = o->x.again_every = 16;
 }
 
@@ -170,6 +172,7 @@ static void option(struct options *o, int which, const char *argument)
 	case SEED: o->seed = number; break;
 	case JOBS: o->work.jobs = (uint32_t)number; break;
 	case RESUME: o->work.resume = argument; break;
+	case TRACE: o->x.trace = true; break;
 	case PROGRESS: o->work.progress = true; break;
 	case ONLY:
 		if (!tasks_named(&o->work.tasks, argument))

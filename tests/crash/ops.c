@@ -9,6 +9,8 @@
 #include "crash_clean.h"
 #include "fault.h"
 #include "moves.h"
+#include "txn/lane.h"
+#include "txn/line.h"
 #include "txn/takeover_impl.h"
 #include "util/assert.h"
 
@@ -267,12 +269,30 @@ static int op_move(struct run *run)
 	return moved < 0 ? run_error(run, "move", moved) : 0;
 }
 
-/* The next commit opens a line: all of them were used before, so it is recycled. */
+/* No slot is left in the line that @from takes from, and none of what was taken lives. */
+static int use_up(struct run *run, struct slots_from *from)
+{
+	uint32_t next, count;
+	int error = line_renew(run->j, from);
+
+	while (!error && from->next < SLOTS_PER_LINE) {
+		next = from->next;
+		count = 64 - next % 64;
+		error = line_take(run->j, from, count, &next);
+		if (!error)
+			line_dead(run->j, from->line, from->line_number, next, count);
+	}
+	return run_error(run, "using up a line", error);
+}
+
+/* The next commit of each path opens a line: all of them were used before, so it is recycled. */
 static int op_turn(struct run *run)
 {
-	moves_leave(run->j);
-	return put(run, JOURNAL_PATH_DIRECT, 1, TINY, false) ||
-	       put(run, JOURNAL_PATH_SYNCED, 1, TINY, false) ? -1 : 0;
+	if (use_up(run, run->j->own) ||
+	    (run->j->lane_count && use_up(run, &run->j->lanes[0].s->from)))
+		return -1;
+	return put(run, JOURNAL_PATH_SYNCED, 1, TINY, false) ||
+	       put(run, JOURNAL_PATH_STAGED, 1, TINY, false) ? -1 : 0;
 }
 
 /* ---- processes ------------------------------------------------------------------------ */
@@ -456,14 +476,16 @@ const uint32_t op_count = sizeof(ops) / sizeof(ops[0]);
 
 /* ---- what was before -------------------------------------------------------------------- */
 
-/* Each line and some of the log was used before, and of each path one lives. */
+/* Each line was used by what is finished, and is in the log still; and of each path one lives. */
 static int warm(struct run *run)
 {
-	uint32_t i, lines = run->config->plan.lines ? run->config->plan.lines : 10;
+	uint32_t i;
 
-	for (i = 0; i < lines + 2; i++)
-		if (op_turn(run) || op_put(run) || op_retire_all(run))
+	for (i = 0; i < run->config->plan.lines; i++)
+		if (op_turn(run) || op_direct(run))
 			return -1;
+	if (op_retire_all(run) || op_destage(run))
+		return -1;
 	return op_put(run) || op_direct(run) || op_synced(run) || op_group(run) ||
 	       op_clean(run) || op_destage(run) || op_put_more(run) || op_retire(run) ? -1 : 0;
 }
