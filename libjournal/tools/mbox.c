@@ -72,7 +72,8 @@ static void mbox_unquote(struct reader *reader, size_t line)
 /* The message ends: drop its last line if that is empty. */
 static int mbox_end(struct reader *reader, size_t line)
 {
-	if (mbox_is_empty(reader->data + line, reader->bytes - line))
+	/* of a message that is nothing but its From_ line there is no data at all */
+	if (reader->bytes > line && mbox_is_empty(reader->data + line, reader->bytes - line))
 		reader->bytes = line;
 	return reader_done(reader);
 }
