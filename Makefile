@@ -398,11 +398,16 @@ valgrind: need-valgrind
 	+$(Q)$(AGAIN) run-check BUILD=$(BUILD)/valgrind OPT="-O1 -g" \
 		CPPFLAGS="-Itests/lib/valgrind $(CPPFLAGS)" \
 		WRAP=valgrind HANG_S=7200 $(call share,20)
-# as long as told, each target with another seed every time it is called
-FUZZ_SECONDS ?= 60
-FUZZ_SEED ?= $(shell date +%s)
+# each target as long as told, under each sanitizer, with another seed every time it is called
+SECONDS ?= 60
+SEED ?= $(shell date +%s)
+SANITIZERS ?= address memory
+TARGETS ?=
 fuzz: need-test
-	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(RUN) integration/test_fuzz
+	$(Q)status=0; for s in $(SANITIZERS); do \
+		JOBS=$(JOBS) tests/fuzz/run -b $(BUILD) -m $$s -s $(SECONDS) -S $(SEED) $(TARGETS) || \
+			status=1; \
+	done; exit $$status
 # the tests with chance in them, for long: each so many seconds for each kind of marker
 SOAK_SECONDS ?= 200
 SOAK_TIMES ?= 100
@@ -514,7 +519,8 @@ help:
 	@echo '  bench      commit latency here, against fsync and databases: build/bench.json'
 	@echo '  asan ubsan tsan valgrind'
 	@echo '             the tests under that tool, built apart in build/asan, ...'
-	@echo '  fuzz       each fuzz target for FUZZ_SECONDS=60, FUZZ_SEED=the clock'
+	@echo '  fuzz       each fuzz target for SECONDS=60, with SEED=the clock, under each of'
+	@echo '             SANITIZERS="address memory"; TARGETS="put log": these alone'
 	@echo '  soak       processes killed and stopped at random, SOAK_SECONDS=200 of each (SEED=);'
 	@echo '             SOAK_TIMES=100 times its size through a log that is nine tenths full'
 	@echo '  check-mutants'
