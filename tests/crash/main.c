@@ -111,6 +111,12 @@ static void together(struct tasks *tasks, uint32_t config, uint32_t unused)
 	tasks_together(tasks, config);
 }
 
+static void after_distrust(struct tasks *tasks, uint32_t config, uint32_t unused)
+{
+	(void)unused;
+	tasks_after(tasks, config, "distrust");
+}
+
 /* All pairs of the two kinds that there mostly are, each operation on all kinds, and triples
  * of all by chance: some minutes. */
 static void check(struct options *o)
@@ -123,6 +129,8 @@ static void check(struct options *o)
 	each_config(o, together, 0);
 	o->configs = configs_named(others);
 	each_config(o, tasks_all, 1);
+	o->configs = configs_named("health");
+	each_config(o, after_distrust, 0);
 	tasks_random(&o->work.tasks, (1u << (config_count - 1)) - 1, 200, o->seed);
 	o->work.all[1] = 128;
 	o->work.all[2] = 16;

@@ -37,37 +37,6 @@ void tasks_all(struct tasks *tasks, uint32_t config, uint32_t length)
 	} while (i < length);
 }
 
-void tasks_random(struct tasks *tasks, uint32_t which, uint32_t count, uint64_t seed)
-{
-	struct task task = { .count = TASK_OPS };
-	uint32_t i;
-
-	while (count) {
-		task.config = (uint16_t)(fault_random(&seed) % config_count);
-		for (i = 0; i < TASK_OPS; i++)
-			task.op[i] = (uint8_t)(fault_random(&seed) % op_count);
-		if (!(which >> task.config & 1))
-			continue;
-		add(tasks, &task);
-		count--;
-	}
-}
-
-void tasks_together(struct tasks *tasks, uint32_t config)
-{
-	struct task task = { .config = (uint16_t)config, .count = 2, .together = true };
-	uint32_t a, b;
-
-	for (a = 0; a < op_count; a++)
-		for (b = 0; b < op_count; b++) {
-			if (!ops[a].beside || !ops[b].beside)
-				continue;
-			task.op[0] = (uint8_t)a;
-			task.op[1] = (uint8_t)b;
-			add(tasks, &task);
-		}
-}
-
 /* ---- names -------------------------------------------------------------------- */
 
 static bool config_named(const char *text, size_t length, struct task *task)
@@ -92,6 +61,52 @@ static bool op_named(const char *text, size_t length, struct task *task)
 			return true;
 		}
 	return false;
+}
+
+/* ---- many ------------------------------------------------------------------ */
+
+void tasks_random(struct tasks *tasks, uint32_t which, uint32_t count, uint64_t seed)
+{
+	struct task task = { .count = TASK_OPS };
+	uint32_t i;
+
+	while (count) {
+		task.config = (uint16_t)(fault_random(&seed) % config_count);
+		for (i = 0; i < TASK_OPS; i++)
+			task.op[i] = (uint8_t)(fault_random(&seed) % op_count);
+		if (!(which >> task.config & 1))
+			continue;
+		add(tasks, &task);
+		count--;
+	}
+}
+
+void tasks_after(struct tasks *tasks, uint32_t config, const char *name)
+{
+	struct task task = { .config = (uint16_t)config };
+	uint32_t i;
+
+	JASSERT(op_named(name, strlen(name), &task));
+	task.count = 2;
+	for (i = 0; i < op_count; i++) {
+		task.op[1] = (uint8_t)i;
+		add(tasks, &task);
+	}
+}
+
+void tasks_together(struct tasks *tasks, uint32_t config)
+{
+	struct task task = { .config = (uint16_t)config, .count = 2, .together = true };
+	uint32_t a, b;
+
+	for (a = 0; a < op_count; a++)
+		for (b = 0; b < op_count; b++) {
+			if (!ops[a].beside || !ops[b].beside)
+				continue;
+			task.op[0] = (uint8_t)a;
+			task.op[1] = (uint8_t)b;
+			add(tasks, &task);
+		}
 }
 
 bool tasks_named(struct tasks *tasks, const char *text)

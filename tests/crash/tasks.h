@@ -27,6 +27,8 @@ void tasks_free(struct tasks *tasks);
 void tasks_all(struct tasks *tasks, uint32_t config, uint32_t length);
 /* @count of length 3, by @seed, on the configurations in @which: a bit for each */
 void tasks_random(struct tasks *tasks, uint32_t which, uint32_t count, uint64_t seed);
+/* the operation of that name, and each after it */
+void tasks_after(struct tasks *tasks, uint32_t config, const char *name);
 /* every two that may be done by two at a time */
 void tasks_together(struct tasks *tasks, uint32_t config);
 /* "nvram:put,retire" or "nvram:put+retire"; Return: false: there is no such thing */
