@@ -4,7 +4,8 @@
  * next: the taker may die, too.  tests/model/p7.pml and p7_lines.pml.
  *
  *  0. who copies to a leg of a mirrored log is told: log_copies_died().  What is done after
- *     it is on both legs, or will be copied;
+ *     it is on both legs, or will be copied.  Its checkpoint goes: the next steps make one,
+ *     which finds no place where two of the dead keep theirs;
  *  1. lanes: takeover_lane.c;
  *  2. lines of its own: what it had begun will never be committed; retired durably,
  *     for the log may hold it whole;
@@ -277,7 +278,6 @@ static void takeover_passes_on(struct journal *j, uint32_t taker)
 
 static void takeover_jobs(struct journal *j, uint32_t number)
 {
-	checkpoint_forget(j, number + 1);
 	clean_takeover(j, number + 1);
 	atomic_store(&j->members[number].switching, 0);
 	view_forget(j, number + 1);
@@ -290,6 +290,7 @@ int takeover_all(struct journal *j, uint32_t number)
 	int lanes, error;
 
 	mirror_takeover(j, number + 1);
+	checkpoint_forget(j, number + 1);
 	lanes = takeover_lanes(j, number);
 	error = lanes == -EAGAIN ? 0 : lanes;
 	if (!error)

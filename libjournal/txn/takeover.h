@@ -9,7 +9,7 @@
  * takeover_sweep() - look for dead members, and take over what they had
  * @rest_ns: not if anybody did so less than that ago
  * Context: no lane, cell or head is held that a dead one's things could need; system
- * calls; never waits for anybody.
+ * calls; waits for nobody, but up to 100 ms while two are stopped in their checkpoints.
  * Return: how many were taken over.
  */
 uint32_t takeover_sweep(struct journal *j, uint64_t rest_ns);

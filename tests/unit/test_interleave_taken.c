@@ -19,6 +19,7 @@
 #include "txn/head.h"
 #include "txn/lane.h"
 #include "txn/line.h"
+#include "txn/stand_in.h"
 #include "txn/takeover_impl.h"
 
 static void puts_x(void *scene)
@@ -137,44 +138,104 @@ static void p7_what_is_given_up_stays_so(void **state)
 	place_remove(s.p);
 }
 
-/* The same on a file: what says so there is a checkpoint. */
+/* ---- on a file, where a checkpoint says what is given up ------------------------------------ */
+
+/* W has a whole record in the log that it did not publish. */
+static void make_on_file(struct scene *s)
+{
+	struct actor *w;
+
+	make_on(s, &moves_plan_file, JOURNAL_PATH_SYNCED);
+	w = actor_make(puts_x, s);
+	assert_true(ACTOR_AT(w, line_publish, 1));
+	actor_killed(w);
+}
+
+static void x_stays_given_up(struct scene *s)
+{
+	assert_int_equal(place_live(s->p), 0);
+	moving_power_fails(s);
+	assert_int_equal(place_live(s->p), 0);
+	place_remove(s->p);
+}
+
 static void p7_so_it_does_without_nvram(void **state)
 {
-	struct actor *w;
 	struct scene s;
 
 	(void)state;
-	make_on(&s, &moves_plan_file, JOURNAL_PATH_SYNCED);
-	w = actor_make(puts_x, &s);
-	assert_true(ACTOR_AT(w, line_publish, 1));
-	actor_killed(w);
+	make_on_file(&s);
 	is_taken_over(&s);
-	assert_int_equal(place_live(s.p), 0);
-	moving_power_fails(&s);
-	assert_int_equal(place_live(s.p), 0);
-	place_remove(s.p);
+	x_stays_given_up(&s);
 }
 
-/* Who waits for a checkpoint takes over from the dead meanwhile: for himself he does not wait. */
+/* Who waits for a checkpoint takes over from the dead meanwhile. */
+static void is_taken_over_at_a_checkpoint(struct scene *s)
+{
+	assert_int_equal(pthread_mutex_lock(&s->p->j->lines_lock), 0);
+	takes_over(s);
+	assert_int_equal(s->second, -EAGAIN);
+	assert_int_equal(pthread_mutex_unlock(&s->p->j->lines_lock), 0);
+}
+
+/* For himself he does not wait. */
 static void p7_nobody_waits_for_himself(void **state)
 {
-	struct actor *w;
 	struct scene s;
 
 	(void)state;
-	make_on(&s, &moves_plan_file, JOURNAL_PATH_SYNCED);
-	w = actor_make(puts_x, &s);
-	assert_true(ACTOR_AT(w, line_publish, 1));
-	actor_killed(w);
-	assert_int_equal(pthread_mutex_lock(&s.p->j->lines_lock), 0);
-	takes_over(&s);
-	assert_int_equal(s.second, -EAGAIN);
-	assert_int_equal(pthread_mutex_unlock(&s.p->j->lines_lock), 0);
+	make_on_file(&s);
+	is_taken_over_at_a_checkpoint(&s);
 	is_taken_over(&s);
-	moving_power_fails(&s);
-	assert_int_equal(place_live(s.p), 0);
-	place_remove(s.p);
+	x_stays_given_up(&s);
 }
+
+static const struct marker_store_ops *ops_before;
+static struct marker_store_ops ops_deads;
+
+static int checkpoint_nowhere(struct marker_store *store, uint64_t bytes, uint32_t who)
+{
+	(void)store;
+	(void)bytes;
+	(void)who;
+	return -EAGAIN;
+}
+
+static void deads_are_forgotten(struct marker_store *store, uint32_t who)
+{
+	(void)who;
+	store->ops = ops_before;
+}
+
+/* The dead have all places that a checkpoint can be written to (file_slots.h). */
+static void checkpoints_are_the_deads(struct scene *s)
+{
+	struct marker_store *store = checkpoint_store(s->p->j);
+
+	ops_before = store->ops;
+	ops_deads = *ops_before;
+	ops_deads.checkpoint = checkpoint_nowhere;
+	ops_deads.forget = deads_are_forgotten;
+	store->ops = &ops_deads;
+	assert_int_equal(checkpoint_try(s->p->j), -EAGAIN);
+}
+
+/* To take over from them needs a checkpoint; and so does who cannot, for he waits for one. */
+static void p7_the_dead_hinder_no_checkpoint(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	make_on_file(&s);
+	checkpoints_are_the_deads(&s);
+	is_taken_over(&s);
+	checkpoints_are_the_deads(&s);
+	is_taken_over_at_a_checkpoint(&s);
+	assert_int_equal(checkpoint_try(s.p->j), 0);
+	x_stays_given_up(&s);
+}
+
+/* ---- lanes and the log ------------------------------------------------------------------- */
 
 static struct lane *staged_in(const struct scene *s)
 {
@@ -429,6 +490,7 @@ int main(void)
 		cmocka_unit_test(p7_what_is_given_up_stays_so),
 		cmocka_unit_test(p7_so_it_does_without_nvram),
 		cmocka_unit_test(p7_nobody_waits_for_himself),
+		cmocka_unit_test(p7_the_dead_hinder_no_checkpoint),
 		cmocka_unit_test(p7_a_retire_that_was_claimed_is_durable),
 		cmocka_unit_test(p7_a_bit_that_was_cleared_is_durable),
 		cmocka_unit_test(p7_so_it_is_in_a_line_without_its_number),
