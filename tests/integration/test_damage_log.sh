@@ -11,6 +11,8 @@ zeros() { head -c "$3" /dev/zero | dd of="$1" bs=1 seek="$2" conv=notrunc status
 killed() # killed DIR COUNT, lines on stdin
 {
 	local writer in
+	# before the writer has it: what an earlier one printed is not what is waited for
+	: >"$scratch/ids"
 	rm -f "$scratch/fifo"
 	mkfifo "$scratch/fifo"
 	"$JNL" put "$1" --as lines <"$scratch/fifo" >"$scratch/ids" &
