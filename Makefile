@@ -115,7 +115,11 @@ TESTLIB_ALL := $(sort $(wildcard tests/lib/*.c))
 TESTLIB_SOURCES := $(filter-out $(call other_arch,$(TESTLIB_ALL)),$(TESTLIB_ALL))
 # ThreadSanitizer's runtime cannot be stepped through: its tests are skipped, and say so
 ifneq ($(filter -fsanitize=thread,$(SANITIZE)),)
-TESTLIB_SOURCES := $(patsubst %/step_x86.c,%/step_generic.c,$(TESTLIB_SOURCES))
+TESTLIB_SOURCES := $(patsubst %/step_x86.c,%/step_generic.c, \
+	$(patsubst %/nth_calls_x86.c,%/nth_calls_generic.c,$(TESTLIB_SOURCES)))
+# nor called by a malloc() before it has begun
+$(addprefix $(BUILD)/obj/tests/,unit/test_faults.o lib/nth_memory.o lib/nth.o): \
+	override SANITIZE :=
 endif
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
