@@ -292,6 +292,7 @@ $(addprefix $(BUILD)/tests/unit/,test_batch_end test_extent_end test_streams \
 $(BUILD)/tests/unit/test_wakes: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=syscall
 $(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait
 $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pthread_cond_timedwait
+$(BUILD)/tests/unit/test_format_run: TEST_LDFLAGS = -Wl,--wrap=calloc
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup
 $(BUILD)/tests/unit/test_unseen: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,marker_store_show \
 	health_raise txn_direct_settle fsync)

@@ -169,7 +169,9 @@ static void other_versions(void **state)
 static void sealed_nonsense(void **state)
 {
 	static const uint64_t capacities[] = { 0, 1, 4095, 4097, UINT64_MAX & ~4095ull,
-					       (uint64_t)INT64_MAX & ~4095ull };
+					       (uint64_t)INT64_MAX & ~4095ull,
+					       /* the last sum overflows, or what is signed does */
+					       (UINT64_MAX & ~4095ull) / 3 - 8192, 1ull << 62 };
 	struct checkpoint_file file;
 	struct checkpoint_head head;
 	uint64_t a, b;
@@ -186,6 +188,10 @@ static void sealed_nonsense(void **state)
 	assert_int_equal(checkpoint_head_decode(&head, 4096, &a, &b, &c), CHECKPOINT_BAD);
 	checkpoint_head_encode(&head, 4096, 0, 1, 0);
 	assert_int_equal(checkpoint_head_decode(&head, 4096, &a, &b, &c), CHECKPOINT_BAD);
+	checkpoint_head_encode(&head, 4096, CHECKPOINT_GENERATION_MAX + 1, 1, 0);
+	assert_int_equal(checkpoint_head_decode(&head, 4096, &a, &b, &c), CHECKPOINT_BAD);
+	checkpoint_head_encode(&head, 4096, CHECKPOINT_GENERATION_MAX, 1, 0);
+	assert_int_equal(checkpoint_head_decode(&head, 4096, &a, &b, &c), CHECKPOINT_WHOLE);
 	memset(&head, 0, sizeof(head));
 	assert_int_equal(checkpoint_head_decode(&head, 4096, &a, &b, &c), CHECKPOINT_NEVER);
 }

@@ -84,6 +84,8 @@ static void nonsense_is_refused(void **state)
 	assert_int_equal(changed(other), -EUCLEAN);
 	other.bytes = put_le64(UINT64_MAX & ~4095ull);
 	assert_int_equal(changed(other), -EUCLEAN);
+	other.bytes = 0;
+	assert_int_equal(changed(other), -EUCLEAN);
 	other = super;
 	other.incompat = put_le64(1);
 	assert_int_equal(changed(other), -EPROTO);

@@ -320,7 +320,15 @@ static void extents_that_make_none(void **state)
 	assert_int_equal(try(&meta, ROOM), 0);
 	meta.count = 2; /* a group is in one piece */
 	assert_int_equal(try(&meta, ROOM), -EBADMSG);
-	meta.count = 1;
+	meta = given();
+	meta.count = 2;
+	meta.bytes = meta.total_bytes = 8; /* a table of their lengths is before them */
+	assert_int_equal(try(&meta, ROOM), 0);
+	meta.bytes = meta.total_bytes = 7;
+	assert_int_equal(try(&meta, ROOM), -EBADMSG);
+	meta = given();
+	meta.extents = 2;
+	meta.extent = 1;
 	meta.bytes = 7; /* no room for the table */
 	assert_int_equal(try(&meta, ROOM), -EBADMSG);
 	meta.bytes = 8;

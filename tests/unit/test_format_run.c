@@ -42,6 +42,7 @@ static void what_fits(void **state)
 	assert_int_equal(log_runs_total(&given), 24);
 	assert_int_equal(log_runs_in(&given, 1), 12);
 	assert_int_equal(log_runs_first(&given, 1), 1);
+	assert_int_equal(log_runs_first(&given, 2), 0);
 	assert_int_equal(log_runs_bytes(&given, &geometry, 0), 13 * MIB + 16384);
 	assert_int_equal(log_runs_bytes(&given, &geometry, 2), 0);
 }
@@ -55,6 +56,41 @@ static void digests_are_in_the_next_log(void **state)
 	assert_int_equal(log_runs_digest(&given, &geometry, 1, 7), 8192 + 7 * 4096);
 	assert_int_equal(log_runs_digest(&given, &geometry, 1, 8), 9 * MIB);
 	assert_int_equal(log_runs_digest(&given, &geometry, 1, 12), 0);
+}
+
+/* the order in which they are told is not the one in which they lie */
+static void in_another_order(void **state)
+{
+	struct log_runs runs = given;
+
+	(void)state;
+	runs.of[0] = given.of[2];
+	runs.of[2] = given.of[0];
+	assert_int_equal(check(&runs, 3), 0);
+	runs.of[0].digests_offset -= MIB;
+	assert_int_equal(check(&runs, 3), -EUCLEAN);
+}
+
+static bool no_memory;
+
+void *__real_calloc(size_t count, size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+	return no_memory ? NULL : __real_calloc(count, bytes);
+}
+
+static void without_memory(void **state)
+{
+	int error;
+
+	(void)state;
+	no_memory = true;
+	error = check(&given, 3);
+	no_memory = false;
+	assert_int_equal(error, -ENOMEM);
+	assert_string_equal(why, "no memory");
 }
 
 static void one_log_alone_has_its_own(void **state)
@@ -94,7 +130,8 @@ static void printed_and_read(void **state)
 	static const char *const bad[] = {
 		"", "0", "0 8 0 2 8192", "0 8 0 2 8192 40960 ", " 0 8 0 2 8192 40960",
 		"16 8 0 2 8192 40960", "0 0 0 2 8192 40960", "0 8 0 0 8192 40960",
-		"0 8 268435456 1 8192 40960", "0 2 0 268435455 8192 40960 1",
+		"0 8 268435456 1 8192 40960", "0 8 0 268435456 8192 40960",
+		"0 268435456 0 1 8192 40960", "0 2 0 268435455 8192 40960 1",
 		"0 3 0 134217728 8192 40960", "4294967296 8 0 2 8192 40960",
 		"0 8 0 2 4096 40960", "0 8 0 2 8193 40960", "0 8 0 2 8192 40961",
 		"0 8 0 2 40960 8192", "0 -8 0 2 8192 40960", "0 8 0 2 8192 18446744073709547520",
@@ -118,6 +155,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_fits),
 		cmocka_unit_test(digests_are_in_the_next_log),
+		cmocka_unit_test(in_another_order),
+		cmocka_unit_test(without_memory),
 		cmocka_unit_test(one_log_alone_has_its_own),
 		cmocka_unit_test(what_does_not_fit),
 		cmocka_unit_test(printed_and_read),

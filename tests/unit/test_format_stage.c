@@ -262,6 +262,26 @@ static void the_last_comes_back(void **state)
 	assert_int_equal(stage_last_decode(&lane, seed(), &got), -ENODATA);
 }
 
+/* its checksum is right, what it says is not */
+static void the_last_that_makes_no_sense(void **state)
+{
+	struct stage_last last = before_it(), got;
+	struct marker_lane lane;
+
+	(void)state;
+	last.position = POSITION + 1;
+	lane = lane_with(&last, POSITION);
+	assert_int_equal(stage_last_decode(&lane, seed(), &got), -ENODATA);
+	last = before_it();
+	last.id |= 511;
+	last.count = 2; /* they leave the line */
+	lane = lane_with(&last, POSITION);
+	assert_int_equal(stage_last_decode(&lane, seed(), &got), -ENODATA);
+	last.count = 1;
+	lane = lane_with(&last, POSITION);
+	assert_int_equal(stage_last_decode(&lane, seed(), &got), 0);
+}
+
 /* a crash while they are stored: any of the words is the one before */
 static void the_last_half_stored_is_nobody(void **state)
 {
@@ -421,6 +441,7 @@ int main(void)
 		cmocka_unit_test(uses_of_a_line_are_told_apart),
 		cmocka_unit_test(nonsense_before),
 		cmocka_unit_test(the_last_comes_back),
+		cmocka_unit_test(the_last_that_makes_no_sense),
 		cmocka_unit_test(the_last_half_stored_is_nobody),
 		cmocka_unit_test(every_flipped_bit_is_noticed),
 		cmocka_unit_test(other_position_or_seed),

@@ -144,6 +144,7 @@ static void nonsense(void **state)
 	WRONG(lines, put_le32(LINES + 1));
 	WRONG(entries, put_le32(14));
 	WRONG(entries, put_le32(16));
+	WRONG(ids, put_le32(16));
 	WRONG(table_offset, put_le32(SEGMENT_BYTES - 15 * 8 + 1));
 	WRONG(table_offset, put_le32(~0u));
 	WRONG(end, put_le32(SEGMENT_BYTES + 1));

@@ -109,6 +109,8 @@ static void one_that_was_moved_comes_back(void **state)
 	got = through(&before);
 	same(&got, &before);
 	assert_false(log_before_is_at_home(&got));
+	before.slot--;
+	assert_false(log_before_is_at_home(&before));
 	assert_int_equal(got.check, log_before_check(EPOCH));
 	assert_int_not_equal(got.check, log_before_check(EPOCH + 1));
 	assert_int_not_equal(got.check, log_before_check(EPOCH + (1ull << 23)));
@@ -197,6 +199,13 @@ static void what_makes_no_sense_is_refused(void **state)
 
 		log_before_unpack(&words, &before);
 		assert_int_equal(words.total_bytes, 1000);
+		assert_false(log_before_sane(&before, 40));
+	}
+	for (bit = 20; bit < 64; bit++) {
+		struct log_before_words words = { 40 | 1ull << bit, 38, 1000 };
+
+		log_before_unpack(&words, &before);
+		assert_int_equal(words.seq, 40);
 		assert_false(log_before_sane(&before, 40));
 	}
 	put(&meta, &record);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "format/marker.h"
 #include "format/word.h"
 #include "util/math.h"
 
@@ -96,6 +97,41 @@ static void torn_words_are_rare(void **state)
 	assert_in_range(noticed, (1 << 16) - 400, (1 << 16) - 120);
 }
 
+/* A line's number is there twice: what one of them says is enough, the larger one counts. */
+static void a_number_and_its_copy(void **state)
+{
+	const __le64 five = word_seal(10), seven = word_seal(14), none = word_seal(1);
+	const __le64 erased = put_le64(WORD_ERASED), bad = put_le64(0);
+	const struct {
+		__le64 epoch, copy;
+		int error;
+		uint64_t value;
+		bool damaged;
+	} of[] = {
+		{ five, five, 0, 10, false },      { five, seven, 0, 14, false },
+		{ seven, five, 0, 14, false },     { five, erased, 0, 10, false },
+		{ erased, five, 0, 10, false },    { five, bad, 0, 10, true },
+		{ bad, five, 0, 10, true },        { five, none, 0, 10, true },
+		{ none, five, 0, 10, true },       { erased, erased, -ENODATA, 0, false },
+		{ bad, bad, -EUCLEAN, 0, true },   { none, none, -EUCLEAN, 0, true },
+		{ none, bad, -EUCLEAN, 0, true },  { erased, bad, -EUCLEAN, 0, true },
+		{ bad, erased, -EUCLEAN, 0, true },
+	};
+	struct marker_line line = { 0 };
+	uint64_t value;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_COUNT(of); i++) {
+		line.epoch = of[i].epoch;
+		line.epoch_copy = of[i].copy;
+		assert_int_equal(marker_line_epoch(&line, &value), of[i].error);
+		if (!of[i].error)
+			assert_int_equal(value, of[i].value);
+		assert_int_equal(marker_line_epoch_damaged(&line), of[i].damaged);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +142,7 @@ int main(void)
 		cmocka_unit_test(one_and_two_flipped_bits_are_noticed),
 		cmocka_unit_test(erased_with_a_flipped_bit),
 		cmocka_unit_test(torn_words_are_rare),
+		cmocka_unit_test(a_number_and_its_copy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
