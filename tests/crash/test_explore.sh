@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Every crash of every two operations (explore --help): enough of them, each rule among them,
 # and nothing that the promise forbids.  Under a tool: of every operation.
+# ONLY="file:takeover/nvram:put+retire": of these alone.
 #
 # serial slow
 set -u
@@ -22,6 +23,12 @@ is() # is NAME TEST...
 		failed=1
 	fi
 }
+
+if [ -n "${ONLY:-}" ]; then
+	# shellcheck disable=SC2086
+	is "the promise holds" "$explore" $(printf -- "--only=%s " ${ONLY//\// })
+	exit $failed
+fi
 
 # first: who judges sees a disk that forgets
 "$explore" --only=forgets:synced --only=forgets:direct,retire >"$out" 2>&1
