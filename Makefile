@@ -293,6 +293,11 @@ $(BUILD)/tests/unit/test_wakes: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=sysc
 $(BUILD)/tests/unit/test_seconds: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=seconds_wait
 $(BUILD)/tests/unit/test_gather: TEST_LDFLAGS = -Wl,--wrap=logs_write,--wrap=pthread_cond_timedwait
 $(BUILD)/tests/unit/test_format_run: TEST_LDFLAGS = -Wl,--wrap=calloc
+$(BUILD)/tests/unit/test_evidence_mount: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=, \
+	evidence_mount_read evidence_walk_device evidence_walk_btrfs fstatfs stat)
+$(BUILD)/tests/unit/test_store_errors: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,calloc \
+	reallocarray posix_memalign mmap mprotect pthread_key_create pthread_mutex_init \
+	pthread_setspecific)
 $(BUILD)/tests/unit/test_mirror_memory: TEST_LDFLAGS = -Wl,--wrap=calloc,--wrap=strdup
 $(BUILD)/tests/unit/test_unseen: TEST_LDFLAGS = $(addprefix -Wl$(COMMA)--wrap=,marker_store_show \
 	health_raise txn_direct_settle fsync)

@@ -32,6 +32,7 @@ static struct log_io *serial_complete(struct log_queue *queue, bool wait)
 	struct log_io *io = serial->io[serial->first];
 
 	(void)wait; /* whoever asks does the reading */
+	/* unreached: log_queue_complete() asserts that some are under way */
 	if (!serial->count)
 		return NULL;
 	serial->first = (serial->first + 1) % queue->depth;

@@ -218,6 +218,7 @@ static inline bool nv_inside(const struct marker_store *store, const void *addre
 {
 	uintptr_t offset = (uintptr_t)address - (uintptr_t)store->map;
 
+	/* unreached: who asks asserts that it is */
 	return offset <= store->bytes && bytes <= store->bytes - offset;
 }
 

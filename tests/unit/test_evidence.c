@@ -203,6 +203,7 @@ static void mountinfo_is_understood(void **state)
 	char line[] = "27 1 254:0 / /srv rw,relatime shared:1 - ext4 /dev/my\\040disk "
 		      "rw,data=journal,barrier=0\n";
 	char other[] = "270 1 254:0 / / rw - xfs /dev/vdb rw,nobarrierx\n";
+	char odd[] = "5 1 254:0 / / rw - xfs \\9x rw\n"; /* an escape of nothing */
 	struct evidence_mount mount;
 
 	(void)state;
@@ -217,6 +218,26 @@ static void mountinfo_is_understood(void **state)
 	assert_false(evidence_mount_has(&mount, "nobarrier"));
 	assert_int_equal(evidence_mount_parse(other, 270, &mount), 0);
 	assert_false(evidence_mount_has(&mount, "nobarrier"));
+	assert_int_equal(evidence_mount_parse(odd, 5, &mount), 0);
+	assert_string_equal(mount.source, "\\9x");
+}
+
+/* lines that the kernel does not write, and one with more in it than fits */
+static void mountinfo_that_is_not_understood(void **state)
+{
+	char glued[] = "27x 1 254:0 / /srv rw - ext4 /dev/vda rw\n";
+	char cut[] = "27 1 254:0 / /srv rw,relatime\n", source[] = "27 1 / rw - ext4";
+	char type[] = "27 1 / rw - 0123456789012345678901234567890123 /dev/vda rw\n";
+	char options[700];
+	struct evidence_mount mount;
+
+	(void)state;
+	assert_int_equal(evidence_mount_parse(glued, 27, &mount), -ENOENT);
+	assert_int_equal(evidence_mount_parse(cut, 27, &mount), -ENOENT);
+	assert_int_equal(evidence_mount_parse(source, 27, &mount), -EOVERFLOW);
+	assert_int_equal(evidence_mount_parse(type, 27, &mount), -EOVERFLOW);
+	(void)snprintf(options, sizeof(options), "27 1 / rw - ext4 /dev/vda rw,%0600d\n", 0);
+	assert_int_equal(evidence_mount_parse(options, 27, &mount), -EOVERFLOW);
 }
 
 static void tmpfs_and_the_like_survive_a_process(void **state)
@@ -323,6 +344,7 @@ int main(void)
 		cmocka_unit_test(a_device_below_itself_comes_to_an_end),
 		cmocka_unit_test(btrfs_is_as_good_as_its_worst_device),
 		cmocka_unit_test(mountinfo_is_understood),
+		cmocka_unit_test(mountinfo_that_is_not_understood),
 		cmocka_unit_test(tmpfs_and_the_like_survive_a_process),
 		cmocka_unit_test(a_limit_is_an_error_and_no_lower_class),
 		cmocka_unit_test(btrfs_needs_its_list),
