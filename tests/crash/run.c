@@ -210,7 +210,8 @@ static void oracle_copy(struct oracle *to, const struct oracle *from)
 	to->room = from->count;
 	to->all = malloc((from->count + 1) * sizeof(*to->all));
 	JASSERT(to->all);
-	memcpy(to->all, from->all, from->count * sizeof(*to->all));
+	if (from->count)
+		memcpy(to->all, from->all, from->count * sizeof(*to->all));
 }
 
 static int make_base(struct run *run)
