@@ -43,7 +43,7 @@ struct crash_write {
 	uint32_t bytes;
 	uint32_t thread;
 	bool in_flight; /* it has not even completed */
-	uint8_t data[];
+	_Alignas(uint64_t) uint8_t data[]; /* crash_sum() takes it in words */
 };
 
 /* what a crash leaves of what was not durable */
