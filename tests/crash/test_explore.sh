@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Every crash of every two operations (explore --help): enough of them, each rule among them,
 # and nothing that the promise forbids.  Under a tool: of every operation.
-# ONLY="file:takeover/nvram:put+retire": of these alone.
+# ONLY="file:takeover/nvram:put+retire": of these alone; INSIDE=1: each recovery is cut.
 #
 # serial slow
 set -u
@@ -26,7 +26,8 @@ is() # is NAME TEST...
 
 if [ -n "${ONLY:-}" ]; then
 	# shellcheck disable=SC2086
-	is "the promise holds" "$explore" $(printf -- "--only=%s " ${ONLY//\// })
+	is "the promise holds" "$explore" $(printf -- "--only=%s " ${ONLY//\// }) \
+		${INSIDE:+--inside=$INSIDE}
 	exit $failed
 fi
 
