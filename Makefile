@@ -68,7 +68,7 @@ override ALL_LDFLAGS = -pthread -Wl,--as-needed -Wl,-z,relro,-z,now \
 
 # One preprocessor run says which optional headers are there.
 OPTIONAL := liburing.h isa-l.h libpmem.h libnvme.h sqlite3.h lmdb.h rocksdb/c.h \
-	libpmemlog.h libpmemobj.h systemd/sd-daemon.h
+	libpmemlog.h libpmemobj.h systemd/sd-daemon.h nbdkit-plugin.h
 HASH := \#
 COMMA := ,
 HAVE := $(shell { for h in $(OPTIONAL); do \
@@ -132,6 +132,11 @@ HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_SOURCES))
 
 EXPLORE_SOURCES := $(wildcard tests/crash/*.c)
 EXPLORE := $(if $(EXPLORE_SOURCES),$(BUILD)/tests/crash/explore)
+
+# the rig's disk: nbdkit loads it
+VOLATILE_OBJECTS := $(patsubst %,$(BUILD)/obj/tests/rig/%.o,plugin control disk disk_cut)
+VOLATILE := $(if $(wildcard tests/rig/plugin.c),$(call have,nbdkit-plugin.h, \
+	$(BUILD)/nbdkit-volatile-plugin.so))
 
 VERSION := $(shell sed -n 's/^$(HASH)define JOURNAL_VERSION_\(MAJOR\|MINOR\) *//p' \
 	libjournal/include/journal.h | tr '\n' '.')0
@@ -239,7 +244,7 @@ $(BUILD)/jnl: $(TOOL_OBJECTS) $(INTERNAL) $(BUILD)/sources
 
 TESTLIB := $(BUILD)/tests/libtest.a
 TOOLLIB := $(BUILD)/tests/libtools.a
-tests: $(TEST_PROGRAMS) $(HELPERS) $(EXPLORE) bench-programs
+tests: $(TEST_PROGRAMS) $(HELPERS) $(EXPLORE) $(VOLATILE) bench-programs
 
 $(TESTLIB): $(call objects,$(TESTLIB_SOURCES)) $(BUILD)/sources
 	$(archive)
@@ -328,6 +333,13 @@ $(BUILD)/tests/crash/explore: $(call objects,$(EXPLORE_SOURCES)) $(TESTLIB) $(TO
 		pthread_mutex_lock pthread_cond_wait sched_yield syscall) -o $@ \
 		$(call objects,$(EXPLORE_SOURCES)) $(TESTLIB) $(TOOLLIB) $(INTERNAL) \
 		-lcmocka -lm $(TOOL_LDLIBS) $(LIB_LDLIBS) $(LDLIBS)
+
+# nbdkit is not built with sanitizers, and gives the plugin its functions
+$(BUILD)/nbdkit-volatile-plugin.so $(VOLATILE_OBJECTS): override SANITIZE :=
+$(BUILD)/nbdkit-volatile-plugin.so: override COVERAGE :=
+$(BUILD)/nbdkit-volatile-plugin.so: $(VOLATILE_OBJECTS)
+	$(call say,LD,$@)
+	$(Q)$(CC) -shared $(ALL_LDFLAGS) -o $@ $(VOLATILE_OBJECTS) $(LDLIBS)
 
 .SECONDARY:
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TESTLIB) $(TOOLLIB) \
