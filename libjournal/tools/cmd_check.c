@@ -86,6 +86,8 @@ int cmd_check(int argc, char **argv)
 		check_found(&check, &(struct journal_finding){ .damage = 1, .text = message });
 	if (arguments.json && status != JNL_REFUSED)
 		check_json(check.findings, !err);
+	else
+		json_object_put(check.findings);
 	if (err && message[0])
 		jnl_error("%s", message);
 	else if (err)
