@@ -137,8 +137,13 @@ bool destage_move(struct journal *j, struct cell *cell, const struct destage_mov
 
 	cell_move(j, cell, (uint32_t)(line - j->lines));
 	holds_settle(j, move->segment, 1);
-	moved = atomic_load(&line->number) == move->number &&
-		atomic_compare_exchange_strong(&move->slot->where, &from, move->to);
+	if (atomic_load(&line->number) != move->number)
+		return false;
+	/* Before it is found there.  While it is staged nobody goes by it; should it move to a
+	 * copy of its own now, too much is read of that, and it does not matter. */
+	if (move->units && atomic_load(&move->slot->where) == from)
+		atomic_store_explicit(&move->slot->units, move->units, memory_order_release);
+	moved = atomic_compare_exchange_strong(&move->slot->where, &from, move->to);
 	if (moved && atomic_load(&line->claimed[move->at / 64]) >> (move->at & 63) & 1)
 		moved = !atomic_compare_exchange_strong(&move->slot->where, &to, 0);
 	return moved;

@@ -40,6 +40,7 @@ struct destage_move {
 	uint64_t number;
 	uint32_t at; /* slot in the line */
 	uint64_t from, to;
+	uint32_t units; /* of the copy, of 32 bytes, with others in it; 0: it is alone in it */
 	struct segment *segment;
 };
 

@@ -18,7 +18,8 @@
 struct evacuation {
 	struct journal *j;
 	struct destage_move *moves;
-	uint32_t count;
+	uint32_t count, room;
+	uint64_t copied; /* the place of the last group of which there is a copy */
 	uint64_t first_ticket, last_ticket, lost;
 };
 
@@ -47,38 +48,76 @@ static int evacuate_publish(struct evacuation *e)
 	return 0;
 }
 
-static int evacuate_append(struct evacuation *e, const struct found *found,
-			   const struct stage_meta *meta, const uint8_t *data, uint32_t line)
+static void evacuate_record(const struct stage_meta *meta, uint32_t line,
+			    struct stream_record *record)
+{
+	*record = (struct stream_record){
+		.meta = {
+			.type = LOG_DATA, .count = meta->count, .id = meta->id, .line = line,
+			.slot = id_slot(meta->id), .line_epoch = id_number(meta->id),
+			.time_ns = meta->time_ns, .tag = meta->tag,
+			.reference = meta->reference, .extents = 1,
+			.bytes = meta->bytes, .total_bytes = meta->bytes,
+		},
+	};
+}
+
+/* What of the record is still staged moves to its copy.  Return: how many do */
+static uint32_t evacuate_moves(struct evacuation *e, const struct stream_record *record,
+			       uint64_t from, const struct stream_place *place)
+{
+	const struct log_meta *meta = &record->meta;
+	struct journal *j = e->j;
+	uint32_t i, moves = 0;
+	struct found found;
+
+	for (i = 0; i < meta->count; i++) {
+		if (found_look(j, meta->id + i, &found) || found.where != from)
+			continue;
+		e->moves[e->count++] = (struct destage_move){
+			.slot = &j->slots[(size_t)meta->line * SLOTS_PER_LINE + meta->slot + i],
+			.line = &j->lines[meta->line],
+			.number = meta->line_epoch,
+			.at = meta->slot + i,
+			.from = from,
+			.to = where_log(place->segment->number, place->offset, 0),
+			.units = (uint32_t)(log_record_bytes(meta->bytes) / 32),
+			.segment = place->segment,
+		};
+		moves++;
+	}
+	return moves;
+}
+
+/*
+ * The record is one in the log, too, whatever of a group has been retired since.  It may be
+ * one that nobody was told of yet, and the log alone says then that it is committed: of
+ * several records a crash could leave some (P3).
+ */
+static int evacuate_append(struct evacuation *e, const struct stage_meta *meta,
+			   const uint8_t *payload, uint64_t from, uint32_t line)
 {
 	struct journal *j = e->j;
-	uint32_t at = id_slot(found->id);
-	struct stream_record record = {
-		.meta = {
-			.type = LOG_DATA, .count = 1, .id = found->id, .line = line, .slot = at,
-			.line_epoch = id_number(found->id), .time_ns = meta->time_ns,
-			.tag = meta->tag, .reference = meta->reference, .extents = 1,
-			.bytes = found->bytes, .total_bytes = found->bytes,
-		},
-		.payload = data,
-	};
+	struct stream_record record;
 	struct stream_place place;
-	int error = stream_append(&j->streams[0], &record, true, &place);
+	uint32_t moves;
+	int error = e->count + meta->count > e->room ? evacuate_publish(e) : 0;
 
+	evacuate_record(meta, line, &record);
+	record.payload = payload;
+	if (!error)
+		error = stream_append(&j->streams[0], &record, true, &place);
 	if (error)
 		return error;
+	e->copied = from;
 	e->last_ticket = place.ticket;
 	if (!e->count)
 		e->first_ticket = place.ticket;
-	e->moves[e->count++] = (struct destage_move){
-		.slot = &j->slots[(size_t)line * SLOTS_PER_LINE + at],
-		.line = &j->lines[line],
-		.number = id_number(found->id),
-		.at = at,
-		.from = found->where,
-		.to = where_log(place.segment->number, place.offset, 0),
-		.segment = place.segment,
-	};
-	return e->count == EVACUATE_MANY ? evacuate_publish(e) : 0;
+	moves = evacuate_moves(e, &record, from, &place);
+	/* nothing of it lives any more, or holds the copy */
+	if (moves < meta->count)
+		holds_end(j, place.segment, meta->count - moves);
+	return 0;
 }
 
 /* It is lost, and is to be named so: what stays staged behind an evacuation has been told
@@ -102,11 +141,12 @@ static int evacuate_one(struct evacuation *e, uint64_t id, uint32_t line)
 	uint8_t *copy;
 	int error;
 
-	if (found_look(e->j, id, &found) || where_kind(found.where) != WHERE_STAGE)
+	if (found_look(e->j, id, &found) || where_kind(found.where) != WHERE_STAGE ||
+	    found.where == e->copied)
 		return 0;
 	error = read_staged_meta(e->j, &found, &meta, &copy, &data);
 	if (!error)
-		error = evacuate_append(e, &found, &meta, data, line);
+		error = evacuate_append(e, &meta, copy, found.where, line);
 	free(copy);
 	if (error != -EBADMSG)
 		return error;
@@ -132,7 +172,7 @@ static int evacuate_line(struct evacuation *e, uint32_t line)
 
 int evacuate(struct journal *j, uint64_t *lost)
 {
-	struct evacuation e = { .j = j };
+	struct evacuation e = { .j = j, .room = EVACUATE_MANY };
 	uint32_t line;
 	int error = stream_buffers(&j->streams[0]), published;
 
@@ -153,8 +193,8 @@ int evacuate(struct journal *j, uint64_t *lost)
 
 int evacuate_id(struct journal *j, uint64_t id)
 {
-	struct destage_move move;
-	struct evacuation e = { .j = j, .moves = &move };
+	struct destage_move moves[JOURNAL_GROUP_MAX];
+	struct evacuation e = { .j = j, .moves = moves, .room = JOURNAL_GROUP_MAX };
 	uint32_t line = index_find(j, id_number(id));
 	int error = stream_buffers(&j->streams[0]), published;
 	struct found found;

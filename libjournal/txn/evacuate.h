@@ -20,8 +20,8 @@
  */
 int evacuate(struct journal *j, uint64_t *lost);
 
-/* The same for one of them.  Return: 0: it is not staged any more, durably so; -EBADMSG: it
- * cannot be read, and is lost; or as evacuate(). */
+/* The same for one of them, and all that it was committed with.  Return: 0: it is not staged
+ * any more, durably so; -EBADMSG: it cannot be read, and is lost; or as evacuate(). */
 int evacuate_id(struct journal *j, uint64_t id);
 
 #endif

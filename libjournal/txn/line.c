@@ -389,11 +389,15 @@ void line_publish_alone(struct line *line, uint32_t slot, uint32_t want)
 			      memory_order_release);
 }
 
-void line_publish(struct line *line, uint32_t slot, uint32_t want)
+void line_publish_bits(struct line *line, uint32_t word, uint64_t bits)
 {
 	/* release: whoever sees the bit sees the slot's entry */
-	atomic_fetch_or_explicit(&line->committed[slot / 64], line_mask(slot, want),
-				 memory_order_release);
+	atomic_fetch_or_explicit(&line->committed[word], bits, memory_order_release);
+}
+
+void line_publish(struct line *line, uint32_t slot, uint32_t want)
+{
+	line_publish_bits(line, slot / 64, line_mask(slot, want));
 }
 
 uint32_t line_retired(const struct line *state)

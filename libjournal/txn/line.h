@@ -46,6 +46,7 @@ void line_leave(struct journal *j, struct slots_from *from);
 
 /* make committed transactions visible: the slots have been filled in */
 void line_publish(struct line *line, uint32_t slot, uint32_t count);
+void line_publish_bits(struct line *line, uint32_t word, uint64_t bits);
 /* the same for the only one who publishes in this line: no locked operation */
 void line_publish_alone(struct line *line, uint32_t slot, uint32_t count);
 

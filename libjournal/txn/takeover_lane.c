@@ -105,8 +105,9 @@ static void record_publish(struct journal *j, const struct lane *lane, uint32_t 
 			   const struct stage_meta *meta)
 {
 	const uint8_t *payload = ring_at(lane, meta->position) + STAGE_HEADER_BYTES;
-	uint32_t i, offset, bytes, slot = id_slot(meta->id);
+	uint32_t i, offset, bytes, slot = id_slot(meta->id), word = slot / 64;
 	struct line *state = &j->lines[line];
+	uint64_t open = 0;
 
 	for (i = 0; i < meta->count; i++, slot++) {
 		if (!slot_is_open(state, slot) ||
@@ -115,8 +116,10 @@ static void record_publish(struct journal *j, const struct lane *lane, uint32_t 
 		slot_set(&j->slots[(size_t)line * SLOTS_PER_LINE + slot],
 			 where_stage(lane->index, meta->position), bytes,
 			 (uint32_t)(log_record_bytes(bytes) / 32), meta->time_ns);
-		line_publish(state, slot, 1);
+		open |= line_mask(slot, 1);
 	}
+	/* together: nobody lists a part of a group (P3) */
+	line_publish_bits(state, word, open);
 }
 
 /* The cell keeps the line; one that has moved on meanwhile has no slot for us. */
@@ -159,6 +162,40 @@ static void line_forget(struct line *state, const struct slot *slots, uint32_t l
 		}
 }
 
+/* Of a group that it was bringing to the log, some may be found there already: all or none
+ * (P3), so none.  Context: the cell keeps the line. */
+static void group_forget(struct journal *j, uint32_t line, const struct staged *group)
+{
+	struct line *state = &j->lines[line];
+	uint32_t i, slot = id_slot(group->id);
+	const struct slot *slots = &j->slots[(size_t)line * SLOTS_PER_LINE + slot];
+	bool staged = false;
+
+	if (atomic_load(&state->number) != id_number(group->id))
+		return;
+	for (i = 0; i < group->count && !staged; i++)
+		staged = where_kind(atomic_load(&slots[i].where)) == WHERE_STAGE;
+	if (staged)
+		atomic_fetch_or(&state->claimed[slot / 64],
+				atomic_load(&state->committed[slot / 64]) &
+					line_mask(slot, group->count));
+}
+
+static void groups_forget(struct journal *j, struct cell *cell, const struct lane *lane)
+{
+	const struct staged *staged;
+	uint32_t at, line;
+
+	for (at = lane->s->queue_tail; at != lane->s->queue_head; at++) {
+		staged = &lane->queue[at & lane->queue_mask];
+		line = staged->count > 1 ? index_find(j, id_number(staged->id)) : NO_LINE;
+		if (line == NO_LINE)
+			continue;
+		cell_move(j, cell, line);
+		group_forget(j, line, staged);
+	}
+}
+
 /*
  * What is still staged was published behind the evacuation, and told to nobody
  * (evacuate.h).  Claimed, it is none of what lives; its bits are cleared with those of the
@@ -169,6 +206,7 @@ static void lane_forget(struct journal *j, const struct lane *lane)
 	struct cell *cell = cell_take(j, 0);
 	uint32_t line, used = atomic_load(&j->shared->lines_used);
 
+	groups_forget(j, cell, lane);
 	for (line = 0; line < used; line++) {
 		cell_move(j, cell, line);
 		line_forget(&j->lines[line], &j->slots[(size_t)line * SLOTS_PER_LINE],

@@ -312,6 +312,8 @@ static void look_around(struct explorer *x, const struct crash_world *world, uin
 	if (*x->run->oracle.why || depth >= RUN_DEPTH)
 		return;
 	x->points += !depth;
+	if (!depth)
+		run_see_medium(x->run);
 	flight_collect(&p.flight, world);
 	p.flight.sum += run_sum(x->run, depth);
 	p.rules = rules_here(&p.flight, &x->run->geometry) |

@@ -13,7 +13,9 @@
 static const struct crash_world *world_of(const struct flight *flight,
 					  const struct flight_element *e)
 {
-	return e->other ? flight->world->other : flight->world;
+	if (e->kind == FLIGHT_SECTOR)
+		return flight->world;
+	return e->other ? flight->world->other : crash_world_nvram(flight->world);
 }
 
 static const uint8_t *durable_of(const struct flight *flight, const struct flight_element *e)
@@ -92,7 +94,7 @@ static bool line_flushed(const struct crash_world *world, uint64_t line)
 /* What a word was when its line was flushed, and is now: any of it may be there. */
 static void collect_word(struct flight *flight, uint64_t line, uint32_t word)
 {
-	const struct crash_world *world = flight->world;
+	const struct crash_world *world = crash_world_nvram(flight->world);
 	uint64_t at = line * LINE_BYTES + word * 8;
 	struct flight_element e = { .at = at, .kind = FLIGHT_WORD };
 	uint32_t i;
@@ -107,7 +109,7 @@ static void collect_word(struct flight *flight, uint64_t line, uint32_t word)
 
 static void collect_words(struct flight *flight)
 {
-	const struct crash_world *world = flight->world;
+	const struct crash_world *world = crash_world_nvram(flight->world);
 	uint64_t line, lines = world->marker.bytes / LINE_BYTES;
 	uint32_t word;
 
@@ -201,7 +203,7 @@ void flight_collect(struct flight *flight, const struct crash_world *world)
 	flight->sum = marker_sum(flight, false) + world->log_sum;
 	if (world->checkpointed)
 		collect_checkpoint(flight, false);
-	else
+	else if (!world->given_up)
 		collect_words(flight);
 	if (world->other) {
 		flight->sum += marker_sum(flight, true);

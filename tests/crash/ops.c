@@ -10,7 +10,9 @@
 #include "fault.h"
 #include "moves.h"
 #include "txn/lane.h"
+#include "txn/health.h"
 #include "txn/line.h"
+#include "txn/returning.h"
 #include "txn/takeover_impl.h"
 #include "util/assert.h"
 
@@ -415,6 +417,16 @@ static int op_distrust(struct run *run)
 	return run_error(run, "distrust", journal_distrust(run->j, "the explorer"));
 }
 
+/* ... and is gone back to. */
+static int op_return(struct run *run)
+{
+	if (!run->config->stand_in)
+		return 0;
+	if (health_now(run->j) == HEALTH_TRUSTED && op_distrust(run))
+		return -1;
+	return run_error(run, "return", returning_try(run->j));
+}
+
 /* The medium fails once: what was in flight is undecided, and recovery decides. */
 static int op_fails(struct run *run)
 {
@@ -470,6 +482,7 @@ const struct op ops[] = {
 	{ "takeover-direct", op_takeover_direct, false },
 	{ "fails", op_fails, false },
 	{ "distrust", op_distrust, false },
+	{ "return", op_return, false },
 	{ "resize", op_resize, false },
 };
 const uint32_t op_count = sizeof(ops) / sizeof(ops[0]);

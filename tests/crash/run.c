@@ -154,10 +154,41 @@ int run_error(struct run *run, const char *what, int error)
 			    run->j ? journal_error(run->j) : "");
 }
 
+void run_see_medium(struct run *run)
+{
+	char path[PATH_MAX + 16], text[FILE_ROOM] = "";
+	ssize_t got;
+	int fd;
+
+	if (!run->config->stand_in)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/journal.conf", run->dir[0]);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	JASSERT(fd >= 0);
+	got = read(fd, text, sizeof(text) - 1);
+	JASSERT(got > 0);
+	(void)close(fd);
+	run->world.given_up = strstr(text, "marker = file:stand-in");
+	run->world.returned = run->next.marker.now && !run->world.given_up;
+}
+
+/* Who opens it finds one medium.  Its stores are closed, or of the dead. */
+static void settle(struct run *run)
+{
+	run_see_medium(run);
+	if (run->world.returned) {
+		crash_map_free(&run->world.marker);
+		run->world.marker = run->next.marker;
+		run->next.marker = (struct crash_map){ .now_fd = -1, .durable_fd = -1 };
+		run->world.returned = false;
+	}
+}
+
 int run_open(struct run *run)
 {
 	int error;
 
+	settle(run);
 	crash_set_cpu(0);
 	error = journal_open(run->dir[0], &crash_open_options, &run->j);
 	if (error)
@@ -176,9 +207,16 @@ int run_close(struct run *run)
 
 static void cut(struct run *run, enum crash_how how)
 {
+	struct crash_map *nvram = &run->world.marker;
+
+	/* nobody sees a part of another medium in it any more */
+	if (run->next.marker.now)
+		crash_map_show(nvram, 0, nvram, 0, nvram->bytes);
 	crash_world_cut(&run->world, how, run->seed);
 	if (run->world.other && run->world.other->marker.now)
 		crash_world_cut(run->world.other, how, run->seed);
+	if (run->next.marker.now)
+		crash_world_cut(&run->next, how, run->seed);
 }
 
 int run_killed(struct run *run, enum crash_how how)
@@ -306,6 +344,7 @@ int run_make(struct run *run, const struct config *config)
 	crash_set_random(1);
 	crash_set_cpu(0);
 	crash_world_make(&run->world);
+	crash_world_make(&run->next);
 	for (i = 0; i < WRITERS; i++) {
 		run->payload[i] = malloc(PAYLOAD_ROOM);
 		JASSERT(run->payload[i]);
@@ -329,11 +368,29 @@ void run_remove(struct run *run)
 	crash_world_free(&run->world);
 	crash_world_free(&run->base);
 	crash_world_free(&run->base_other);
+	crash_world_free(&run->next);
 	oracle_free(&run->oracle);
 	oracle_free(&run->base_oracle);
 	for (i = 0; i < WRITERS; i++)
 		free(run->payload[i]);
 	scratch_remove(&run->scratch);
+}
+
+/* Parts of the medium that is gone back to are seen in the map of the one before. */
+static void make_next(struct run *run)
+{
+	struct crash_map *clone = &run->world.marker, *made = &run->next.marker;
+
+	crash_world_free(&run->next);
+	crash_world_make(&run->next);
+	crash_map_make(made, clone->bytes, 0);
+	memcpy(made->now, clone->now, clone->bytes);
+	memcpy(made->durable, clone->durable, clone->bytes);
+	crash_map_free(clone);
+	*clone = *made;
+	*made = (struct crash_map){ .now_fd = -1, .durable_fd = -1 };
+	run->next.main = &run->world;
+	run->world.next = &run->next;
 }
 
 int run_begin(struct run *run)
@@ -342,6 +399,8 @@ int run_begin(struct run *run)
 
 	crash_world_free(&run->world);
 	crash_world_clone(&run->base, false, &run->world);
+	if (run->config->stand_in)
+		make_next(run);
 	oracle_copy(&run->oracle, &run->base_oracle);
 	for (i = 0; i < WRITERS; i++)
 		oracle_begin(&run->flight[i]);

@@ -31,6 +31,7 @@ struct run {
 	char dir[RUN_DEPTH + 2][PATH_MAX]; /* of the run, of its images, ...; and as it was made */
 	struct crash_world base, world;
 	struct crash_world base_other; /* the stand-in of @base */
+	struct crash_world next;       /* NVRAM that @world goes back to */
 	struct marker_geometry geometry;
 	struct oracle base_oracle, oracle;
 	struct oracle flight[WRITERS]; /* what each commits just now, and nothing else */
@@ -47,6 +48,9 @@ void run_remove(struct run *run);
 /* as it was when it was made, and open */
 int run_begin(struct run *run);
 void run_end(struct run *run);
+
+/* From now on a crash finds the medium that journal.conf names. */
+void run_see_medium(struct run *run);
 
 /* directory @to shows what @from does: what is not on a medium */
 void run_show(struct run *run, uint32_t from, uint32_t to);

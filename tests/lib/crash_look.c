@@ -78,11 +78,12 @@ static void copy_file(const char *from, const char *to)
 
 static int look_format(struct crash_look *look, struct oracle *oracle)
 {
-	char text[256], places[JOURNAL_LOGS_MAX + 1][PATH_MAX];
+	char text[256], places[JOURNAL_LOGS_MAX + 1][PATH_MAX], nvram[PATH_MAX];
+	char uri[PATH_MAX + 8];
 	const char *logs[JOURNAL_LOGS_MAX + 1];
 	uint32_t count = look->plan->mirrored ? 1 : look->plan->logs;
 	struct journal_format_options options = {
-		.marker = look->plan->checkpointed ? "file:/nowhere" : "sim:/nowhere",
+		.marker = uri,
 		.marker_bytes = 1 << 20,
 		.logs = logs,
 		.log_count = count,
@@ -92,6 +93,9 @@ static int look_format(struct crash_look *look, struct oracle *oracle)
 	};
 	uint32_t i;
 
+	/* nothing lies there but the name of a medium that is made while the journal is in use */
+	(void)snprintf(uri, sizeof(uri), "%s:%s", look->plan->checkpointed ? "file" : "sim",
+		       scratch_path(look->scratch, "nvram", nvram));
 	/* each in a place of its own: or they are refused */
 	for (i = 0; i < count + look->plan->mirrored; i++) {
 		(void)snprintf(text, sizeof(text), "log%u", i);

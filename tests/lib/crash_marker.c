@@ -288,5 +288,7 @@ int crash_marker_make_next(struct crash_world *world, const char *uri, uint64_t 
 
 	JASSERT(fd >= 0);
 	(void)close(fd);
+	if (world->next)
+		world->next->flushed_count = 0; /* of one before */
 	return world->next ? crash_marker_open(world->next, MARKER_CREATE, bytes, store) : -ENOENT;
 }

@@ -495,10 +495,15 @@ static void clone_other(const struct crash_world *world, bool killed, struct cra
 		map_clone_whole(&world->other->marker, !killed, &copy->other->marker);
 }
 
+const struct crash_world *crash_world_nvram(const struct crash_world *world)
+{
+	return world->returned ? world->next : world;
+}
+
 void crash_world_clone(const struct crash_world *world, bool killed, struct crash_world *copy)
 {
 	world_like(world, copy);
-	map_clone_whole(&world->marker, !killed, &copy->marker);
+	map_clone_whole(&crash_world_nvram(world)->marker, !killed, &copy->marker);
 	map_clone_pages(&world->log, !killed, &copy->log);
 	if (world->other)
 		clone_other(world, killed, copy);

@@ -85,6 +85,8 @@ struct crash_world {
 	const char *other_scheme;
 	/* a marker medium that is made while the journal is open, to be gone back to */
 	struct crash_world *next;
+	bool returned;      /* that is the medium now: what a crash leaves of @marker is nothing */
+	bool given_up;      /* @other is: nobody will look at @marker */
 };
 
 /* An empty world; the first open of each medium with its CREATE flag sizes it. */
@@ -96,11 +98,15 @@ void crash_world_copy(const struct crash_world *world, enum crash_how how, uint6
 		      struct crash_world *copy);
 /*
  * @copy: what is durable in @world, or with @killed all that its processes saw, the rest in
- * caches; it can be copied again while @world is as it is.  With @world->other, without ->next.
+ * caches; it can be copied again while @world is as it is.  With @world->other, and of a world
+ * that has @returned with what is on ->next.
  */
 void crash_world_clone(const struct crash_world *world, bool killed, struct crash_world *copy);
 /* The power fails in @world itself; what it holds then can be opened again. */
 void crash_world_cut(struct crash_world *world, enum crash_how how, uint64_t seed);
+
+/* where the markers of @world are */
+const struct crash_world *crash_world_nvram(const struct crash_world *world);
 
 /* From now on media are opened in @world; NULL: as ever.  Return: the one before. */
 struct crash_world *crash_world_enter(struct crash_world *world);

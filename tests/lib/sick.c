@@ -9,8 +9,13 @@
 
 void sick_make(struct sick *s)
 {
+	sick_make_on(s, NULL);
+}
+
+void sick_make_on(struct sick *s, const struct crash_plan *plan)
+{
 	memset(s, 0, sizeof(*s));
-	s->p = place_make(NULL);
+	s->p = place_make(plan);
 	crash_world_make(&s->stand_in);
 	s->stand_in.checkpointed = true;
 	s->stand_in.main = &s->p->world;

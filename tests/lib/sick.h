@@ -14,6 +14,8 @@ struct sick {
 
 /* open, with nothing in it */
 void sick_make(struct sick *s);
+/* the same of another kind of journal */
+void sick_make_on(struct sick *s, const struct crash_plan *plan);
 void sick_free(struct sick *s);
 /* The power goes: what was not durable is gone; with @dead all of NVRAM, too. */
 void sick_cut(struct sick *s, enum crash_how how, uint64_t seed, bool dead);
