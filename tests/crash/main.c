@@ -111,10 +111,17 @@ static void together(struct tasks *tasks, uint32_t config, uint32_t unused)
 	tasks_together(tasks, config);
 }
 
-static void after_distrust(struct tasks *tasks, uint32_t config, uint32_t unused)
+/* NVRAM is given up, and gone back to: before each operation, and beside it. */
+static void with_health(struct tasks *tasks, uint32_t config, uint32_t unused)
 {
+	static const char *const names[] = { "distrust", "return" };
+	uint32_t i;
+
 	(void)unused;
-	tasks_after(tasks, config, "distrust");
+	for (i = 0; i < 2; i++) {
+		tasks_after(tasks, config, names[i]);
+		tasks_beside(tasks, config, names[i]);
+	}
 }
 
 /* All pairs of the two kinds that there mostly are, each operation on all kinds, and triples
@@ -130,7 +137,7 @@ static void check(struct options *o)
 	o->configs = configs_named(others);
 	each_config(o, tasks_all, 1);
 	o->configs = configs_named("health");
-	each_config(o, after_distrust, 0);
+	each_config(o, with_health, 0);
 	tasks_random(&o->work.tasks, (1u << (config_count - 1)) - 1, 200, o->seed);
 	o->work.all[1] = 128;
 	o->work.all[2] = 16;
@@ -146,6 +153,8 @@ static void check_long(struct options *o)
 	each_config(o, tasks_all, 1);
 	each_config(o, tasks_all, 2);
 	each_config(o, together, 0);
+	o->configs = configs_named("health");
+	each_config(o, with_health, 0);
 	o->configs = 3;
 	each_config(o, tasks_all, 3);
 	o->work.all[2] = 256;

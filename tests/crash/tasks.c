@@ -109,6 +109,25 @@ void tasks_together(struct tasks *tasks, uint32_t config)
 		}
 }
 
+void tasks_beside(struct tasks *tasks, uint32_t config, const char *name)
+{
+	struct task task = { .config = (uint16_t)config, .together = true };
+	uint32_t i;
+
+	JASSERT(op_named(name, strlen(name), &task));
+	task.count = 2;
+	for (i = 0; i < op_count; i++) {
+		if (!ops[i].beside)
+			continue;
+		task.op[1] = task.op[0];
+		task.op[0] = (uint8_t)i;
+		add(tasks, &task);
+		task.op[0] = task.op[1];
+		task.op[1] = (uint8_t)i;
+		add(tasks, &task);
+	}
+}
+
 bool tasks_named(struct tasks *tasks, const char *text)
 {
 	const char *colon = strchr(text, ':'), *at;

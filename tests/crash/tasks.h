@@ -31,6 +31,8 @@ void tasks_random(struct tasks *tasks, uint32_t which, uint32_t count, uint64_t 
 void tasks_after(struct tasks *tasks, uint32_t config, const char *name);
 /* every two that may be done by two at a time */
 void tasks_together(struct tasks *tasks, uint32_t config);
+/* the operation of that name by one, and each that may be done beside another by the other */
+void tasks_beside(struct tasks *tasks, uint32_t config, const char *name);
 /* "nvram:put,retire" or "nvram:put+retire"; Return: false: there is no such thing */
 bool tasks_named(struct tasks *tasks, const char *text);
 void task_name(const struct task *task, char text[96]);
