@@ -394,11 +394,6 @@ const char *place_dir(const struct place *place)
 	return place->dir;
 }
 
-const char *place_base(void)
-{
-	return base;
-}
-
 /* ---- patches, and all as it was ------------------------------------------------------ */
 
 bool place_patch(struct place *place, struct fuzz_input *in)
@@ -409,6 +404,18 @@ bool place_patch(struct place *place, struct fuzz_input *in)
 	for (patches = 0; patches < UNDO_MAX / 4 && in->bytes > 3; patches++)
 		sealed |= medium_patch(&place->marker.medium, &place->log.medium, in);
 	return sealed;
+}
+
+void place_conf(struct place *place, const void *text, size_t bytes)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/journal.conf", place->dir);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	FUZZ_CHECK(fd >= 0 && __real_pwrite(fd, text, bytes, 0) == (ssize_t)bytes);
+	(void)close(fd);
+	place->written = true;
 }
 
 static void restore_length(const struct kind *kind)

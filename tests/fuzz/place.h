@@ -37,11 +37,11 @@ struct place;
 /* on a file; in NVRAM; without room for digests there; with what is large.  @which: any number */
 struct place *place_of(unsigned int which);
 const char *place_dir(const struct place *place);
-/* where all places are: for what a target makes beside them */
-const char *place_base(void);
 
 /* Patches until @in ends, or enough.  Return: whether a checksum was made to hold */
 bool place_patch(struct place *place, struct fuzz_input *in);
+/* journal.conf, until it is restored */
+void place_conf(struct place *place, const void *text, size_t bytes);
 /* the media and DIR as they were at first */
 void place_restore(struct place *place);
 
