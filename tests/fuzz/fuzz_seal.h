@@ -99,6 +99,7 @@ static inline int medium_map(struct medium *m, const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	struct stat st;
+	static const uint8_t zeros[4096];
 	uint64_t at;
 
 	if (fd < 0 || fstat(fd, &st))
@@ -109,9 +110,13 @@ static inline int medium_map(struct medium *m, const char *path)
 	m->hot = calloc(m->bytes / CHUNK, sizeof(*m->hot));
 	if (m->map == MAP_FAILED || !m->hot)
 		return -ENOMEM;
-	for (at = 0; at + CHUNK <= m->bytes; at += CHUNK)
-		if (!chunk_is_blank(m->map + at))
+	for (at = 0; at + CHUNK <= m->bytes; at += CHUNK) {
+		while (!(at % sizeof(zeros)) && at + sizeof(zeros) <= m->bytes &&
+		       !memcmp(m->map + at, zeros, sizeof(zeros)))
+			at += sizeof(zeros);
+		if (at + CHUNK <= m->bytes && !chunk_is_blank(m->map + at))
 			m->hot[m->hot_count++] = (uint32_t)(at / CHUNK);
+	}
 	medium_find_checkpoint(m);
 	memcpy(&m->super, m->payload, sizeof(m->super));
 	return 0;

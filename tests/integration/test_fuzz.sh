@@ -9,4 +9,4 @@
 # slow
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-tests/fuzz/run -t -b "${BUILD:-build}" -s "${FUZZ_SECONDS:-3}" -S 1
+JOBS=2 tests/fuzz/run -q -t -b "${BUILD:-build}" -s "${FUZZ_SECONDS:-1}" -S 1
