@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* parts: format util */
 /* Heads of the checkpoint file of file:, checksums made to hold or not. */
 #include "fuzz.h"
 

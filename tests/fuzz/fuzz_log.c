@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* parts: format util */
 /* A segment: its header, and records at every place. */
 #include "fuzz.h"
 

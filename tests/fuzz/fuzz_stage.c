@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* parts: format util */
 /* A lane's ring: headers at every place, walked as recovery walks it. */
 #include "fuzz.h"
 

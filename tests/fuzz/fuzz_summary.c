@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* parts: format util */
 /* The digest of a segment, its checksum made to hold or not. */
 #include "fuzz.h"
 

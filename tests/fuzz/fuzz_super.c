@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* parts: format util */
 /* Superblocks of markers, log, and legs of one, with and without a checksum that holds. */
 #include "fuzz.h"
 
