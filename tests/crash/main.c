@@ -105,22 +105,20 @@ static void each_config(struct options *o, void (*add)(struct tasks *, uint32_t,
 			add(&o->work.tasks, i, length);
 }
 
-static void together(struct tasks *tasks, uint32_t config, uint32_t unused)
+static void together(struct tasks *tasks, uint32_t config, uint32_t least)
 {
-	(void)unused;
-	tasks_together(tasks, config);
+	tasks_together(tasks, config, (enum op_beside)least);
 }
 
 /* NVRAM is given up, and gone back to: before each operation, and beside it. */
-static void with_health(struct tasks *tasks, uint32_t config, uint32_t unused)
+static void with_health(struct tasks *tasks, uint32_t config, uint32_t least)
 {
 	static const char *const names[] = { "distrust", "return" };
 	uint32_t i;
 
-	(void)unused;
 	for (i = 0; i < 2; i++) {
 		tasks_after(tasks, config, names[i]);
-		tasks_beside(tasks, config, names[i]);
+		tasks_beside(tasks, config, names[i], (enum op_beside)least);
 	}
 }
 
@@ -133,11 +131,11 @@ static void check(struct options *o)
 
 	each_config(o, tasks_all, 1);
 	each_config(o, tasks_all, 2);
-	each_config(o, together, 0);
+	each_config(o, together, BESIDE);
 	o->configs = configs_named(others);
 	each_config(o, tasks_all, 1);
 	o->configs = configs_named("health");
-	each_config(o, with_health, 0);
+	each_config(o, with_health, BESIDE);
 	tasks_random(&o->work.tasks, (1u << (config_count - 1)) - 1, 200, o->seed);
 	o->work.all[1] = 128;
 	o->work.all[2] = 16;
@@ -146,18 +144,21 @@ static void check(struct options *o)
 	o->x.inside_every = o->x.again_every = 16;
 }
 
-/* hours */
+/* Hours: all triples of the two kinds, all pairs of each other one, and of two threads. */
 static void check_long(struct options *o)
 {
 	o->configs = (1u << (config_count - 1)) - 1;
 	each_config(o, tasks_all, 1);
 	each_config(o, tasks_all, 2);
-	each_config(o, together, 0);
+	each_config(o, together, BESIDE_LONG);
 	o->configs = configs_named("health");
-	each_config(o, with_health, 0);
+	each_config(o, with_health, BESIDE_LONG);
 	o->configs = 3;
 	each_config(o, tasks_all, 3);
-	o->work.all[2] = 256;
+	o->work.all[0] = o->work.all[1] = 512;
+	o->work.all[2] = 64;
+	o->x.samples = 8;
+	o->x.inside_every = o->x.again_every = 16;
 }
 
 static void all_of(struct options *o, uint32_t all)
@@ -178,7 +179,7 @@ static void option(struct options *o, int which, const char *argument)
 	case SINGLES: each_config(o, tasks_all, 1); break;
 	case PAIRS: each_config(o, tasks_all, 2); break;
 	case TRIPLES: each_config(o, tasks_all, 3); break;
-	case TOGETHER: each_config(o, together, 0); break;
+	case TOGETHER: each_config(o, together, BESIDE_LONG); break;
 	case RANDOM: tasks_random(&o->work.tasks, o->configs, (uint32_t)number, o->seed); break;
 	case CONFIG: o->configs = configs_named(argument); break;
 	case LIST: list(); break;

@@ -248,8 +248,9 @@ static int op_elide(struct run *run)
 static int clean(struct run *run, uint32_t draw)
 {
 	uint64_t moved = 0;
+	int error = crash_clean(run->j, draw, &moved);
 
-	return run_error(run, "clean", crash_clean(run->j, draw, &moved));
+	return error == -EBUSY ? 0 /* another one is at it */ : run_error(run, "clean", error);
 }
 
 static int op_clean(struct run *run)
@@ -398,12 +399,16 @@ static int op_resize(struct run *run)
 {
 	struct journal_resize_options options = { .bytes = run->base.log.bytes };
 	struct journal_resized done;
+	int error;
 
 	if (run->config->plan.logs > 1) /* one medium would have to be two */
 		return 0;
 	if (!run->smaller)
 		options.bytes -= 2u << 20;
-	if (run_error(run, "resize", journal_resize(run->j, &options, &done)))
+	error = journal_resize(run->j, &options, &done);
+	if (error == -EBUSY) /* another one is at it */
+		return 0;
+	if (run_error(run, "resize", error))
 		return -1;
 	run->smaller = done.bytes < run->base.log.bytes;
 	return 0;
@@ -456,34 +461,34 @@ static int op_fails(struct run *run)
 }
 
 const struct op ops[] = {
-	{ "put", op_put, true },
-	{ "put-more", op_put_more, false },
-	{ "direct", op_direct, true },
-	{ "synced", op_synced, true },
-	{ "large", op_large, false },
-	{ "group", op_group, true },
-	{ "group-direct", op_group_direct, true },
-	{ "group-synced", op_group_synced, true },
-	{ "prepare", op_prepare, true },
-	{ "abort", op_abort, true },
-	{ "retire", op_retire, true },
-	{ "retire-last", op_retire_last, true },
-	{ "retire-all", op_retire_all, true },
-	{ "destage", op_destage, true },
-	{ "elide", op_elide, false },
-	{ "clean", op_clean, false },
-	{ "clean-extents", op_clean_extents, false },
-	{ "move", op_move, true },
-	{ "turn", op_turn, true },
-	{ "reopen", op_reopen, false },
-	{ "kill", op_kill, false },
-	{ "power", op_power, false },
-	{ "takeover", op_takeover, false },
-	{ "takeover-direct", op_takeover_direct, false },
-	{ "fails", op_fails, false },
-	{ "distrust", op_distrust, false },
-	{ "return", op_return, false },
-	{ "resize", op_resize, false },
+	{ "put", op_put, BESIDE },
+	{ "put-more", op_put_more, ALONE },
+	{ "direct", op_direct, BESIDE },
+	{ "synced", op_synced, BESIDE },
+	{ "large", op_large, BESIDE_LONG },
+	{ "group", op_group, BESIDE },
+	{ "group-direct", op_group_direct, BESIDE },
+	{ "group-synced", op_group_synced, BESIDE },
+	{ "prepare", op_prepare, BESIDE },
+	{ "abort", op_abort, BESIDE },
+	{ "retire", op_retire, BESIDE },
+	{ "retire-last", op_retire_last, BESIDE },
+	{ "retire-all", op_retire_all, BESIDE },
+	{ "destage", op_destage, BESIDE },
+	{ "elide", op_elide, ALONE },
+	{ "clean", op_clean, BESIDE_LONG },
+	{ "clean-extents", op_clean_extents, BESIDE_LONG },
+	{ "move", op_move, BESIDE },
+	{ "turn", op_turn, BESIDE },
+	{ "reopen", op_reopen, ALONE },
+	{ "kill", op_kill, ALONE },
+	{ "power", op_power, ALONE },
+	{ "takeover", op_takeover, ALONE },
+	{ "takeover-direct", op_takeover_direct, ALONE },
+	{ "fails", op_fails, ALONE },
+	{ "distrust", op_distrust, ALONE },
+	{ "return", op_return, ALONE },
+	{ "resize", op_resize, BESIDE_LONG },
 };
 const uint32_t op_count = sizeof(ops) / sizeof(ops[0]);
 

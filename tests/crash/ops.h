@@ -5,12 +5,14 @@
 
 #include "run.h"
 
-/* @does: Return: 0, or -1 with the reason in run->oracle.why
- * @beside: it may be done while another thread does something */
+/* whether it may be done while another thread does something; some only in the long run */
+enum op_beside { ALONE, BESIDE_LONG, BESIDE };
+
+/* @does: Return: 0, or -1 with the reason in run->oracle.why */
 struct op {
 	const char *name;
 	int (*does)(struct run *run);
-	bool beside;
+	enum op_beside beside;
 };
 
 extern const struct op ops[];

@@ -94,14 +94,14 @@ void tasks_after(struct tasks *tasks, uint32_t config, const char *name)
 	}
 }
 
-void tasks_together(struct tasks *tasks, uint32_t config)
+void tasks_together(struct tasks *tasks, uint32_t config, enum op_beside least)
 {
 	struct task task = { .config = (uint16_t)config, .count = 2, .together = true };
 	uint32_t a, b;
 
 	for (a = 0; a < op_count; a++)
 		for (b = 0; b < op_count; b++) {
-			if (!ops[a].beside || !ops[b].beside)
+			if (ops[a].beside < least || ops[b].beside < least)
 				continue;
 			task.op[0] = (uint8_t)a;
 			task.op[1] = (uint8_t)b;
@@ -109,7 +109,8 @@ void tasks_together(struct tasks *tasks, uint32_t config)
 		}
 }
 
-void tasks_beside(struct tasks *tasks, uint32_t config, const char *name)
+void tasks_beside(struct tasks *tasks, uint32_t config, const char *name,
+		  enum op_beside least)
 {
 	struct task task = { .config = (uint16_t)config, .together = true };
 	uint32_t i;
@@ -117,7 +118,7 @@ void tasks_beside(struct tasks *tasks, uint32_t config, const char *name)
 	JASSERT(op_named(name, strlen(name), &task));
 	task.count = 2;
 	for (i = 0; i < op_count; i++) {
-		if (!ops[i].beside)
+		if (ops[i].beside < least)
 			continue;
 		task.op[1] = task.op[0];
 		task.op[0] = (uint8_t)i;

@@ -267,7 +267,8 @@ void crash_writes_land(struct crash_world *world, uint64_t from, uint64_t bytes)
 	struct crash_write **at = &world->oldest, *write;
 
 	while ((write = *at)) {
-		if (write->offset - from >= bytes) {
+		/* nor what another one is writing: it has not completed */
+		if (write->offset - from >= bytes || write->in_flight) {
 			at = &write->next;
 			continue;
 		}

@@ -152,7 +152,7 @@ void crash_map_show(struct crash_map *map, uint64_t at, const struct crash_map *
 		    uint64_t offset, uint64_t bytes);
 /* a write reaches the medium, all but what @keep says no to */
 void crash_write_add(struct crash_world *world, const struct log_io *io);
-/* a flush of the log that lies there: its own are durable, the other logs' are not */
+/* a flush of the log that lies there: what has completed is durable, other logs' is not */
 void crash_writes_land(struct crash_world *world, uint64_t from, uint64_t bytes);
 /* The writes in flight of the calling thread have completed, or all that are. */
 void crash_writes_done(struct crash_world *world, bool durable, bool anybodys);
