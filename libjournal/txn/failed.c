@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "txn/journal_impl.h"
+#include "txn/logs.h"
 #include "util/own_limit.h"
 
 /* The text of an error belongs to the thread that met it: no lock, and no
@@ -39,15 +40,35 @@ const char *journal_error(struct journal *j)
 	return "no error";
 }
 
+/* Which it is: one of the logs, for all who have the journal open; the markers, for who has met
+ * that. */
+static const char *failed_which(const struct journal *j, const char **path)
+{
+	uint32_t log;
+
+	*path = "";
+	if (j->marker && atomic_load(&j->marker->failed)) {
+		*path = j->conf.marker;
+		return "markers ";
+	}
+	for (log = 0; !logs_left(j) && log < logs_end(j); log++) {
+		if (!logs_out(j, log))
+			continue;
+		*path = j->conf.logs[log];
+		return "log ";
+	}
+	return "a medium";
+}
+
 static int failed_say(struct journal *j)
 {
 	int error = journal_failed(j);
-	const char *limit = own_limit(error);
+	const char *limit = own_limit(error), *path, *which = failed_which(j, &path);
 	char reason[128], *text = strerror_r(-error, reason, sizeof(reason));
 
 	if (!journal_failed_here(j))
-		return journal_say(j, -EIO, "a medium has failed (%s): nothing more is written; "
-				   "close the journal and open it again", text);
+		return journal_say(j, -EIO, "%s%.300s: failed (%s): nothing more is written; "
+				   "close the journal and open it again", which, path, text);
 	return journal_say(j, -EIO, "%s (%s%s%s): this handle writes nothing more, others go on; "
 			   "close the journal and open it again",
 			   limit ? "a limit of this process" : "it cannot go on here", text,
