@@ -229,6 +229,7 @@ static void p3_a_group_is_taken_over_as_one(void **state)
 	assert_int_equal(place_live(g.s.p), 0);
 	t = actor_make(takes_over, &g);
 	assert_false(actor_when(t, a_part_is_there, &g));
+	actor_end(t);
 	assert_int_equal(g.s.second, 0);
 	assert_int_equal(place_live(g.s.p), GROUP);
 	sick_cut(&g.sick, CRASH_DROP, 0, false);
