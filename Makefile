@@ -127,7 +127,8 @@ LIB_OBJECTS := $(call objects,$(LIB_SOURCES))
 TOOL_OBJECTS := $(call objects,$(TOOL_SOURCES))
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 # what tests of the shell and the demonstration run: programs as a user writes them
-HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard tests/integration/*.c))
+HELPER_SOURCES := $(filter-out $(TEST_SOURCES),$(wildcard tests/integration/*.c)) \
+	$(wildcard tests/rig/load.c tests/rig/forgetful.c)
 HELPERS := $(patsubst %.c,$(BUILD)/%,$(HELPER_SOURCES))
 
 EXPLORE_SOURCES := $(wildcard tests/crash/*.c)
@@ -159,7 +160,7 @@ AGAIN = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOB
 
 # ---- build -----------------------------------------------------------------
 
-all: $(BUILD)/libjournal.a $(BUILD)/libjournal.so $(MODULES) \
+all: $(BUILD)/libjournal.a $(BUILD)/libjournal.so $(MODULES) $(VOLATILE) \
 	$(if $(TOOL_SOURCES),$(BUILD)/jnl)
 	$(foreach m,$(MODULES_MISSING),@echo \
 		"libjournal-$(m).so is not built: lib$(m).h is missing (lib$(m)-dev)"$(NEWLINE))
@@ -244,7 +245,7 @@ $(BUILD)/jnl: $(TOOL_OBJECTS) $(INTERNAL) $(BUILD)/sources
 
 TESTLIB := $(BUILD)/tests/libtest.a
 TOOLLIB := $(BUILD)/tests/libtools.a
-tests: $(TEST_PROGRAMS) $(HELPERS) $(EXPLORE) $(VOLATILE) bench-programs
+tests: $(TEST_PROGRAMS) $(HELPERS) $(EXPLORE) bench-programs
 
 $(TESTLIB): $(call objects,$(TESTLIB_SOURCES)) $(BUILD)/sources
 	$(archive)
@@ -384,6 +385,23 @@ check-crash-long: need-test
 	+$(Q)$(AGAIN) $(EXPLORE)
 	$(Q)$(EXPLORE) --long --jobs=$(JOBS) --resume=$(CRASH_DIR) --progress
 
+# guests whose power is cut; the short one is a part of check.  RIG_CUTS of each medium and
+# file system: all are the same for the same SEED
+RIG_CUTS ?= 25
+RIG_MEDIA ?= file fsdax devdax
+RIG_FS ?= ext4 xfs btrfs
+check-rig: need-test
+	+$(Q)$(AGAIN) -k all tests
+	$(Q)$(RUN) 'rig/*'
+check-rig-long: need-test
+	+$(Q)$(AGAIN) -k all tests
+	$(Q)status=0; for m in $(RIG_MEDIA); do for f in $(RIG_FS); do \
+		echo "== $$m, $$f"; LD_LIBRARY_PATH=$(BUILD) BUILD=$(BUILD) \
+		JOURNAL_RIG_CACHE=$${JOURNAL_RIG_CACHE:-$(BUILD)/rig-cache} \
+			tests/rig/journal $$m --fs $$f --cuts $(RIG_CUTS) --seed $(SEED) \
+			--lines 1-3000 || status=1; \
+	done; done; exit $$status
+
 # the protocols alone, with spin; also a part of check
 model: need-model
 	$(Q)CC="$(CC)" JOBS="$(JOBS)" tests/model/run
@@ -481,6 +499,8 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(INTERNAL) $(BUILD)
 MAN_PAGES := $(sort $(wildcard docs/man/*.[1-8]))
 COMPLETION := $(wildcard libjournal/tools/jnl.bash-completion)
 UNITS := $(sort $(wildcard libjournal/tools/*.service.in))
+RIG := $(wildcard tests/rig/rig)
+RIGDIR = $(LIBDIR)/journal-rig
 unit_path = $(UNITDIR)/$(notdir $(basename $(1)))
 man_path = $(MANDIR)/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 
@@ -488,6 +508,8 @@ HEADERS := $(sort $(wildcard libjournal/include/*.h))
 INSTALLED = $(addprefix $(INCLUDEDIR)/,$(notdir $(HEADERS))) $(LIBDIR)/libjournal.a $(LIBDIR)/libjournal.so.$(VERSION) \
 	$(LIBDIR)/$(SONAME) $(LIBDIR)/libjournal.so $(PKGCONFIGDIR)/libjournal.pc \
 	$(if $(TOOL_SOURCES),$(BINDIR)/jnl) $(addprefix $(LIBDIR)/,$(notdir $(MODULES))) \
+	$(if $(RIG),$(BINDIR)/journal-rig $(RIGDIR)/init) \
+	$(if $(VOLATILE),$(RIGDIR)/$(notdir $(VOLATILE))) \
 	$(if $(COMPLETION),$(COMPLETIONDIR)/jnl) $(foreach m,$(MAN_PAGES),$(call man_path,$(m))) \
 	$(foreach u,$(UNITS),$(call unit_path,$(u)))
 
@@ -505,6 +527,9 @@ install: all
 	$(Q)chmod 644 $(DESTDIR)$(PKGCONFIGDIR)/libjournal.pc
 	$(if $(MODULES),$(Q)install -m 755 $(MODULES) $(DESTDIR)$(LIBDIR)/)
 	$(if $(TOOL_SOURCES),$(Q)install -m 755 $(BUILD)/jnl $(DESTDIR)$(BINDIR)/jnl)
+	$(if $(RIG),$(Q)sed -e "s|'@SHARE@'|'$(RIGDIR)'|" $(RIG) > $(DESTDIR)$(BINDIR)/journal-rig && \
+		chmod 755 $(DESTDIR)$(BINDIR)/journal-rig && \
+		install -m 755 tests/rig/init $(VOLATILE) $(DESTDIR)$(RIGDIR)/)
 	$(if $(COMPLETION),$(Q)install -m 644 $(COMPLETION) $(DESTDIR)$(COMPLETIONDIR)/jnl)
 	$(foreach m,$(MAN_PAGES),$(Q)install -m 644 $(m) $(DESTDIR)$(call man_path,$(m))$(NEWLINE))
 	$(foreach u,$(UNITS),$(Q)sed -e 's|@BINDIR@|$(BINDIR)|' \
@@ -532,6 +557,10 @@ help:
 	@echo '             every crash of every two operations, recovered and judged'
 	@echo '  check-crash-long'
 	@echo '             of every three; what was done is kept in CRASH_DIR=build/crash-long'
+	@echo '  check-rig  programs in a guest whose power is cut, disks that lose what they may'
+	@echo '  check-rig-long'
+	@echo '             RIG_CUTS=25 for each of RIG_MEDIA="file fsdax devdax" and'
+	@echo '             RIG_FS="ext4 xfs btrfs", with SEED=the clock'
 	@echo '  check-fs   the integration tests on ext4, xfs, btrfs and tmpfs, each a new one over'
 	@echo '             an image; FS=xfs,ext4: on these.  As root'
 	@echo '  check-faults'
@@ -559,7 +588,7 @@ help:
 	@echo
 	@sed -n '/^# Options/,/^$$/s/^#  \{0,1\}//p' Makefile
 
-.PHONY: all tests deps model check check-crash check-crash-long check-fs check-faults check-mutants quick run-check asan ubsan tsan \
+.PHONY: all tests deps model check check-crash check-crash-long check-rig check-rig-long check-fs check-faults check-mutants quick run-check asan ubsan tsan \
 	check-installed valgrind fuzz soak coverage demo run-demo bench run-bench bench-programs install uninstall \
 	clean help FORCE
 

@@ -82,6 +82,15 @@ for unit in libjournal/tools/*.service.in; do
 	check "installs $name" grep -qx 'ExecStart=/usr/bin/jnl serve .*' "$root/usr/lib/systemd/system/$name"
 	check "$name is complete" bash -c '! grep -q "@[A-Z]*@" "$1"' - "$root/usr/lib/systemd/system/$name"
 done
+if [ -e "$BUILD/nbdkit-volatile-plugin.so" ]; then
+	check "installs journal-rig's disk" cmp "$BUILD/nbdkit-volatile-plugin.so" \
+		"$lib/journal-rig/nbdkit-volatile-plugin.so"
+fi
+check "installs journal-rig's guest" cmp tests/rig/init "$lib/journal-rig/init"
+# what it is told is what stands in its place, below the root that it was installed to
+check "journal-rig looks there" grep -qx "my \$share = .*'/usr/lib/journal-rig';" "$root/usr/bin/journal-rig"
+check "journal-rig runs" bash -c '"$1" --help | grep -q "^usage: journal-rig run"' - \
+	"$root/usr/bin/journal-rig"
 check "uninstalls" make_here uninstall
 check "and leaves what others put there" others_kept
 rm "$root/usr/share/man/man1/other.1"
