@@ -40,7 +40,9 @@ wrong_uses_are_told()
 		"run --device pmem7 --workload a --verify b" "run --lines 5 --workload a --verify b" \
 		"run --lines 5-4 --workload a --verify b" "run --at ( --workload a --verify b" \
 		"run --bus scsi --workload a --verify b" "shell there" "doctor all" \
-		"run --device fsdax=big --workload a --verify b" "run --kernel x --colour"; do
+		"run --device fsdax=big --workload a --verify b" \
+		"run --device fsdax,fsdax --workload a --verify b" \
+		"run --device pmr=3M --workload a --verify b" "run --kernel x --colour"; do
 		# shellcheck disable=SC2086
 		expect 2 $rig $use
 		grep -q '^journal-rig: ' "$err" || wrong "$use: no word of it: $(cat "$err")"
@@ -116,15 +118,22 @@ a_disk_that_lies_is_noticed_and_named()
 
 what_is_lost_comes_back_or_is_there_twice_is_told()
 {
-	script worker <<-'END'
+	# called as one of busybox's own
+	script w <<-'END'
 		echo "+a"; echo "+b"; echo "+c"; echo "~b"; echo "~c"; echo "-b"; echo now
 		sleep 100
 	END
 	script verifier <<-'END'
 		echo "=b"; echo "=d"; echo "=d"; echo "!e is damaged"
-		[ -d "$RIG_FSDAX" ] && [ -c "$RIG_DEVDAX" ] && [ -b "$RIG_DISK" ] && echo all media
+		# the region is BAR 4, as large as asked for; zones are of 16 MiB
+		bar=$(sed -n 5p /sys/bus/pci/devices/$RIG_PMR/resource | cut -d " " -f 1,2)
+		[ -d "$RIG_FSDAX" ] && [ -c "$RIG_DEVDAX" ] && [ -b "$RIG_DISK" ] &&
+			[ $((${bar#* } - ${bar% *} + 1)) = 33554432 ] &&
+			[ "$(cat /sys/block/${RIG_ZNS#/dev/}/queue/zoned)" = host-managed ] &&
+			[ "$(cat /sys/block/${RIG_ZNS#/dev/}/queue/chunk_sectors)" = 32768 ] &&
+			echo all media
 	END
-	expect 1 $rig run --device fsdax,devdax --workload "$scratch/worker" \
+	expect 1 $rig run --device fsdax,devdax,pmr=32M,zns --workload "$scratch/w" \
 		--verify "$scratch/verifier" --at '^now$' --cuts 3 --output "$scratch/told" \
 		--fs none --judge 'grep -c "^[+]" "$1"; grep "^all media" "$2"; exit 7; #'
 	cat "$out"
@@ -199,6 +208,23 @@ our_journal_on_a_disk_that_lies()
 	has '^boot [0-9]+: (lost: |the check ended with status)'
 }
 
+# P12: a write that is complete is durable without a flush only on a disk without a volatile
+# cache.  Here the kernel is told that there is none.
+p12_without_a_flush_what_was_acknowledged_is_lost()
+{
+	script believer <<-'END'
+		echo "write through" >/sys/block/vda/queue/write_cache
+		exec load work "$RIG_DIR/journal"
+	END
+	expect 1 $rig run --program "$JNL" --program "$BUILD/tests/rig/load" \
+		--setup "tests/rig/load-setup file" --workload "$scratch/believer" \
+		--verify "$BUILD/tests/rig/load verify \$RIG_DIR/journal" --fate drop --cuts 20 --seed 8 --lines 50-400 \
+		--output "$scratch/p12"
+	cat "$out"
+	has '^boot [0-9]+: (lost: |the check ended with status)'
+	lacks LIED
+}
+
 it "what was synced is there" what_was_synced_is_there
 it "a missing fsync is noticed" a_missing_fsync_is_noticed
 it "a disk that lies is noticed, and named" a_disk_that_lies_is_noticed_and_named
@@ -212,4 +238,6 @@ it "our journal, markers in a file, btrfs" our_journal file btrfs 1 4
 it "our journal, fsdax, ext4" our_journal fsdax ext4 2 5
 it "our journal, devdax, xfs" our_journal devdax xfs 1 5
 it "our journal on a disk that lies" our_journal_on_a_disk_that_lies
+it "p12: without a flush what was acknowledged is lost" \
+	p12_without_a_flush_what_was_acknowledged_is_lost
 done_testing
