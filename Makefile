@@ -385,14 +385,14 @@ check-crash-long: need-test
 	+$(Q)$(AGAIN) $(EXPLORE)
 	$(Q)$(EXPLORE) --long --jobs=$(JOBS) --resume=$(CRASH_DIR) --progress
 
-# guests whose power is cut; the short one is a part of check.  RIG_CUTS of each medium and
+# guests whose power is cut; check has of it what needs no guest.  RIG_CUTS of each medium and
 # file system: all are the same for the same SEED
 RIG_CUTS ?= 25
 RIG_MEDIA ?= file fsdax devdax
 RIG_FS ?= ext4 xfs btrfs
 check-rig: need-test
 	+$(Q)$(AGAIN) -k all tests
-	$(Q)$(RUN) 'rig/*'
+	$(Q)CHECK_RIG=1 HANG_S=3600 $(RUN) 'rig/*'
 check-rig-long: need-test
 	+$(Q)$(AGAIN) -k all tests
 	$(Q)status=0; for m in $(RIG_MEDIA); do for f in $(RIG_FS); do \
