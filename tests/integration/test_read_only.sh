@@ -105,7 +105,7 @@ all_are_told() # all_are_told KIND REASON
 		wrong "a put of later was acknowledged"
 	for err in "$scratch/busy.err" "$scratch/idle.err"; do
 		[ "$1" = mapped ] && [ ! -s "$err" ] && continue
-		says "^jnl: .*: message [0-9]+, byte [0-9]+: .*medium has failed \\($2\\)"
+		says "^jnl: .*: message [0-9]+, byte [0-9]+: .*(log /|markers |a medium).*: failed \\($2\\)"
 	done
 	err=$scratch/.err
 }
