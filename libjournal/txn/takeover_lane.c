@@ -164,24 +164,22 @@ static void line_forget(struct line *state, const struct slot *slots, uint32_t l
 
 /* Of a group that it was bringing to the log, some may be found there already: all or none
  * (P3), so none.  Context: the cell keeps the line. */
-static void group_forget(struct journal *j, const struct lane *lane, uint32_t line,
-			 const struct staged *group)
+static void group_forget(struct journal *j, uint32_t line, const struct staged *group)
 {
 	struct line *state = &j->lines[line];
 	uint32_t word = id_slot(group->id) / 64;
 	const struct slot *slots = &j->slots[(size_t)line * SLOTS_PER_LINE + word * 64];
-	uint64_t live, bits, where;
+	uint64_t live, bits;
 	bool staged = false;
 
 	if (atomic_load(&state->number) != id_number(group->id))
 		return;
-	/* of who was killed in a retire one may still be named in the stage: it says nothing */
+	/* one that was claimed may still be named in the stage: it says nothing */
 	live = atomic_load(&state->committed[word]) & ~atomic_load(&state->claimed[word]) &
 	       line_mask(id_slot(group->id), group->count);
-	for (bits = live; bits && !staged; bits &= bits - 1) {
-		where = atomic_load(&slots[__builtin_ctzll(bits)].where);
-		staged = where_kind(where) == WHERE_STAGE && where_lane(where) == lane->index;
-	}
+	for (bits = live; bits && !staged; bits &= bits - 1)
+		staged = where_kind(atomic_load(&slots[__builtin_ctzll(bits)].where)) ==
+			 WHERE_STAGE;
 	if (staged)
 		atomic_fetch_or(&state->claimed[word], live);
 }
@@ -197,7 +195,7 @@ static void groups_forget(struct journal *j, struct cell *cell, const struct lan
 		if (line == NO_LINE)
 			continue;
 		cell_move(j, cell, line);
-		group_forget(j, lane, line, staged);
+		group_forget(j, line, staged);
 	}
 }
 

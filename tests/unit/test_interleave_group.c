@@ -238,6 +238,41 @@ static void p3_a_group_is_taken_over_as_one(void **state)
 	sick_free(&g.sick);
 }
 
+static void retires_and_puts(void *context)
+{
+	struct place_of_group *g = context;
+	uint64_t id;
+
+	makes_the_group(g);
+	if (!g->s.first)
+		g->s.first = journal_retire(g->s.p->j, g->s.x);
+	if (!g->s.first)
+		g->s.first = scene_put(&g->s, 1, 9, &id);
+}
+
+/* One was retired, and its place still says that it is staged: of the others, which were told
+ * and are in the log, who takes the lane over forgets none. */
+static void p14_of_a_group_what_lives_is_kept(void **state)
+{
+	struct place_of_group g;
+	struct actor *w;
+
+	(void)state;
+	make(&g, false);
+	w = actor_make(retires_and_puts, &g);
+	assert_true(ACTOR_AT(w, line_publish_alone, 2));
+	assert_int_equal(place_live(g.s.p), GROUP - 1);
+	actor_killed(w);
+	assert_int_equal(journal_distrust(g.s.p->j, "a test"), 0);
+	takes_over(&g);
+	assert_int_equal(g.s.second, 0);
+	assert_int_equal(place_live(g.s.p), GROUP - 1);
+	sick_cut(&g.sick, CRASH_DROP, 0, true);
+	assert_int_equal(sick_open(&g.sick), 0);
+	assert_int_equal(place_live(g.s.p), GROUP - 1);
+	sick_free(&g.sick);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +281,7 @@ int main(void)
 		cmocka_unit_test(p3_who_is_killed_before_it_is_there_leaves_none),
 		cmocka_unit_test(p3_who_is_killed_in_the_middle_leaves_none),
 		cmocka_unit_test(p3_a_group_is_taken_over_as_one),
+		cmocka_unit_test(p14_of_a_group_what_lives_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
