@@ -128,26 +128,32 @@ void arguments_size(const struct argp_state *state, const char *value, uint64_t 
 	*refused = true;
 }
 
-static error_t arguments_dir_parse(int key, char *value, struct argp_state *state)
+error_t arguments_only_dir(int key, char *value, const struct argp_state *state,
+			   const char **dir)
 {
-	struct arguments *arguments = state->input;
-
 	switch (key) {
-	case 'j':
-		arguments->json = true;
-		return 0;
 	case ARGP_KEY_ARG:
-		if (arguments->dir)
+		if (*dir)
 			arguments_refuse(state, "one argument too many: %s", value);
-		arguments->dir = value;
+		*dir = value;
 		return 0;
 	case ARGP_KEY_END:
-		if (!arguments->dir)
+		if (!*dir)
 			arguments_refuse(state, "DIR is missing");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
+}
+
+static error_t arguments_dir_parse(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	if (key != 'j')
+		return arguments_only_dir(key, value, state, &arguments->dir);
+	arguments->json = true;
+	return 0;
 }
 
 void arguments_dir(int argc, char **argv, const char *doc, bool json,

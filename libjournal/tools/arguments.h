@@ -29,6 +29,11 @@ void arguments_refuse(const struct argp_state *state, const char *format, ...);
 void arguments_size(const struct argp_state *state, const char *value, uint64_t *bytes,
 		    bool *refused);
 
+/* Keys that no option of a command has whose one argument is DIR.
+ * Return: as a parser of argp */
+error_t arguments_only_dir(int key, char *value, const struct argp_state *state,
+			   const char **dir);
+
 /* what commands with DIR and perhaps --json want */
 struct arguments {
 	const char *dir;

@@ -27,17 +27,8 @@ static error_t destroy_parse(int key, char *value, struct argp_state *state)
 	case 'n':
 		destroy->dry_run = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (destroy->dir)
-			arguments_refuse(state, "one argument too many: %s", value);
-		destroy->dir = value;
-		return 0;
-	case ARGP_KEY_END:
-		if (!destroy->dir)
-			arguments_refuse(state, "DIR is missing");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_only_dir(key, value, state, &destroy->dir);
 	}
 }
 

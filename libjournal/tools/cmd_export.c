@@ -28,6 +28,7 @@ static const struct form *export_form(const char *name)
 static error_t export_parse(int key, char *value, struct argp_state *state)
 {
 	struct export *export = state->input;
+	error_t err;
 
 	switch (key) {
 	case 'a':
@@ -46,20 +47,12 @@ static error_t export_parse(int key, char *value, struct argp_state *state)
 	case EXPORT_INEXACT:
 		export->inexact = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (export->dir)
-			arguments_refuse(state, "one argument too many: %s", value);
-		export->dir = value;
-		return 0;
-	case ARGP_KEY_END:
-		if (!export->dir)
-			arguments_refuse(state, "DIR is missing");
-		if (!export->form)
-			arguments_refuse(state, "--as FORM is missing: mbox, bsmtp or tar");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		err = arguments_only_dir(key, value, state, &export->dir);
 	}
+	if (key == ARGP_KEY_END && !export->form)
+		arguments_refuse(state, "--as FORM is missing: mbox, bsmtp or tar");
+	return err;
 }
 
 static const struct argp_option export_options[] = {

@@ -141,13 +141,6 @@ static void format_marker(struct argp_state *state, struct format *format, const
 	format->options.marker = format->marker;
 }
 
-static void format_dir(struct argp_state *state, struct format *format, const char *value)
-{
-	if (format->dir)
-		arguments_refuse(state, "one argument too many: %s", value);
-	format->dir = value;
-}
-
 static error_t format_parse(int key, char *value, struct argp_state *state)
 {
 	struct format *format = state->input;
@@ -184,15 +177,8 @@ static error_t format_parse(int key, char *value, struct argp_state *state)
 	case FORMAT_FORCE:
 		options->force = 1;
 		return 0;
-	case ARGP_KEY_ARG:
-		format_dir(state, format, value);
-		return 0;
-	case ARGP_KEY_END:
-		if (!format->dir)
-			arguments_refuse(state, "DIR is missing");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_only_dir(key, value, state, &format->dir);
 	}
 }
 

@@ -17,22 +17,10 @@ static error_t mirror_parse(int key, char *value, struct argp_state *state)
 {
 	struct mirror_command *command = state->input;
 
-	switch (key) {
-	case 'k':
-		command->keep = value;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (command->dir)
-			arguments_refuse(state, "one argument too many: %s", value);
-		command->dir = value;
-		return 0;
-	case ARGP_KEY_END:
-		if (!command->dir)
-			arguments_refuse(state, "DIR is missing");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (key != 'k')
+		return arguments_only_dir(key, value, state, &command->dir);
+	command->keep = value;
+	return 0;
 }
 
 static const struct argp_option mirror_options[] = {

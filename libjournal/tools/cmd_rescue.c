@@ -38,24 +38,6 @@ static void rescue_marker(struct argp_state *state, struct rescue *rescue, const
 	rescue->options.marker = rescue->marker;
 }
 
-static error_t rescue_argument(struct argp_state *state, struct rescue *rescue, int key,
-			       const char *value)
-{
-	switch (key) {
-	case ARGP_KEY_ARG:
-		if (rescue->dir)
-			arguments_refuse(state, "one argument too many: %s", value);
-		rescue->dir = value;
-		return 0;
-	case ARGP_KEY_END:
-		if (!rescue->dir)
-			arguments_refuse(state, "DIR is missing");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 static error_t rescue_parse(int key, char *value, struct argp_state *state)
 {
 	struct rescue *rescue = state->input;
@@ -85,7 +67,7 @@ static error_t rescue_parse(int key, char *value, struct argp_state *state)
 		rescue->json = true;
 		return 0;
 	default:
-		return rescue_argument(state, rescue, key, value);
+		return arguments_only_dir(key, value, state, &rescue->dir);
 	}
 }
 

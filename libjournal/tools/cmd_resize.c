@@ -67,8 +67,6 @@ static void resize_path(struct argp_state *state, const char *option, const char
 
 static void resize_end(struct argp_state *state, const struct resize_command *command)
 {
-	if (!command->dir)
-		arguments_refuse(state, "DIR is missing");
 	if (!command->options.bytes && !command->refused && !command->add.count &&
 	    !command->remove.count)
 		arguments_refuse(state, "--size, --add-log or --remove-log is missing");
@@ -77,6 +75,7 @@ static void resize_end(struct argp_state *state, const struct resize_command *co
 static error_t resize_parse(int key, char *value, struct argp_state *state)
 {
 	struct resize_command *command = state->input;
+	error_t err;
 
 	switch (key) {
 	case RESIZE_SIZE:
@@ -100,17 +99,12 @@ static error_t resize_parse(int key, char *value, struct argp_state *state)
 	case 'n':
 		command->options.dry_run = 1;
 		return 0;
-	case ARGP_KEY_ARG:
-		if (command->dir)
-			arguments_refuse(state, "one argument too many: %s", value);
-		command->dir = value;
-		return 0;
-	case ARGP_KEY_END:
-		resize_end(state, command);
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		err = arguments_only_dir(key, value, state, &command->dir);
 	}
+	if (key == ARGP_KEY_END)
+		resize_end(state, command);
+	return err;
 }
 
 static const struct argp resize_argp = {

@@ -83,17 +83,8 @@ static error_t serve_parse(int key, char *value, struct argp_state *state)
 	case 'f':
 		s->options.stage_fill_percent = (uint32_t)serve_number(state, "fill", value, 100);
 		return 0;
-	case ARGP_KEY_ARG:
-		if (s->dir)
-			arguments_refuse(state, "one argument too many: %s", value);
-		s->dir = value;
-		return 0;
-	case ARGP_KEY_END:
-		if (!s->dir)
-			arguments_refuse(state, "DIR is missing");
-		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return arguments_only_dir(key, value, state, &s->dir);
 	}
 }
 

@@ -15,22 +15,10 @@ static error_t upgrade_parse(int key, char *value, struct argp_state *state)
 {
 	struct upgrade_command *command = state->input;
 
-	switch (key) {
-	case 'n':
-		command->dry_run = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (command->dir)
-			arguments_refuse(state, "one argument too many: %s", value);
-		command->dir = value;
-		return 0;
-	case ARGP_KEY_END:
-		if (!command->dir)
-			arguments_refuse(state, "DIR is missing");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	if (key != 'n')
+		return arguments_only_dir(key, value, state, &command->dir);
+	command->dry_run = true;
+	return 0;
 }
 
 static const struct argp_option upgrade_options[] = {

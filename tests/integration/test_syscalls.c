@@ -5,7 +5,6 @@
  * and counts what is trapped while it works.
  */
 #include <errno.h>
-#include <link.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,6 +28,7 @@
 
 #include "journal.h"
 #include "lib/child.h"
+#include "lib/tool_code.h"
 
 #define COMMITS 20000u /* dozens of marker lines, and the ring goes round */
 
@@ -52,39 +52,14 @@ static void on_trap(int signal)
 		leave(0);
 }
 
-struct range {
-	uint64_t from, to;
-};
-
-/* where a sanitizer's own code lies, when it is one in a library; it maps memory
- * for what it notes, in the midst of what is counted */
-static int tool_code(struct dl_phdr_info *object, size_t bytes, void *context)
-{
-	struct range *code = context;
-	int i;
-
-	(void)bytes;
-	if (!strstr(object->dlpi_name, "/libtsan.") && !strstr(object->dlpi_name, "/libasan."))
-		return 0;
-	for (i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-
-		if (part->p_type != PT_LOAD || !(part->p_flags & PF_X))
-			continue;
-		code->from = object->dlpi_addr + part->p_vaddr;
-		code->to = code->from + part->p_memsz;
-	}
-	return 1;
-}
-
 #define WHERE offsetof(struct seccomp_data, instruction_pointer)
 
 /* All but what ends the child and its signal handler, and what a sanitizer itself
  * calls (ours go through libc, whoever intercepts them).  What is trapped fails. */
 static int trap_system_calls(void)
 {
-	struct range code = { 1, 0 };
-	bool tool = dl_iterate_phdr(tool_code, &code) && code.from >> 32 == code.to >> 32;
+	struct code_range code = { 1, 0 };
+	bool tool = tool_code(&code) && code.from >> 32 == code.to >> 32;
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 7, 0),

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 
 #include "nth.h"
 #include "nth_rules.h"
+#include "tool_code.h"
 
 /* the only place from which the kernel takes calls */
 long nth_gate(long number, long a, long b, long c, long d, long e, long f);
@@ -195,29 +195,6 @@ static void on_call(int signal, siginfo_t *info, void *handed)
 	r[REG_RAX] = result;
 }
 
-struct range {
-	uint64_t from, to;
-};
-
-/* a sanitizer's own code, when it is in a library: its calls are none of ours */
-static int tool_code(struct dl_phdr_info *object, size_t bytes, void *context)
-{
-	struct range *code = context;
-
-	(void)bytes;
-	if (!strstr(object->dlpi_name, "/libasan."))
-		return 0;
-	for (int i = 0; i < object->dlpi_phnum; i++) {
-		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-
-		if (part->p_type != PT_LOAD || !(part->p_flags & PF_X))
-			continue;
-		code->from = object->dlpi_addr + part->p_vaddr;
-		code->to = code->from + part->p_memsz;
-	}
-	return 1;
-}
-
 #define WHERE offsetof(struct seccomp_data, instruction_pointer)
 /* is it in [from, to]?  then allowed */
 #define IF_FROM(range)                                                                 \
@@ -230,11 +207,11 @@ static int tool_code(struct dl_phdr_info *object, size_t bytes, void *context)
 
 int nth_calls_begin(void)
 {
-	struct range gate = { (uintptr_t)nth_gate_from, (uintptr_t)nth_gate_to };
-	struct range tool = { UINT64_MAX, 0 };
+	struct code_range gate = { (uintptr_t)nth_gate_from, (uintptr_t)nth_gate_to };
+	struct code_range tool = { UINT64_MAX, 0 };
 	struct sigaction action = { .sa_sigaction = on_call, .sa_flags = SA_SIGINFO | SA_NODEFER };
 
-	(void)dl_iterate_phdr(tool_code, &tool);
+	(void)tool_code(&tool);
 	if (gate.from >> 32 != gate.to >> 32 ||
 	    (tool.to && tool.from >> 32 != tool.to >> 32))
 		return -ERANGE;

@@ -3,6 +3,7 @@
 # tests/coverage, on a small tree of its own where it is known what was reached.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/check.sh
 tree=$(mktemp -d "${TMPDIR:-/tmp}/coverage.XXXXXX") || exit 1
 trap 'rm -rf "$tree"' EXIT
 cc=${CC:-cc}
@@ -13,20 +14,6 @@ mkdir -p "$tree/tests" "$tree/libjournal/format" "$tree/libjournal/txn"
 cp tests/coverage "$tree/tests/"
 cp -r tests/lib/coverage "$tree/tests/header"
 cd "$tree" || exit 1
-number=0 failed=0
-
-check() # check WHAT CONDITION...
-{
-	local what=$1
-	shift
-	if "$@"; then
-		echo "ok $((++number)) - $what"
-	else
-		echo "not ok $((++number)) - $what"
-		sed 's/^/    /' "$tree/output"
-		failed=1
-	fi
-}
 
 # object FOLDER/NAME: compiled anew, so that nothing is known of its runs
 object()

@@ -4,6 +4,7 @@
 # that it installs no package when told not to.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/check.sh
 tree=$(mktemp -d "${TMPDIR:-/tmp}/makefile.XXXXXX") || exit 1
 trap 'rm -rf "$tree"' EXIT
 mkdir -p "$tree/libjournal/util" "$tree/libjournal/marker" "$tree/tests"
@@ -14,20 +15,6 @@ cd "$tree" || exit 1
 # what the outer make was told is not meant for this one
 unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES BUILD OPT CFLAGS CPPFLAGS LDFLAGS LDLIBS \
 	HARDEN WERROR V DEPS TESTS JOBS SANITIZE COVERAGE WRAP TEST_SHARE
-number=0 failed=0
-
-check() # check WHAT CONDITION...
-{
-	local what=$1
-	shift
-	if "$@"; then
-		echo "ok $((++number)) - $what"
-	else
-		echo "not ok $((++number)) - $what"
-		sed 's/^/    /' "$tree/output"
-		failed=1
-	fi
-}
 
 run() # run ARGUMENTS...; the output is in $tree/output
 {

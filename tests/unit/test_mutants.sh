@@ -4,25 +4,12 @@
 # own, tells those that are caught from those that are not.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+. tests/lib/check.sh
 tree=$(mktemp -d "${TMPDIR:-/tmp}/mutants.XXXXXX") || exit 1
 trap 'rm -rf "$tree"' EXIT
 # what the outer run was told is not meant for this one
 unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES BUILD TESTS JOBS SEED SAMPLE FRESH HANG_S \
 	MAKEARGS SANITIZE
-number=0 failed=0
-
-check() # check WHAT CONDITION...
-{
-	local what=$1
-	shift
-	if "$@"; then
-		echo "ok $((++number)) - $what"
-	else
-		echo "not ok $((++number)) - $what"
-		sed 's/^/    /' "$tree/output"
-		failed=1
-	fi
-}
 
 # run STATUS LAST ARGUMENTS...: how it ends
 run()

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #include "lib/bed.h"
-#include "lib/child.h"
+#include "lib/resize_killed.h"
 #include "txn/conf.h"
 #include "txn/pieces.h"
 #include "txn/resize.h"
@@ -479,36 +479,6 @@ static void no_space_left(enum bed_medium medium)
 
 /* ---- others ----------------------------------------------------------------------- */
 
-struct at {
-	struct journal *j;
-	uint32_t phase;
-};
-
-/* dies when it is told of progress in that phase */
-static void die(void *context, uint64_t done, uint64_t total)
-{
-	const struct at *at = context;
-
-	(void)done;
-	(void)total;
-	if (at->j->shared->resize_phase == at->phase)
-		(void)raise(SIGKILL);
-}
-
-static void killed_at(struct bed *bed, uint64_t bytes, unsigned int phase)
-{
-	struct at at = { .phase = phase };
-	pid_t pid = child_fork();
-
-	if (!pid) {
-		if (!journal_open(bed->dir, NULL, &at.j))
-			(void)journal_resize(at.j, &(struct journal_resize_options){
-				.bytes = bytes, .progress = { die, &at } }, NULL);
-		child_exit(0);
-	}
-	child_ends(pid, SIGKILL);
-}
-
 static void killed_while_it_fills(enum bed_medium medium)
 {
 	struct model model;
@@ -520,7 +490,7 @@ static void killed_while_it_fills(enum bed_medium medium)
 	put_some(&bed, &model, 40);
 	must(&bed, sized(&bed, 30 * MIB));
 	bytes = log_size(&bed);
-	killed_at(&bed, 70 * MIB, RESIZE_NONE);
+	resize_killed(&bed, 70 * MIB, RESIZE_NONE);
 	assert_true(log_size(&bed) > bytes);
 	put_some(&bed, &model, 40);
 	all_there(&bed, &model);
@@ -540,7 +510,7 @@ static void killed_while_it_empties(enum bed_medium medium)
 	bed_make(&bed, medium, 64 * MIB, 4 * MIB);
 	model_make(&model);
 	put_large(&bed, &model, 150);
-	killed_at(&bed, 40 * MIB, RESIZE_EMPTIES);
+	resize_killed(&bed, 40 * MIB, RESIZE_EMPTIES);
 	for (number = 0; number < segments_end(bed.j); number++)
 		leaves += bed.j->segments.all[number].leaving == SEGMENT_LEAVES;
 	assert_true(leaves);

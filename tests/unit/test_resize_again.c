@@ -20,6 +20,7 @@
 
 #include "lib/bed.h"
 #include "lib/child.h"
+#include "lib/resize_killed.h"
 #include "txn/member.h"
 #include "txn/resize.h"
 #include "txn/segment.h"
@@ -61,36 +62,6 @@ static uint64_t log_size(const struct bed *bed)
 	(void)snprintf(path, sizeof(path), "%s/log", bed->dir);
 	assert_int_equal(stat(path, &st), 0);
 	return (uint64_t)st.st_size;
-}
-
-/* dies when it is told of progress in that phase */
-struct at {
-	struct journal *j;
-	uint32_t phase;
-};
-
-static void die(void *context, uint64_t done, uint64_t total)
-{
-	const struct at *at = context;
-
-	(void)done;
-	(void)total;
-	if (at->j->shared->resize_phase == at->phase)
-		(void)raise(SIGKILL);
-}
-
-static void killed_at(struct bed *bed, uint64_t bytes, unsigned int phase)
-{
-	struct at at = { .phase = phase };
-	pid_t pid = child_fork();
-
-	if (!pid) {
-		if (!journal_open(bed->dir, NULL, &at.j))
-			(void)journal_resize(at.j, &(struct journal_resize_options){
-				.bytes = bytes, .progress = { die, &at } }, NULL);
-		child_exit(0);
-	}
-	child_ends(pid, SIGKILL);
 }
 
 /* ---- fewer, and then not even fewer ------------------------------------------------------- */
@@ -142,7 +113,7 @@ static void in_vain(enum bed_medium medium, bool killed)
 	put_some(&bed, &model, 320);
 	retire_first(&bed, &model, 300);
 	if (killed) {
-		killed_at(&bed, 32 * MIB, RESIZE_EMPTIES);
+		resize_killed(&bed, 32 * MIB, RESIZE_EMPTIES);
 		assert_int_equal(journal_maintain(bed.j, NULL, NULL), 0);
 	} else {
 		/* pieces of what is not committed cannot be moved */
@@ -185,7 +156,7 @@ static void what_a_killed_one_made_is_not_kept(enum bed_medium medium)
 	bed_make(&bed, medium, 24 * MIB, 4 * MIB);
 	model_make(&model);
 	put_some(&bed, &model, 20);
-	killed_at(&bed, 70 * MIB, RESIZE_NONE);
+	resize_killed(&bed, 70 * MIB, RESIZE_NONE);
 	assert_true(log_size(&bed) > wanted);
 	assert_int_equal(sized(&bed, 30 * MIB), 0);
 	assert_int_equal(log_size(&bed), wanted);
@@ -229,7 +200,7 @@ static void one_who_is_taken_over_blocks_nobody(enum bed_medium medium)
 	int error;
 
 	bed_make(&bed, medium, 24 * MIB, 4 * MIB);
-	killed_at(&bed, 60 * MIB, RESIZE_NONE);
+	resize_killed(&bed, 60 * MIB, RESIZE_NONE);
 	t.j = bed.j;
 	t.dead = atomic_load(&bed.j->shared->resizer);
 	assert_int_not_equal(t.dead, 0);
@@ -297,7 +268,7 @@ static void who_takes_over_and_is_stopped_is_not_waited_for(enum bed_medium medi
 
 	bed_make(&bed, medium, 24 * MIB, 4 * MIB);
 	stopped = stopped_member(&bed, &pid);
-	killed_at(&bed, 60 * MIB, RESIZE_NONE);
+	resize_killed(&bed, 60 * MIB, RESIZE_NONE);
 	t.j = bed.j;
 	t.dead = atomic_load(&bed.j->shared->resizer);
 	assert_int_not_equal(t.dead, 0);
