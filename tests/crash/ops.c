@@ -373,15 +373,15 @@ int __wrap_backend_extend_log(const char *path, uint64_t from, uint64_t to,
 {
 	static const uint8_t zeros[CRASH_SECTOR];
 	struct crash_world *world = crash_world_entered();
+	uint64_t base = crash_log_base(world, path);
 
-	(void)path;
 	(void)progress;
-	JASSERT(to <= world->log.bytes);
+	JASSERT(to <= crash_log_bytes(world));
 	if (!crash_operation(world))
 		return message_set(message, -EIO, "the power is gone");
 	for (; from < to; from += CRASH_SECTOR) {
-		crash_log_put(world, false, from, zeros, CRASH_SECTOR);
-		crash_log_put(world, true, from, zeros, CRASH_SECTOR);
+		crash_log_put(world, false, base + from, zeros, CRASH_SECTOR);
+		crash_log_put(world, true, base + from, zeros, CRASH_SECTOR);
 	}
 	return 0;
 }
@@ -394,23 +394,24 @@ int __wrap_backend_trim_log(const char *path, uint64_t bytes, struct message *me
 	return 0;
 }
 
-/* Two segments less, or as many as before. */
+/* Of each log two segments less, or as many as before. */
 static int op_resize(struct run *run)
 {
-	struct journal_resize_options options = { .bytes = run->base.log.bytes };
+	const struct crash_plan *plan = &run->config->plan;
+	uint32_t logs = plan->logs && !plan->mirrored ? plan->logs : 1;
+	uint64_t all = logs * crash_log_bytes(&run->base);
+	struct journal_resize_options options = { .bytes = all };
 	struct journal_resized done;
 	int error;
 
-	if (run->config->plan.logs > 1) /* one medium would have to be two */
-		return 0;
 	if (!run->smaller)
-		options.bytes -= 2u << 20;
+		options.bytes -= logs * (2u << 20);
 	error = journal_resize(run->j, &options, &done);
 	if (error == -EBUSY) /* another one is at it */
 		return 0;
 	if (run_error(run, "resize", error))
 		return -1;
-	run->smaller = done.bytes < run->base.log.bytes;
+	run->smaller = done.bytes < all;
 	return 0;
 }
 

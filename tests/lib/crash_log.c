@@ -95,8 +95,7 @@ static int log_flush(struct log_store *store)
 		return world->write_error ? world->write_error : -EIO;
 	if (is_failing(store))
 		return -EIO;
-	crash_writes_land(world, base_of(store),
-			  world->log.bytes / (world->log_count ? world->log_count : 1));
+	crash_writes_land(world, base_of(store), crash_log_bytes(world));
 	return 0;
 }
 
@@ -141,6 +140,16 @@ static uint32_t index_of(const struct crash_world *world, const char *path)
 	return index;
 }
 
+uint64_t crash_log_bytes(const struct crash_world *world)
+{
+	return world->log.bytes / (world->log_count ? world->log_count : 1);
+}
+
+uint64_t crash_log_base(const struct crash_world *world, const char *path)
+{
+	return index_of(world, path) * crash_log_bytes(world);
+}
+
 int crash_log_open(struct crash_world *world, const char *path, unsigned int flags,
 		   uint64_t bytes, struct log_store **out)
 {
@@ -154,8 +163,8 @@ int crash_log_open(struct crash_world *world, const char *path, unsigned int fla
 		crash_map_make(&world->log, bytes * count, 0);
 	log->world = world;
 	store->ops = &log_ops;
-	store->bytes = world->log.bytes / count;
-	log->base = log->index * store->bytes;
+	store->bytes = crash_log_bytes(world);
+	log->base = crash_log_base(world, path);
 	store->block_bytes = world->block_bytes;
 	store->read_only = flags & LOG_RDONLY;
 	store->class = JOURNAL_CLASS_POWER;

@@ -125,6 +125,9 @@ int crash_marker_open(struct crash_world *world, unsigned int flags, uint64_t by
 		      struct marker_store **store);
 int crash_log_open(struct crash_world *world, const char *path, unsigned int flags,
 		   uint64_t bytes, struct log_store **store);
+/* of one of its logs, or legs: its size, and where the one of @path lies in the world's map */
+uint64_t crash_log_bytes(const struct crash_world *world);
+uint64_t crash_log_base(const struct crash_world *world, const char *path);
 /* @world->next, and a file of its name, to be renamed */
 int crash_marker_make_next(struct crash_world *world, const char *uri, uint64_t bytes,
 			   struct marker_store **store);
