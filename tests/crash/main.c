@@ -127,7 +127,7 @@ static void with_health(struct tasks *tasks, uint32_t config, uint32_t least)
 static void check(struct options *o)
 {
 	static const char *const others = "fresh,digests,two-logs,mirrored,mirrored-file,health,"
-					  "no-cache";
+					  "at-the-end,at-the-ends,no-cache";
 
 	each_config(o, tasks_all, 1);
 	each_config(o, tasks_all, 2);

@@ -367,34 +367,37 @@ static int op_takeover_direct(struct run *run)
 extern __typeof__(backend_extend_log) __wrap_backend_extend_log;
 extern __typeof__(backend_trim_log) __wrap_backend_trim_log;
 
-/* The medium is as long as it was made; what is in use again is zeros, as of a file. */
-int __wrap_backend_extend_log(const char *path, uint64_t from, uint64_t to,
-			      const struct journal_progress *progress, struct message *message)
+/* The medium stays as long as it was made: what was cut off, and what is in use again, is
+ * zeros, as of a file. */
+static int zeros(const char *path, uint64_t from, uint64_t to, struct message *message)
 {
-	static const uint8_t zeros[CRASH_SECTOR];
+	static const uint8_t none[CRASH_SECTOR];
 	struct crash_world *world = crash_world_entered();
 	uint64_t base = crash_log_base(world, path);
 
-	(void)progress;
 	JASSERT(to <= crash_log_bytes(world));
 	if (!crash_operation(world))
 		return message_set(message, -EIO, "the power is gone");
 	for (; from < to; from += CRASH_SECTOR) {
-		crash_log_put(world, false, base + from, zeros, CRASH_SECTOR);
-		crash_log_put(world, true, base + from, zeros, CRASH_SECTOR);
+		crash_log_put(world, false, base + from, none, CRASH_SECTOR);
+		crash_log_put(world, true, base + from, none, CRASH_SECTOR);
 	}
 	return 0;
 }
 
-int __wrap_backend_trim_log(const char *path, uint64_t bytes, struct message *message)
+int __wrap_backend_extend_log(const char *path, uint64_t from, uint64_t to,
+			      const struct journal_progress *progress, struct message *message)
 {
-	(void)path;
-	(void)bytes;
-	(void)message;
-	return 0;
+	(void)progress;
+	return zeros(path, from, to, message);
 }
 
-/* Of each log two segments less, or as many as before. */
+int __wrap_backend_trim_log(const char *path, uint64_t bytes, struct message *message)
+{
+	return zeros(path, bytes, crash_log_bytes(crash_world_entered()), message);
+}
+
+/* Of each log three segments less, which are all that can go, or as many as before. */
 static int op_resize(struct run *run)
 {
 	const struct crash_plan *plan = &run->config->plan;
@@ -405,7 +408,7 @@ static int op_resize(struct run *run)
 	int error;
 
 	if (!run->smaller)
-		options.bytes -= logs * (2u << 20);
+		options.bytes -= logs * (3u << 20);
 	error = journal_resize(run->j, &options, &done);
 	if (error == -EBUSY) /* another one is at it */
 		return 0;
@@ -509,6 +512,17 @@ static int warm(struct run *run)
 	       op_clean(run) || op_destage(run) || op_put_more(run) || op_retire(run) ? -1 : 0;
 }
 
+/* ... and all of it lies where the log ends: that is moved when it becomes smaller. */
+static int warm_at_the_end(struct run *run)
+{
+	struct shared *shared = run->j->shared;
+	uint32_t log, logs = run->j->conf.log_count, end = segments_end(run->j);
+
+	for (log = 0; log < logs; log++)
+		atomic_store(&shared->segment_hint[log], end - 3 * logs);
+	return warm(run);
+}
+
 #define PLAN(as, ...) .name = as, .plan = { .name = as, .lines = 6, __VA_ARGS__ }
 const struct config configs[] = {
 	{ PLAN("nvram"), .warm = warm },
@@ -519,6 +533,8 @@ const struct config configs[] = {
 	{ PLAN("mirrored", .logs = 2, .mirrored = true), .warm = warm },
 	{ PLAN("mirrored-file", .logs = 2, .mirrored = true, .checkpointed = true), .warm = warm },
 	{ PLAN("health"), .warm = warm, .stand_in = true },
+	{ PLAN("at-the-end"), .warm = warm_at_the_end },
+	{ PLAN("at-the-ends", .logs = 2), .warm = warm_at_the_end },
 	{ PLAN("no-cache"), .warm = warm, .no_cache = true },
 	/* a disk that forgets what was durable: what is found on it is a proof of the judge */
 	{ PLAN("forgets", .no_dsync = true), .warm = warm },
