@@ -2,11 +2,9 @@
 #include "crash_clean.h"
 
 #include "txn/clean.h"
-#include "txn/head.h"
 #include "txn/segment.h"
 
-/* Its segment is sealed as if it were full. */
-static int leave(struct journal *j, enum head_kind kind)
+int crash_leave(struct journal *j, enum head_kind kind)
 {
 	struct head *head;
 	int error;
@@ -27,7 +25,7 @@ int crash_clean(struct journal *j, uint32_t draw, uint64_t *moved)
 {
 	static const enum head_kind kinds[] = { HEAD_STREAM, HEAD_EXTENTS, HEAD_MOVED };
 	bool gained = false;
-	int error = draw % 4 < 3 ? leave(j, kinds[draw % 4]) : 0;
+	int error = draw % 4 < 3 ? crash_leave(j, kinds[draw % 4]) : 0;
 
 	if (!error)
 		error = clean_step(j, 256, &gained);

@@ -7,6 +7,11 @@
 #include <stdint.h>
 
 #include "journal.h"
+#include "txn/head.h"
+
+/* The segment of some head of @kind, if it has one, is sealed as if it were full; where a
+ * full log would not let it have another one, nothing happens. */
+int crash_leave(struct journal *j, enum head_kind kind);
 
 /**
  * crash_clean() - leave the segment of some head, and clean the best victim there is

@@ -9,19 +9,14 @@
 
 #include <cmocka.h>
 
+#include "crash_clean.h"
 #include "crash_place.h"
 #include "txn/clean.h"
-#include "txn/head.h"
 #include "txn/segment.h"
 
 static void leave(struct place *p, enum head_kind kind)
 {
-	struct head *head;
-
-	assert_int_equal(head_lease(p->j, kind, &head), 0);
-	if (head_segment(p->j, head))
-		assert_int_equal(head_roll(p->j, head, kind, false), 0);
-	head_return(head);
+	assert_int_equal(crash_leave(p->j, kind), 0);
 }
 
 static bool clean(struct place *p)
