@@ -385,7 +385,7 @@ check-crash-long: need-test
 	+$(Q)$(AGAIN) $(EXPLORE)
 	$(Q)$(EXPLORE) --long --jobs=$(JOBS) --resume=$(CRASH_DIR) --progress
 
-# guests whose power is cut; check has of it what needs no guest.  RIG_CUTS of each medium and
+# guests whose power is cut; check has the shortest of it.  RIG_CUTS of each medium and
 # file system: all are the same for the same SEED
 RIG_CUTS ?= 25
 RIG_MEDIA ?= file fsdax devdax
